@@ -1,0 +1,422 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// EnvironmentSpec describes one AWS account's worth of regions: addresses, DNS
+// zones, the secrets' home and what a region of each profile contains.
+type EnvironmentSpec struct {
+	// aws is the account that the environment's regions live in.
+	// +required
+	AWS AWSAccount `json:"aws"`
+
+	// network is the address plan and the shape of every region's VPC.
+	// +required
+	Network NetworkPlan `json:"network"`
+
+	// dns lists the zones that the regions' names live in.
+	// +optional
+	DNS DNS `json:"dns,omitzero"`
+
+	// secrets says where the environment's secrets have their primary copy.
+	// Required when a profile lists secrets.
+	// +optional
+	Secrets *SecretSource `json:"secrets,omitempty"`
+
+	// argocd says how the regions are presented to Argo CD.
+	// +optional
+	ArgoCD ArgoCD `json:"argocd,omitzero"`
+
+	// profiles are the classes of region. A Region picks one by name.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +required
+	Profiles []Profile `json:"profiles"`
+}
+
+// AWSAccount identifies the account and how to act in it.
+type AWSAccount struct {
+	// accountID is the account's twelve digits.
+	// +kubebuilder:validation:Pattern=`^[0-9]{12}$`
+	// +required
+	AccountID string `json:"accountID"`
+
+	// roleARN is assumed for Portolan's own calls; each cluster gets an access entry for it.
+	// Default: the operator's own role.
+	// +kubebuilder:validation:Pattern=`^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$`
+	// +kubebuilder:validation:MaxLength=512
+	// +optional
+	RoleARN string `json:"roleARN,omitempty"`
+
+	// tags are put on everything that is created in AWS.
+	// +kubebuilder:validation:MaxProperties=40
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('aws:') && size(k) <= 128 && size(self[k]) <= 256)",message="tag keys are at most 128 characters and never start with aws:, values at most 256"
+	// +optional
+	Tags map[string]string `json:"tags,omitempty"`
+}
+
+// NetworkPlan gives every region its addresses.
+type NetworkPlan struct {
+	// assignments fix the block of each AWS region: the networks table.
+	// +listType=map
+	// +listMapKey=awsRegion
+	// +kubebuilder:validation:MaxItems=64
+	// +optional
+	Assignments []CIDRAssignment `json:"assignments,omitempty"`
+
+	// reserved ranges, for example legacy and peered networks, never overlap a region.
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	// +optional
+	Reserved []CIDR `json:"reserved,omitempty"`
+
+	// availabilityZones is the number of zones that each region spans.
+	// +kubebuilder:validation:Minimum=2
+	// +kubebuilder:validation:Maximum=4
+	// +kubebuilder:default=3
+	// +optional
+	AvailabilityZones int32 `json:"availabilityZones,omitempty"`
+
+	// natGateways says how private subnets reach the internet: one gateway in each
+	// zone, a single one for the region, or none.
+	// +kubebuilder:default=PerZone
+	// +optional
+	NATGateways NATGatewayMode `json:"natGateways,omitempty"`
+}
+
+// CIDR is an IPv4 block in canonical form, for example 10.12.0.0/18.
+// +kubebuilder:validation:MaxLength=18
+// +kubebuilder:validation:XValidation:rule="isCIDR(self) && cidr(self).ip().family() == 4 && cidr(self) == cidr(self).masked()",message="must be an IPv4 CIDR block with no host bits set, for example 10.12.0.0/18"
+type CIDR string
+
+// VPCCIDR is a CIDR of a size that AWS accepts for a VPC and that can be divided among zones.
+// +kubebuilder:validation:MaxLength=18
+// +kubebuilder:validation:XValidation:rule="isCIDR(self) && cidr(self).ip().family() == 4 && cidr(self) == cidr(self).masked()",message="must be an IPv4 CIDR block with no host bits set, for example 10.12.0.0/18"
+// +kubebuilder:validation:XValidation:rule="!isCIDR(self) || (cidr(self).prefixLength() >= 16 && cidr(self).prefixLength() <= 22)",message="must be a /16 to a /22: AWS allows a VPC at most a /16, and smaller blocks leave no room for three zones"
+type VPCCIDR string
+
+// CIDRAssignment fixes one AWS region's block.
+type CIDRAssignment struct {
+	// awsRegion is the AWS region code.
+	// +required
+	AWSRegion AWSRegion `json:"awsRegion"`
+
+	// cidr is the block of that region's VPC.
+	// +required
+	CIDR VPCCIDR `json:"cidr"`
+}
+
+// NATGatewayMode says how many NAT gateways a region has.
+// +kubebuilder:validation:Enum=PerZone;Single;None
+type NATGatewayMode string
+
+// NAT gateway modes.
+const (
+	NATGatewaysPerZone NATGatewayMode = "PerZone"
+	NATGatewaysSingle  NATGatewayMode = "Single"
+	NATGatewaysNone    NATGatewayMode = "None"
+)
+
+// DNS lists the zones in which Portolan waits for names.
+type DNS struct {
+	// zones are asked directly, never through a caching resolver.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	Zones []DNSZone `json:"zones,omitempty"`
+}
+
+// DNSZone is a zone and, where they differ from its NS records, its servers.
+type DNSZone struct {
+	// name of the zone, for example aws.unkey.cloud.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)*[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +required
+	Name string `json:"name"`
+
+	// nameServers are asked instead of those in the zone's NS records: host or host:port.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:MaxLength=260
+	// +optional
+	NameServers []string `json:"nameServers,omitempty"`
+}
+
+// SecretSource says where secrets are replicated from.
+type SecretSource struct {
+	// primaryRegion is the AWS region that holds the original of every secret.
+	// +required
+	PrimaryRegion AWSRegion `json:"primaryRegion"`
+
+	// kmsKeyID encrypts the replicas. Default: the account's aws/secretsmanager key.
+	// +kubebuilder:validation:MaxLength=2048
+	// +optional
+	KMSKeyID string `json:"kmsKeyID,omitempty"`
+}
+
+// ArgoCD says how regions are registered.
+type ArgoCD struct {
+	// roleARN is the principal that Argo CD uses in the regional clusters. Each
+	// cluster gets an access entry for it, and the cluster Secret names it.
+	// Default: Argo CD's own role is given access outside of Portolan.
+	// +kubebuilder:validation:Pattern=`^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$`
+	// +kubebuilder:validation:MaxLength=512
+	// +optional
+	RoleARN string `json:"roleARN,omitempty"`
+
+	// clusterLabels are added to every cluster Secret, for generators to select by.
+	// +kubebuilder:validation:MaxProperties=32
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('portolan.dev/') && !k.startsWith('argocd.argoproj.io/') && !(k in ['environment', 'region', 'profile']))",message="the labels environment, region, profile, portolan.dev/* and argocd.argoproj.io/* are set by Portolan"
+	// +optional
+	ClusterLabels map[string]string `json:"clusterLabels,omitempty"`
+}
+
+// Profile is what a region of one class contains.
+// +kubebuilder:validation:XValidation:rule="!has(self.extends) || self.extends != self.name",message="a profile cannot extend itself"
+type Profile struct {
+	// name by which Regions and GossipRings select the profile.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +required
+	Name string `json:"name"`
+
+	// extends names a profile whose content this one adds to. Lists merge by name,
+	// with this profile's entries winning.
+	// +kubebuilder:validation:MaxLength=63
+	// +optional
+	Extends string `json:"extends,omitempty"`
+
+	// kubernetesVersion of the control plane and the nodes, for example "1.34".
+	// Required here or in a profile that this one extends.
+	// +kubebuilder:validation:Pattern=`^1\.[0-9]{2}$`
+	// +optional
+	KubernetesVersion string `json:"kubernetesVersion,omitempty"`
+
+	// nodeGroups are the managed node groups.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	NodeGroups []NodeGroup `json:"nodeGroups,omitempty"`
+
+	// addons are the EKS add-ons.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=32
+	// +optional
+	Addons []Addon `json:"addons,omitempty"`
+
+	// applications are expected to become healthy in the region. Their
+	// ApplicationSets are the user's; see docs/argocd.md.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=64
+	// +optional
+	Applications []Application `json:"applications,omitempty"`
+
+	// secrets are replicated from spec.secrets.primaryRegion, by name.
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=512
+	// +optional
+	Secrets []string `json:"secrets,omitempty"`
+}
+
+// NodeGroup is an EKS managed node group.
+// +kubebuilder:validation:XValidation:rule="self.min <= self.max",message="min must not exceed max"
+// +kubebuilder:validation:XValidation:rule="!has(self.desired) || (self.min <= self.desired && self.desired <= self.max)",message="desired must lie between min and max"
+type NodeGroup struct {
+	// name of the group.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=40
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +required
+	Name string `json:"name"`
+
+	// instanceTypes that EKS may choose from, for example c7a.xlarge.
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=20
+	// +kubebuilder:validation:items:MaxLength=32
+	// +required
+	InstanceTypes []string `json:"instanceTypes"`
+
+	// min is the smallest number of nodes.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=450
+	// +required
+	Min int32 `json:"min"`
+
+	// max is the largest number of nodes.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=450
+	// +required
+	Max int32 `json:"max"`
+
+	// desired is the number of nodes to begin with. Default: min.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=450
+	// +optional
+	Desired *int32 `json:"desired,omitempty"`
+
+	// labels of the nodes.
+	// +kubebuilder:validation:MaxProperties=32
+	// +optional
+	Labels map[string]string `json:"labels,omitempty"`
+
+	// taints of the nodes.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	Taints []Taint `json:"taints,omitempty"`
+}
+
+// Taint keeps pods without a matching toleration off a node group.
+type Taint struct {
+	// key of the taint.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +required
+	Key string `json:"key"`
+
+	// value of the taint.
+	// +kubebuilder:validation:MaxLength=63
+	// +optional
+	Value string `json:"value,omitempty"`
+
+	// effect in Kubernetes' spelling.
+	// +kubebuilder:validation:Enum=NoSchedule;NoExecute;PreferNoSchedule
+	// +required
+	Effect string `json:"effect"`
+}
+
+// Addon is an EKS add-on.
+type Addon struct {
+	// name as EKS knows it, for example vpc-cni.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=100
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +required
+	Name string `json:"name"`
+
+	// version of the add-on. Default: EKS chooses the one for the cluster's version.
+	// +kubebuilder:validation:MaxLength=64
+	// +optional
+	Version string `json:"version,omitempty"`
+
+	// configuration is the add-on's configurationValues, a JSON object, for example
+	// '{"tolerations":[{"operator":"Exists"}]}'.
+	// +kubebuilder:validation:MaxLength=16384
+	// +optional
+	Configuration string `json:"configuration,omitempty"`
+}
+
+// Application is an Argo CD Application that a region is expected to run.
+type Application struct {
+	// name of the application, without environment or region.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=40
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +required
+	Name string `json:"name"`
+}
+
+// EnvironmentStatus is what the controllers recorded and saw.
+type EnvironmentStatus struct {
+	// conditions: AddressPlanValid, ProfilesValid, Ready.
+	// +listType=map
+	// +listMapKey=type
+	// +optional
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// observedGeneration is the generation that the status describes.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// allocations records which Region holds which block. It is the one place in
+	// which a block is given away, so that two Regions never get the same one.
+	// +listType=map
+	// +listMapKey=region
+	// +kubebuilder:validation:MaxItems=256
+	// +optional
+	Allocations []Allocation `json:"allocations,omitempty"`
+
+	// regions is the number of Regions of this environment.
+	// +optional
+	Regions int32 `json:"regions,omitempty"`
+
+	// readyRegions is how many of them are Ready.
+	// +optional
+	ReadyRegions int32 `json:"readyRegions,omitempty"`
+}
+
+// Allocation is a block in use by a Region.
+type Allocation struct {
+	// region is the Region's name.
+	// +kubebuilder:validation:MaxLength=63
+	// +required
+	Region string `json:"region"`
+
+	// cidr is the Region's block.
+	// +kubebuilder:validation:MaxLength=18
+	// +required
+	CIDR string `json:"cidr"`
+}
+
+// Conditions of an Environment besides Ready.
+const (
+	// EnvironmentAddressPlanValid is True when no blocks of the plan contradict one another.
+	EnvironmentAddressPlanValid = "AddressPlanValid"
+	// EnvironmentProfilesValid is True when every profile is complete with what it extends.
+	EnvironmentProfilesValid = "ProfilesValid"
+)
+
+// Reasons of an Environment's conditions.
+const (
+	// ReasonInvalidPlan means the address plan contradicts itself; the message names the blocks.
+	ReasonInvalidPlan = "InvalidPlan"
+	// ReasonInvalidProfile means a profile extends a missing one or itself, or lacks what every region needs.
+	ReasonInvalidProfile = "InvalidProfile"
+)
+
+// Environment is one AWS account's regions and everything they have in common.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=penv,categories=portolan
+// +kubebuilder:printcolumn:name="Account",type=string,JSONPath=`.spec.aws.accountID`
+// +kubebuilder:printcolumn:name="Regions",type=integer,JSONPath=`.status.regions`
+// +kubebuilder:printcolumn:name="RegionsReady",type=integer,JSONPath=`.status.readyRegions`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type Environment struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is what the environment's regions have in common.
+	// +required
+	Spec EnvironmentSpec `json:"spec"`
+	// status is written by Portolan only.
+	// +optional
+	Status EnvironmentStatus `json:"status,omitempty"`
+}
+
+// EnvironmentList is a list of Environments.
+//
+// +kubebuilder:object:root=true
+type EnvironmentList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []Environment `json:"items"`
+}
+
+// GetConditions returns the status conditions.
+func (e *Environment) GetConditions() *[]metav1.Condition { return &e.Status.Conditions }

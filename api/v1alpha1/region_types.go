@@ -1,0 +1,352 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// AWSRegion is an AWS region code.
+// +kubebuilder:validation:Enum=af-south-1;ap-east-1;ap-east-2;ap-northeast-1;ap-northeast-2;ap-northeast-3;ap-south-1;ap-south-2;ap-southeast-1;ap-southeast-2;ap-southeast-3;ap-southeast-4;ap-southeast-5;ap-southeast-6;ap-southeast-7;ca-central-1;ca-west-1;eu-central-1;eu-central-2;eu-north-1;eu-south-1;eu-south-2;eu-west-1;eu-west-2;eu-west-3;il-central-1;me-central-1;me-south-1;mx-central-1;sa-east-1;us-east-1;us-east-2;us-west-1;us-west-2;us-gov-east-1;us-gov-west-1;cn-north-1;cn-northwest-1
+type AWSRegion string
+
+// RegionSpec declares one AWS region of an environment. Everything else about
+// the region follows from its profile.
+//
+// +kubebuilder:validation:XValidation:rule="has(oldSelf.cidr) == has(self.cidr)",message="cidr cannot be added or removed later: create a new Region beside this one and delete this one"
+type RegionSpec struct {
+	// environmentRef names the Environment, in the same namespace.
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="environmentRef is immutable"
+	// +required
+	EnvironmentRef LocalReference `json:"environmentRef"`
+
+	// awsRegion is the AWS region code, for example eu-west-1.
+	// It never changes: to move, create a new Region and delete this one.
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="awsRegion is immutable: create a new Region and delete this one"
+	// +required
+	AWSRegion AWSRegion `json:"awsRegion"`
+
+	// profile of the environment that says what the region contains.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +required
+	Profile string `json:"profile"`
+
+	// cidr overrides the environment's address plan.
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="cidr is immutable"
+	// +optional
+	CIDR VPCCIDR `json:"cidr,omitempty"`
+}
+
+// RegionStatus is what Portolan recorded and saw.
+type RegionStatus struct {
+	// conditions, one for each step; Ready is their summary.
+	// +listType=map
+	// +listMapKey=type
+	// +optional
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// observedGeneration is the generation that the status describes.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// roleARN is the role that Portolan assumed for the region, recorded so that the
+	// region can be deleted when the environment is gone.
+	// +optional
+	RoleARN string `json:"roleARN,omitempty"`
+
+	// network is the region's addresses and VPC.
+	// +optional
+	Network *RegionNetwork `json:"network,omitempty"`
+
+	// cluster is the region's EKS cluster.
+	// +optional
+	Cluster *RegionCluster `json:"cluster,omitempty"`
+
+	// secrets is the replication state of each secret of the profile.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=64
+	// +optional
+	Secrets []SecretStatus `json:"secrets,omitempty"`
+
+	// applications counts the profile's applications by health.
+	// +optional
+	Applications *ApplicationsStatus `json:"applications,omitempty"`
+
+	// rings is the region's part in each ring that selects it.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=32
+	// +optional
+	Rings []RingStatus `json:"rings,omitempty"`
+
+	// steps records when each step began and when it was first done.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=32
+	// +optional
+	Steps []StepTimes `json:"steps,omitempty"`
+}
+
+// RegionNetwork is what the region occupies.
+type RegionNetwork struct {
+	// cidr is the block allocated to the region; it never changes.
+	// +kubebuilder:validation:MaxLength=18
+	// +optional
+	CIDR string `json:"cidr,omitempty"`
+
+	// zones are the availability zones in use, fixed at the first plan.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=6
+	// +optional
+	Zones []string `json:"zones,omitempty"`
+
+	// vpcID is the VPC's ID.
+	// +optional
+	VPCID string `json:"vpcID,omitempty"`
+
+	// subnetIDs are the IDs of all subnets, private ones first.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	SubnetIDs []string `json:"subnetIDs,omitempty"`
+
+	// natGatewayIDs are the IDs of all NAT gateways. AWS goes on deleting them after
+	// their ACK objects are gone.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	NATGatewayIDs []string `json:"natGatewayIDs,omitempty"`
+}
+
+// RegionCluster is the region's EKS cluster.
+type RegionCluster struct {
+	// name of the EKS cluster.
+	// +optional
+	Name string `json:"name,omitempty"`
+	// arn of the EKS cluster.
+	// +optional
+	ARN string `json:"arn,omitempty"`
+	// endpoint of the Kubernetes API.
+	// +optional
+	Endpoint string `json:"endpoint,omitempty"`
+	// version of the control plane.
+	// +optional
+	Version string `json:"version,omitempty"`
+	// status in EKS's words: CREATING, ACTIVE …
+	// +optional
+	Status string `json:"status,omitempty"`
+	// nodeGroups are the names of all node groups. AWS goes on deleting them after
+	// their ACK objects are gone.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	// +optional
+	NodeGroups []string `json:"nodeGroups,omitempty"`
+}
+
+// SecretStatus is the replication state of one secret.
+type SecretStatus struct {
+	// name of the secret.
+	// +required
+	Name string `json:"name"`
+	// state in AWS's words: InSync, InProgress, Failed; Missing when there is no primary.
+	// +optional
+	State string `json:"state,omitempty"`
+	// primaryRegion is where the secret is replicated from, recorded so that the copy can
+	// be removed when the environment is gone.
+	// +optional
+	PrimaryRegion AWSRegion `json:"primaryRegion,omitempty"`
+	// message of AWS, when it failed.
+	// +optional
+	Message string `json:"message,omitempty"`
+}
+
+// ApplicationsStatus counts applications.
+type ApplicationsStatus struct {
+	// total is the number of applications of the profile.
+	// +optional
+	Total int32 `json:"total,omitempty"`
+	// healthy is how many run healthily at their pinned revision.
+	// +optional
+	Healthy int32 `json:"healthy,omitempty"`
+	// blocked lists those that do not, with the reason.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=64
+	// +optional
+	Blocked []BlockedApplication `json:"blocked,omitempty"`
+}
+
+// BlockedApplication is an application that is not healthy at its pin.
+type BlockedApplication struct {
+	// name of the application.
+	// +required
+	Name string `json:"name"`
+	// reason it is not healthy.
+	// +required
+	Reason string `json:"reason"`
+}
+
+// RingStatus is the region's part in one ring.
+type RingStatus struct {
+	// name of the GossipRing.
+	// +required
+	Name string `json:"name"`
+	// state of the region in the ring.
+	// +required
+	State MemberState `json:"state"`
+}
+
+// StepTimes are the moments at which a step began and was first done.
+type StepTimes struct {
+	// name is the step's condition type.
+	// +required
+	Name string `json:"name"`
+	// startedAt is when the step first had something to do and could begin.
+	// +optional
+	StartedAt *metav1.Time `json:"startedAt,omitempty"`
+	// finishedAt is when the step was first done.
+	// +optional
+	FinishedAt *metav1.Time `json:"finishedAt,omitempty"`
+}
+
+// RegionFinalizer keeps a Region until nothing of it is left in AWS.
+const RegionFinalizer = "portolan.dev/region"
+
+// Conditions of a Region, in the order in which they become True. Each is owned
+// by the step of the same name.
+const (
+	// RegionPlanned is True when environment, profile and addresses check out.
+	RegionPlanned = "Planned"
+	// RegionNetworkReady is True when VPC, subnets, gateways and routes exist.
+	RegionNetworkReady = "NetworkReady"
+	// RegionIdentityReady is True when the IAM roles exist.
+	RegionIdentityReady = "IdentityReady"
+	// RegionSecretsReplicated is True while every secret of the profile is in sync in the region.
+	RegionSecretsReplicated = "SecretsReplicated"
+	// RegionStorageReady is True when buckets and certificates exist.
+	RegionStorageReady = "StorageReady"
+	// RegionControlPlaneReady is True when EKS reports the control plane ACTIVE.
+	RegionControlPlaneReady = "ControlPlaneReady"
+	// RegionAccessReady is True when access entries exist and the API server accepted Portolan.
+	RegionAccessReady = "AccessReady"
+	// RegionAddonsReady is True when every add-on is ACTIVE.
+	RegionAddonsReady = "AddonsReady"
+	// RegionNodesReady is True when every node group is ACTIVE and its nodes are Ready.
+	RegionNodesReady = "NodesReady"
+	// RegionBootstrapped is True when the bootstrap list is installed.
+	RegionBootstrapped = "Bootstrapped"
+	// RegionRegistered is True while the Argo CD cluster Secret carries everything ApplicationSets read.
+	RegionRegistered = "Registered"
+	// RegionApplicationsHealthy is True while every application is healthy at its pinned revision.
+	RegionApplicationsHealthy = "ApplicationsHealthy"
+	// RegionRingsJoined is True while the region is a converged member of every ring that selects it.
+	RegionRingsJoined = "RingsJoined"
+	// RegionTrafficReady is True when traffic reaches the region.
+	RegionTrafficReady = "TrafficReady"
+	// RegionConnected is True while the regional API server answers.
+	RegionConnected = "Connected"
+)
+
+// Reasons of a Region's conditions.
+const (
+	// ReasonProfileNotFound means the environment has no profile of that name.
+	ReasonProfileNotFound = "ProfileNotFound"
+	// ReasonNoCIDR means the address plan has no block for the AWS region; add an assignment.
+	ReasonNoCIDR = "NoCIDR"
+	// ReasonCIDROverlap means the block overlaps another Region's or a reserved range.
+	ReasonCIDROverlap = "CIDROverlap"
+	// ReasonTooFewZones means the AWS region offers fewer usable zones than the environment asks for.
+	ReasonTooFewZones = "TooFewZones"
+	// ReasonNameTooLong means names that derive from environment and Region exceed a limit of AWS.
+	ReasonNameTooLong = "NameTooLong"
+	// ReasonCreating means AWS is creating what the message names.
+	ReasonCreating = "Creating"
+	// ReasonSyncing means ACK has not yet applied the newest spec.
+	ReasonSyncing = "Syncing"
+	// ReasonRejectedByAWS means AWS refused a specification; the message is AWS's.
+	ReasonRejectedByAWS = "RejectedByAWS"
+	// ReasonRetryingInAWS means ACK retries a call that AWS refused for now.
+	ReasonRetryingInAWS = "RetryingInAWS"
+	// ReasonUnhealthyInAWS means AWS reports the resource failed or degraded.
+	ReasonUnhealthyInAWS = "UnhealthyInAWS"
+	// ReasonReplicating means Secrets Manager is copying secrets.
+	ReasonReplicating = "Replicating"
+	// ReasonReplicationFailed means Secrets Manager could not copy a secret.
+	ReasonReplicationFailed = "ReplicationFailed"
+	// ReasonSecretMissing means a secret of the profile does not exist in the primary region.
+	ReasonSecretMissing = "SecretMissing"
+	// ReasonClusterUnreachable means the regional API server does not answer.
+	ReasonClusterUnreachable = "ClusterUnreachable"
+	// ReasonNodesNotReady means fewer nodes are Ready than the node groups ask for.
+	ReasonNodesNotReady = "NodesNotReady"
+	// ReasonNoPin means an application has no revision: no Promotion of the environment pins it.
+	ReasonNoPin = "NoPin"
+	// ReasonSecretNotOurs means a cluster Secret of that name exists and is not Portolan's.
+	ReasonSecretNotOurs = "SecretNotOurs"
+	// ReasonArgoCDNotInstalled means the management cluster has no Argo CD CRDs.
+	ReasonArgoCDNotInstalled = "ArgoCDNotInstalled"
+	// ReasonApplicationsNotHealthy means applications are missing or not healthy; see status.applications.
+	ReasonApplicationsNotHealthy = "ApplicationsNotHealthy"
+	// ReasonJoining means the region is not yet a converged member of a ring.
+	ReasonJoining = "Joining"
+)
+
+// Stages of a Region's deletion: the reasons of its Deleting condition, in order.
+const (
+	// ReasonLeavingRings means peers are dropping the region's seeds.
+	ReasonLeavingRings = "LeavingRings"
+	// ReasonRemovingApplications means Argo CD is deleting the region's applications and their load balancers.
+	ReasonRemovingApplications = "RemovingApplications"
+	// ReasonUnregistering means the cluster Secret is being deleted.
+	ReasonUnregistering = "Unregistering"
+	// ReasonStoppingReplication means the region's secret replicas are being removed.
+	ReasonStoppingReplication = "StoppingReplication"
+	// ReasonDeletingCluster means node groups, add-ons, access entries and the cluster are being deleted.
+	ReasonDeletingCluster = "DeletingCluster"
+	// ReasonDeletingNetwork means the VPC and what it holds are being deleted.
+	ReasonDeletingNetwork = "DeletingNetwork"
+	// ReasonDeletingIdentity means the IAM roles are being deleted.
+	ReasonDeletingIdentity = "DeletingIdentity"
+)
+
+// Region is one AWS region of an environment, with exactly one EKS cluster.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:categories=portolan
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 40",message="a Region's name is at most 40 characters: names in AWS derive from it"
+// +kubebuilder:printcolumn:name="Environment",type=string,JSONPath=`.spec.environmentRef.name`
+// +kubebuilder:printcolumn:name="AWS Region",type=string,JSONPath=`.spec.awsRegion`
+// +kubebuilder:printcolumn:name="Profile",type=string,JSONPath=`.spec.profile`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.status.cluster.version`
+// +kubebuilder:printcolumn:name="CIDR",type=string,JSONPath=`.status.network.cidr`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Waits for",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
+// +kubebuilder:printcolumn:name="Apps",type=integer,priority=1,JSONPath=`.status.applications.healthy`
+// +kubebuilder:printcolumn:name="Rings",type=string,priority=1,JSONPath=`.status.rings[*].state`
+// +kubebuilder:printcolumn:name="Endpoint",type=string,priority=1,JSONPath=`.status.cluster.endpoint`
+type Region struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is the region that is wanted.
+	// +required
+	Spec RegionSpec `json:"spec"`
+	// status is written by Portolan only.
+	// +optional
+	Status RegionStatus `json:"status,omitempty"`
+}
+
+// RegionList is a list of Regions.
+//
+// +kubebuilder:object:root=true
+type RegionList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []Region `json:"items"`
+}
+
+// GetConditions returns the status conditions.
+func (r *Region) GetConditions() *[]metav1.Condition { return &r.Status.Conditions }

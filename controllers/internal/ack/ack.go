@@ -1,0 +1,118 @@
+// Package ack applies objects of AWS Controllers for Kubernetes and explains what
+// their conditions mean. Its sub-packages are views of the kinds.
+package ack
+
+import (
+	"strings"
+
+	ackv1alpha1 "github.com/aws-controllers-k8s/runtime/apis/core/v1alpha1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/ack/ec2"
+	"github.com/portolan-dev/portolan/controllers/internal/ack/eks"
+	"github.com/portolan-dev/portolan/controllers/internal/ack/iam"
+	"github.com/portolan-dev/portolan/controllers/internal/step"
+)
+
+// AddToScheme registers the views of all kinds.
+func AddToScheme(scheme *runtime.Scheme) error {
+	for _, add := range []func(*runtime.Scheme) error{ec2.AddToScheme, iam.AddToScheme, eks.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Kinds lists one object of every kind, in the order in which a region's objects
+// are deleted. Kinds of one stage stand together.
+func Kinds() []client.Object {
+	return []client.Object{
+		&eks.Nodegroup{}, &eks.Addon{}, &eks.AccessEntry{}, &eks.Cluster{},
+		&ec2.NATGateway{}, &ec2.ElasticIPAddress{}, &ec2.Subnet{}, &ec2.RouteTable{}, &ec2.InternetGateway{}, &ec2.VPC{},
+		&iam.Role{},
+	}
+}
+
+// AnnotationRegion steers a resource into an AWS region. It is on every object
+// from its creation: the controller's and the namespace's default can race.
+const AnnotationRegion = ackv1alpha1.AnnotationRegion
+
+// synced explains what ACK's conditions mean for the object's owner.
+//
+// ACK's conditions carry no observedGeneration, so they describe the previous spec
+// until ACK has looked at the new one. Only a Synced condition that is not older
+// than the last apply counts.
+func synced(name string, conditions []*ackv1alpha1.Condition, appliedAt metav1.Time) error {
+	if c := find(conditions, ackv1alpha1.ConditionTypeTerminal); isTrue(c) {
+		return step.Terminal(v1alpha1.ReasonRejectedByAWS, "%s: %s", name, textOf(c))
+	}
+	c := find(conditions, ackv1alpha1.ConditionTypeResourceSynced)
+	if isTrue(c) && !isOlder(c, appliedAt) {
+		return nil
+	}
+	if r := find(conditions, ackv1alpha1.ConditionTypeRecoverable); isTrue(r) && !benign(textOf(r)) {
+		return step.Wait(v1alpha1.ReasonRetryingInAWS, "%s: %s", name, textOf(r))
+	}
+	if c == nil {
+		return step.Wait(v1alpha1.ReasonCreating, "%s", name)
+	}
+	return step.Wait(v1alpha1.ReasonSyncing, "%s", name)
+}
+
+func isOlder(c *ackv1alpha1.Condition, than metav1.Time) bool {
+	return c.LastTransitionTime != nil && c.LastTransitionTime.Time.Before(than.Time)
+}
+
+// benignMessages are what ACK reports as recoverable while all is well.
+var benignMessages = []string{
+	"resource is pending", "requeuing", "Reconciling to sync additional fields",
+	"has started asynchronously", "cannot be modified until", "is not synced yet",
+}
+
+func benign(message string) bool {
+	for _, m := range benignMessages {
+		if strings.Contains(message, m) {
+			return true
+		}
+	}
+	return false
+}
+
+func find(conditions []*ackv1alpha1.Condition, conditionType ackv1alpha1.ConditionType) *ackv1alpha1.Condition {
+	for _, c := range conditions {
+		if c.Type == conditionType {
+			return c
+		}
+	}
+	return nil
+}
+
+func isTrue(c *ackv1alpha1.Condition) bool {
+	return c != nil && c.Status == corev1.ConditionTrue
+}
+
+// textOf joins message and reason: ACK puts the remedy of some errors in the reason.
+// The request ID at the end of AWS's messages would differ on every retry.
+func textOf(c *ackv1alpha1.Condition) string {
+	var parts []string
+	for _, p := range []*string{c.Message, c.Reason} {
+		if p != nil && *p != "" && !strings.HasPrefix(*p, "ACK.") {
+			parts = append(parts, withoutRequestID(*p))
+		}
+	}
+	return strings.Join(parts, ": ")
+}
+
+func withoutRequestID(message string) string {
+	before, after, found := strings.Cut(message, "RequestID: ")
+	if !found {
+		return message
+	}
+	_, rest, _ := strings.Cut(after, ", ")
+	return before + rest
+}

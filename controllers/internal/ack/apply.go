@@ -1,0 +1,278 @@
+package ack
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	ackv1alpha1 "github.com/aws-controllers-k8s/runtime/apis/core/v1alpha1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/step"
+)
+
+// annotationApplied records what was last applied and when: "<hash> <RFC 3339 time>".
+// The hash tells a spec that has shrunk; the time tells conditions of the spec before.
+const annotationApplied = "portolan.dev/applied"
+
+// Applier applies a step's objects and remembers what is not done yet, so that a
+// step can go on with everything that does not depend on it.
+type Applier struct {
+	client  client.Client
+	clock   clock.PassiveClock
+	owner   client.FieldOwner
+	pending []error
+}
+
+// NewApplier returns an Applier for one pass of one step.
+func NewApplier(c client.Client, clk clock.PassiveClock, owner client.FieldOwner) *Applier {
+	return &Applier{client: c, clock: clk, owner: owner}
+}
+
+// Ensure applies desired by server-side apply and returns what is known of it, or
+// nil when nothing is yet. Nothing is written when the object already is as desired:
+// ACK late-initialises and rewrites specs, so only fields that we own are compared.
+//
+// done reports whether ACK has applied this very spec and no check of the kind's
+// own state objects; until then the reason is part of Outcome.
+func Ensure[T client.Object](ctx context.Context, a *Applier, desired T, checks ...func(T) error) (observed T, done bool) {
+	observed, err := apply(ctx, a, desired)
+	if err == nil {
+		for _, check := range checks {
+			if err = check(observed); err != nil {
+				break
+			}
+		}
+	}
+	if err != nil {
+		a.pending = append(a.pending, err)
+	}
+	return observed, err == nil
+}
+
+// Hold adds an outcome that is not an object's to those of the step.
+func (a *Applier) Hold(err error) {
+	a.pending = append(a.pending, err)
+}
+
+// Outcome is the step's outcome: the first failure, else all that is waited for in one message.
+func (a *Applier) Outcome() error {
+	var waits []string
+	var first error
+	for _, err := range a.pending {
+		if !step.IsWaiting(err) {
+			return err
+		}
+		if first == nil {
+			first = err
+		}
+		waits = append(waits, err.Error())
+	}
+	if first == nil {
+		return nil
+	}
+	return step.Wait(step.ReasonOf(first), "%s", strings.Join(waits, ", "))
+}
+
+func apply[T client.Object](ctx context.Context, a *Applier, desired T) (T, error) {
+	current, ok := reflect.New(reflect.TypeOf(desired).Elem()).Interface().(T)
+	if !ok {
+		return desired, fmt.Errorf("creating an empty %T", desired)
+	}
+	name, err := describe(a.client, desired)
+	if err != nil {
+		return current, err
+	}
+	err = a.client.Get(ctx, client.ObjectKeyFromObject(desired), current)
+	switch {
+	case apierrors.IsNotFound(err):
+		return current, a.write(ctx, name, desired, v1alpha1.ReasonCreating)
+	case err != nil:
+		return current, fmt.Errorf("reading %s: %w", name, err)
+	case !current.GetDeletionTimestamp().IsZero():
+		return current, step.Wait(v1alpha1.ReasonDeleting, "%s is being deleted and will be created again", name)
+	}
+
+	same, err := matches(desired, current)
+	if err != nil {
+		return current, err
+	}
+	if !same {
+		return current, a.write(ctx, name, desired, v1alpha1.ReasonSyncing)
+	}
+	conditions, err := conditionsOf(current)
+	if err != nil {
+		return current, err
+	}
+	return current, synced(name, conditions, appliedAt(current))
+}
+
+// write applies desired and waits: what ACK reports now is about the spec before.
+//
+// The patch goes through the typed object, so that the client's read-your-writes
+// consistency covers the typed reads.
+func (a *Applier) write(ctx context.Context, name string, desired client.Object, reason string) error {
+	raw, err := a.configuration(desired)
+	if err != nil {
+		return fmt.Errorf("describing %s: %w", name, err)
+	}
+	obj, ok := desired.DeepCopyObject().(client.Object)
+	if !ok {
+		return fmt.Errorf("copying %T", desired)
+	}
+	if err := a.client.Patch(ctx, obj, client.RawPatch(types.ApplyPatchType, raw), a.owner, client.ForceOwnership); err != nil {
+		return fmt.Errorf("applying %s: %w", name, err)
+	}
+	return step.Wait(reason, "%s", name)
+}
+
+// configuration renders the fields that we own, and the record of this apply.
+func (a *Applier) configuration(desired client.Object) ([]byte, error) {
+	hash, err := hashOf(desired)
+	if err != nil {
+		return nil, err
+	}
+	content, err := contentOf(desired)
+	if err != nil {
+		return nil, err
+	}
+	gvk, err := apiutil.GVKForObject(desired, a.client.Scheme())
+	if err != nil {
+		return nil, fmt.Errorf("looking up its kind: %w", err)
+	}
+	u := &unstructured.Unstructured{Object: content}
+	u.SetGroupVersionKind(gvk)
+	annotations := u.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[annotationApplied] = hash + " " + a.clock.Now().UTC().Format(time.RFC3339)
+	u.SetAnnotations(annotations)
+	return u.MarshalJSON() //nolint:wrapcheck // the caller names the object
+}
+
+// describe names an object the way messages do: "VPC production001-eu-west-1".
+func describe(c client.Client, obj client.Object) (string, error) {
+	gvk, err := apiutil.GVKForObject(obj, c.Scheme())
+	if err != nil {
+		return "", fmt.Errorf("looking up the kind of %T: %w", obj, err)
+	}
+	return gvk.Kind + " " + obj.GetName(), nil
+}
+
+// contentOf returns what desired says, without what only the server says.
+func contentOf(desired client.Object) (map[string]any, error) {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(desired)
+	if err != nil {
+		return nil, fmt.Errorf("converting %T: %w", desired, err)
+	}
+	delete(content, "status")
+	unstructured.RemoveNestedField(content, "metadata", "creationTimestamp")
+	return content, nil
+}
+
+func hashOf(desired client.Object) (string, error) {
+	content, err := contentOf(desired)
+	if err != nil {
+		return "", err
+	}
+	raw, err := json.Marshal(content)
+	if err != nil {
+		return "", fmt.Errorf("hashing %T: %w", desired, err)
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:8]), nil
+}
+
+// matches tells whether current was made from this very desired state and still holds all of it.
+func matches(desired, current client.Object) (bool, error) {
+	hash, err := hashOf(desired)
+	if err != nil {
+		return false, err
+	}
+	if recorded, _, _ := strings.Cut(current.GetAnnotations()[annotationApplied], " "); recorded != hash {
+		return false, nil
+	}
+	want, err := contentOf(desired)
+	if err != nil {
+		return false, err
+	}
+	have, err := contentOf(current)
+	if err != nil {
+		return false, err
+	}
+	delete(want, "kind")
+	delete(want, "apiVersion")
+	return contains(have, want), nil
+}
+
+// contains tells whether every field of want is in have. Lists are ACK's atomic
+// unit, so they have to be equal element by element.
+func contains(have, want any) bool {
+	switch want := want.(type) {
+	case map[string]any:
+		have, ok := have.(map[string]any)
+		if !ok {
+			return false
+		}
+		for k, v := range want {
+			if !contains(have[k], v) {
+				return false
+			}
+		}
+		return true
+	case []any:
+		have, ok := have.([]any)
+		if !ok || len(have) != len(want) {
+			return false
+		}
+		for i := range want {
+			if !contains(have[i], want[i]) {
+				return false
+			}
+		}
+		return true
+	default:
+		return reflect.DeepEqual(have, want)
+	}
+}
+
+// appliedAt is when the current spec was applied, truncated as ACK truncates its times.
+func appliedAt(obj client.Object) metav1.Time {
+	_, at, _ := strings.Cut(obj.GetAnnotations()[annotationApplied], " ")
+	t, err := time.Parse(time.RFC3339, at)
+	if err != nil {
+		return metav1.Time{}
+	}
+	return metav1.NewTime(t)
+}
+
+// conditionsOf reads status.conditions of any kind of ACK.
+func conditionsOf(obj client.Object) ([]*ackv1alpha1.Condition, error) {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(obj)
+	if err != nil {
+		return nil, fmt.Errorf("converting %T: %w", obj, err)
+	}
+	var view struct {
+		Status struct {
+			Conditions []*ackv1alpha1.Condition `json:"conditions"`
+		} `json:"status"`
+	}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(content, &view); err != nil {
+		return nil, fmt.Errorf("reading the conditions of %T: %w", obj, err)
+	}
+	return view.Status.Conditions, nil
+}

@@ -1,0 +1,100 @@
+package aws
+
+import (
+	"context"
+	"maps"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+)
+
+// What AWS says about a secret's copy in another region.
+const (
+	// ReplicaInSync means the copy has the primary's current value.
+	ReplicaInSync = string(types.StatusTypeInSync)
+	// ReplicaInProgress means AWS is still copying.
+	ReplicaInProgress = string(types.StatusTypeInProgress)
+	// ReplicaFailed means AWS gave up; ReplicaState.Message says why, for example
+	// because the region has a secret of that name which is not a replica.
+	ReplicaFailed = string(types.StatusTypeFailed)
+)
+
+// ReplicaState is the state of a secret's copy in one region.
+type ReplicaState struct {
+	// Status is ReplicaInSync, ReplicaInProgress or ReplicaFailed.
+	Status string
+	// Message explains the status in AWS's words, without request IDs.
+	Message string
+}
+
+type secretKey struct {
+	session
+	name string
+}
+
+func keyOfSecret(roleARN, primaryRegion, secret string) secretKey {
+	return secretKey{session: session{roleARN: roleARN, region: primaryRegion}, name: secret}
+}
+
+// ReplicaStates returns the state of every copy of the secret, by region. Answers
+// are remembered briefly. A missing secret is an error of class NotFound.
+func (s *Sessions) ReplicaStates(ctx context.Context, roleARN, primaryRegion, secret string) (map[string]ReplicaState, error) {
+	states, err := s.replicas.get(ctx, keyOfSecret(roleARN, primaryRegion, secret),
+		func(ctx context.Context) (map[string]ReplicaState, error) {
+			out, err := s.in(roleARN, primaryRegion).secrets.DescribeSecret(ctx,
+				&secretsmanager.DescribeSecretInput{SecretId: &secret})
+			if err != nil {
+				return nil, classify(err)
+			}
+			return statesOf(out.ReplicationStatus), nil
+		})
+	return maps.Clone(states), err
+}
+
+func statesOf(replicas []types.ReplicationStatusType) map[string]ReplicaState {
+	states := make(map[string]ReplicaState, len(replicas))
+	for _, r := range replicas {
+		states[aws.ToString(r.Region)] = ReplicaState{
+			Status:  string(r.Status),
+			Message: stable(aws.ToString(r.StatusMessage)),
+		}
+	}
+	return states
+}
+
+// Replicate starts copying the secret to the regions in one call. It never
+// overwrites a secret that a region already has: that copy becomes ReplicaFailed.
+// An empty kmsKeyID means the region's AWS-managed key.
+func (s *Sessions) Replicate(ctx context.Context, roleARN, primaryRegion, secret, kmsKeyID string, regions ...string) error {
+	if len(regions) == 0 {
+		return nil
+	}
+	replicas := make([]types.ReplicaRegionType, 0, len(regions))
+	for _, region := range regions {
+		replica := types.ReplicaRegionType{Region: &region}
+		if kmsKeyID != "" {
+			replica.KmsKeyId = &kmsKeyID
+		}
+		replicas = append(replicas, replica)
+	}
+	defer s.replicas.drop(keyOfSecret(roleARN, primaryRegion, secret))
+	_, err := s.in(roleARN, primaryRegion).secrets.ReplicateSecretToRegions(ctx,
+		&secretsmanager.ReplicateSecretToRegionsInput{SecretId: &secret, AddReplicaRegions: replicas})
+	return classify(err)
+}
+
+// StopReplication deletes the secret's copies in the regions; the primary stays.
+// A secret that no longer exists has no copies, which is success.
+func (s *Sessions) StopReplication(ctx context.Context, roleARN, primaryRegion, secret string, regions ...string) error {
+	if len(regions) == 0 {
+		return nil
+	}
+	defer s.replicas.drop(keyOfSecret(roleARN, primaryRegion, secret))
+	_, err := s.in(roleARN, primaryRegion).secrets.RemoveRegionsFromReplication(ctx,
+		&secretsmanager.RemoveRegionsFromReplicationInput{SecretId: &secret, RemoveReplicaRegions: regions})
+	if err = classify(err); ClassOf(err) == NotFound {
+		return nil
+	}
+	return err
+}

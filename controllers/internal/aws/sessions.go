@@ -1,0 +1,161 @@
+package aws
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/eks"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"k8s.io/utils/clock"
+)
+
+const (
+	maxAttempts    = 3
+	attemptTimeout = 10 * time.Second
+	// factsTTL is for facts that practically never change: zones, our own identity.
+	factsTTL          = 10 * time.Minute
+	defaultReplicaTTL = 10 * time.Second
+
+	// sessionName is constant because AWS quotes it in error messages.
+	sessionName = "portolan"
+	// sessionDuration is the longest that AWS allows when one role assumes another.
+	sessionDuration = time.Hour
+	// sessionRenewal is how long before its end a session is replaced.
+	sessionRenewal = 5 * time.Minute
+)
+
+// Sessions calls AWS as Portolan itself (empty role ARN) or as a role that it
+// assumes. It is safe for concurrent use and holds one set of clients per role
+// and region.
+type Sessions struct {
+	base    aws.Config
+	backoff retry.BackoffDelayer
+
+	mu      sync.Mutex
+	clients map[session]*clients
+
+	replicas   *memo[secretKey, map[string]ReplicaState]
+	zones      *memo[session, []string]
+	identities *memo[session, string]
+}
+
+// Option changes a default of New.
+type Option func(*Sessions)
+
+// WithReplicaTTL sets how long the replication states of a secret are
+// remembered, because every region that copies it asks. The default is ten seconds.
+func WithReplicaTTL(ttl time.Duration) Option {
+	return func(s *Sessions) { s.replicas.ttl = ttl }
+}
+
+type session struct{ roleARN, region string }
+
+type clients struct {
+	credentials aws.CredentialsProvider
+	ec2         *ec2.Client
+	eks         *eks.Client
+	secrets     *secretsmanager.Client
+	sts         *sts.Client
+}
+
+// New reads the default AWS configuration chain: environment, shared files, Pod
+// Identity, IRSA, instance role. It makes no call; missing credentials show on first use.
+func New(ctx context.Context, clk clock.PassiveClock, options ...Option) (*Sessions, error) {
+	s := &Sessions{
+		clients:    map[session]*clients{},
+		replicas:   newMemo[secretKey, map[string]ReplicaState](clk, defaultReplicaTTL),
+		zones:      newMemo[session, []string](clk, factsTTL),
+		identities: newMemo[session, string](clk, factsTTL),
+	}
+	for _, option := range options {
+		option(s)
+	}
+	base, err := config.LoadDefaultConfig(ctx,
+		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(attemptTimeout)),
+		config.WithRetryer(s.newRetryer),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("loading AWS configuration: %w", err)
+	}
+	base.Credentials = ownCredentials{base.Credentials}
+	s.base = base
+	return s, nil
+}
+
+func (s *Sessions) newRetryer() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts = maxAttempts
+		if s.backoff != nil {
+			o.Backoff = s.backoff
+		}
+	})
+}
+
+func (s *Sessions) in(roleARN, region string) *clients {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := session{roleARN: roleARN, region: region}
+	if c, ok := s.clients[key]; ok {
+		return c
+	}
+	c := newClients(s.configFor(key))
+	s.clients[key] = c
+	return c
+}
+
+// configFor assumes the role through the region's own STS, so that an outage of
+// another region's STS does not reach this one.
+func (s *Sessions) configFor(key session) aws.Config {
+	cfg := s.base.Copy()
+	cfg.Region = key.region
+	if key.roleARN != "" {
+		cfg.Credentials = assume(sts.NewFromConfig(cfg), key.roleARN)
+	}
+	return cfg
+}
+
+func assume(client *sts.Client, roleARN string) aws.CredentialsProvider {
+	role := stscreds.NewAssumeRoleProvider(client, roleARN, func(o *stscreds.AssumeRoleOptions) {
+		o.RoleSessionName = sessionName
+		o.Duration = sessionDuration
+	})
+	return aws.NewCredentialsCache(role, func(o *aws.CredentialsCacheOptions) {
+		o.ExpiryWindow = sessionRenewal
+	})
+}
+
+func newClients(cfg aws.Config) *clients {
+	return &clients{
+		credentials: cfg.Credentials,
+		ec2:         ec2.NewFromConfig(cfg),
+		eks:         eks.NewFromConfig(cfg),
+		secrets:     secretsmanager.NewFromConfig(cfg),
+		sts:         sts.NewFromConfig(cfg),
+	}
+}
+
+// ownCredentials marks the failures of Portolan's own credentials: the chain
+// returns untyped errors, which could not be told from a failing call.
+type ownCredentials struct{ aws.CredentialsProvider }
+
+func (c ownCredentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	credentials, err := c.CredentialsProvider.Retrieve(ctx)
+	if err != nil {
+		return aws.Credentials{}, &credentialsError{err: err}
+	}
+	return credentials, nil
+}
+
+type credentialsError struct{ err error }
+
+func (e *credentialsError) Error() string { return e.err.Error() }
+func (e *credentialsError) Unwrap() error { return e.err }

@@ -1,0 +1,287 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/utils/clock"
+)
+
+// ErrNotObserved means that the cluster's objects have not been listed yet.
+var ErrNotObserved = errors.New("the regional cluster has not been observed yet")
+
+// Cluster is one regional cluster: watches of its Services, Nodes and Pods, and
+// whether its API server answers.
+type Cluster struct {
+	target     Target
+	requests   kubernetes.Interface
+	clock      clock.WithTicker
+	probeEvery time.Duration
+	changed    func()
+
+	informers informers.SharedInformerFactory
+	services  cache.SharedIndexInformer
+	nodes     cache.SharedIndexInformer
+	pods      cache.SharedIndexInformer
+
+	cancel context.CancelFunc
+	done   sync.WaitGroup
+
+	mu        sync.Mutex
+	probed    bool
+	probeErr  error
+	connected bool
+}
+
+func newCluster(target Target, watches, requests kubernetes.Interface, clk clock.WithTicker, probeEvery time.Duration, changed func()) *Cluster {
+	factory := informers.NewSharedInformerFactoryWithOptions(watches, 0, informers.WithTransform(trim))
+	return &Cluster{
+		target: target, requests: requests, clock: clk, probeEvery: probeEvery, changed: changed,
+		informers: factory,
+		services:  factory.Core().V1().Services().Informer(),
+		nodes:     factory.Core().V1().Nodes().Informer(),
+		pods:      factory.Core().V1().Pods().Informer(),
+		cancel:    func() {},
+	}
+}
+
+// start probes the API server and begins to watch once it has accepted us: until
+// an access entry is effective, watches would only pile up back-off.
+func (c *Cluster) start(ctx context.Context) {
+	ctx, c.cancel = context.WithCancel(ctx)
+	c.done.Go(func() { c.run(ctx) })
+}
+
+func (c *Cluster) stop() {
+	c.cancel()
+	c.done.Wait()
+	c.informers.Shutdown()
+}
+
+func (c *Cluster) run(ctx context.Context) {
+	ticker := c.clock.NewTicker(c.probeEvery)
+	defer ticker.Stop()
+	watching := false
+	for {
+		if c.probe(ctx) && !watching {
+			watching = c.watch(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C():
+		}
+	}
+}
+
+// probe asks for the version, which every authenticated user may see.
+func (c *Cluster) probe(ctx context.Context) bool {
+	err := c.requests.CoreV1().RESTClient().Get().AbsPath("/version").Do(ctx).Error()
+	if ctx.Err() != nil {
+		return false
+	}
+	c.mu.Lock()
+	news := !c.probed || (err == nil) != c.connected || explain(err) != explain(c.probeErr)
+	c.probed, c.probeErr, c.connected = true, err, err == nil
+	c.mu.Unlock()
+	if news {
+		c.changed()
+	}
+	return err == nil
+}
+
+func (c *Cluster) watch(ctx context.Context) bool {
+	handler := cache.ResourceEventHandlerFuncs{
+		AddFunc: func(any) { c.changed() },
+		UpdateFunc: func(before, after any) {
+			if !equality.Semantic.DeepEqual(essence(before), essence(after)) {
+				c.changed()
+			}
+		},
+		DeleteFunc: func(any) { c.changed() },
+	}
+	for _, informer := range []cache.SharedIndexInformer{c.services, c.nodes, c.pods} {
+		if _, err := informer.AddEventHandler(handler); err != nil {
+			return false // only after a stop
+		}
+	}
+	c.informers.StartWithContext(ctx)
+	c.done.Go(func() {
+		if cache.WaitForCacheSync(ctx.Done(), c.services.HasSynced, c.nodes.HasSynced, c.pods.HasSynced) {
+			c.changed()
+		}
+	})
+	return true
+}
+
+// Connected returns nil while the API server answers and its objects are known,
+// else why not. The text is stable while the cause is.
+func (c *Cluster) Connected() error {
+	c.mu.Lock()
+	probed, err := c.probed, c.probeErr
+	c.mu.Unlock()
+	switch {
+	case !probed:
+		return ErrNotObserved
+	case err != nil:
+		return errors.New(explain(err))
+	case !c.services.HasSynced() || !c.nodes.HasSynced() || !c.pods.HasSynced():
+		return ErrNotObserved
+	}
+	return nil
+}
+
+// Failed tells whether the API server was asked and did not accept us, as opposed to
+// not having been asked yet.
+func (c *Cluster) Failed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.probeErr != nil
+}
+
+// explain reduces an error to what does not change from one attempt to the next.
+func explain(err error) string {
+	switch {
+	case err == nil:
+		return ""
+	case apierrors.IsUnauthorized(err):
+		return "the API server does not accept Portolan's role yet: an access entry takes up to a minute to become effective"
+	case apierrors.IsForbidden(err):
+		return "the API server forbids Portolan's role to read: check the access entry's policies"
+	case apierrors.ReasonForError(err) != "":
+		return "the API server answers with " + string(apierrors.ReasonForError(err))
+	default:
+		return "the API server does not answer: " + innermost(err).Error()
+	}
+}
+
+// innermost returns the cause at the bottom of err, which names no port or request.
+func innermost(err error) error {
+	for errors.Unwrap(err) != nil {
+		err = errors.Unwrap(err)
+	}
+	return err
+}
+
+// Service returns a Service, or nil when there is none.
+func (c *Cluster) Service(namespace, name string) (*corev1.Service, error) {
+	if err := c.Connected(); err != nil {
+		return nil, err
+	}
+	service, err := c.informers.Core().V1().Services().Lister().Services(namespace).Get(name)
+	if apierrors.IsNotFound(err) {
+		return nil, nil //nolint:nilnil // absence is an answer
+	}
+	return service, err //nolint:wrapcheck // a lister fails in no other way
+}
+
+// LoadBalancers returns the Services of type LoadBalancer as "namespace/name", sorted.
+func (c *Cluster) LoadBalancers() ([]string, error) {
+	if err := c.Connected(); err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, obj := range c.services.GetStore().List() {
+		if s, ok := obj.(*corev1.Service); ok && s.Spec.Type == corev1.ServiceTypeLoadBalancer {
+			names = append(names, s.Namespace+"/"+s.Name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// ReadyNodes counts the nodes that are Ready.
+func (c *Cluster) ReadyNodes() (int, error) {
+	if err := c.Connected(); err != nil {
+		return 0, err
+	}
+	ready := 0
+	for _, obj := range c.nodes.GetStore().List() {
+		if n, ok := obj.(*corev1.Node); ok && nodeReady(n) {
+			ready++
+		}
+	}
+	return ready, nil
+}
+
+// Pods returns the pods with the labels, by name, without those that are finished or being deleted.
+func (c *Cluster) Pods(namespace string, matchLabels map[string]string) ([]*corev1.Pod, error) {
+	if err := c.Connected(); err != nil {
+		return nil, err
+	}
+	pods, err := c.informers.Core().V1().Pods().Lister().Pods(namespace).List(labels.SelectorFromSet(matchLabels))
+	if err != nil {
+		return nil, fmt.Errorf("listing pods: %w", err)
+	}
+	pods = slices.DeleteFunc(pods, func(p *corev1.Pod) bool {
+		return !p.DeletionTimestamp.IsZero() || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
+	})
+	slices.SortFunc(pods, func(a, b *corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
+	return pods, nil
+}
+
+// Scrape reads a pod's metrics through the API server's proxy.
+func (c *Cluster) Scrape(ctx context.Context, pod *corev1.Pod, port int32, path string) ([]byte, error) {
+	raw, err := c.requests.CoreV1().Pods(pod.Namespace).
+		ProxyGet("http", pod.Name, strconv.Itoa(int(port)), path, nil).DoRaw(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("scraping pod %s: %s", pod.Name, explain(err))
+	}
+	return raw, nil
+}
+
+// trim drops what nobody looks at before an object is cached.
+func trim(obj any) (any, error) {
+	switch o := obj.(type) {
+	case *corev1.Pod:
+		o.ManagedFields, o.Annotations = nil, nil
+		o.Spec.Volumes, o.Spec.Tolerations, o.Spec.Affinity = nil, nil, nil
+	case *corev1.Node:
+		o.ManagedFields, o.Annotations = nil, nil
+		o.Status.Images = nil
+	case *corev1.Service:
+		o.ManagedFields = nil
+	}
+	return obj, nil
+}
+
+// essence is what has to change for anybody to be woken: not heartbeats.
+func essence(obj any) any {
+	switch o := obj.(type) {
+	case *corev1.Pod:
+		return []any{o.DeletionTimestamp.IsZero(), o.Status.Phase, PodReady(o), o.Status.PodIP, maps.Clone(o.Labels)}
+	case *corev1.Node:
+		return nodeReady(o)
+	case *corev1.Service:
+		return []any{o.DeletionTimestamp.IsZero(), o.Spec.Type, o.Status.LoadBalancer}
+	default:
+		return nil
+	}
+}
+
+// PodReady tells whether a pod is Ready.
+func PodReady(p *corev1.Pod) bool {
+	return slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
+}
+
+func nodeReady(n *corev1.Node) bool {
+	return slices.ContainsFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool {
+		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
+	})
+}

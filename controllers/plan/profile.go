@@ -1,0 +1,84 @@
+package plan
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+)
+
+// Profile returns the named profile with everything that it extends merged in.
+func Profile(env *v1alpha1.Environment, name string) (v1alpha1.Profile, error) {
+	var seen []string
+	var chain []v1alpha1.Profile
+	for next := name; next != ""; {
+		if slices.Contains(seen, next) {
+			return v1alpha1.Profile{}, finding(v1alpha1.ReasonInvalidProfile,
+				"profiles extend one another in a circle: %s", strings.Join(append(seen, next), " → "))
+		}
+		i := slices.IndexFunc(env.Spec.Profiles, func(p v1alpha1.Profile) bool { return p.Name == next })
+		if i < 0 {
+			return v1alpha1.Profile{}, missingProfile(env, next, seen)
+		}
+		seen = append(seen, next)
+		chain = append(chain, env.Spec.Profiles[i])
+		next = env.Spec.Profiles[i].Extends
+	}
+	merged := v1alpha1.Profile{}
+	for _, p := range slices.Backward(chain) {
+		merged = merge(merged, p)
+	}
+	return merged, complete(merged, env)
+}
+
+func missingProfile(env *v1alpha1.Environment, name string, path []string) error {
+	var known []string
+	for _, p := range env.Spec.Profiles {
+		known = append(known, p.Name)
+	}
+	if len(path) > 0 {
+		return finding(v1alpha1.ReasonInvalidProfile, "profile %s extends %s, which environment %s does not have", path[len(path)-1], name, env.Name)
+	}
+	return finding(v1alpha1.ReasonProfileNotFound, "environment %s has no profile %s; it has %s", env.Name, name, strings.Join(known, ", "))
+}
+
+// complete checks what may come from any profile of the chain and must come from one.
+func complete(p v1alpha1.Profile, env *v1alpha1.Environment) error {
+	switch {
+	case p.KubernetesVersion == "":
+		return finding(v1alpha1.ReasonInvalidProfile, "profile %s has no kubernetesVersion, nor has one that it extends", p.Name)
+	case len(p.NodeGroups) == 0:
+		return finding(v1alpha1.ReasonInvalidProfile, "profile %s has no nodeGroups, nor has one that it extends", p.Name)
+	case len(p.Secrets) > 0 && env.Spec.Secrets == nil:
+		return finding(v1alpha1.ReasonInvalidProfile, "profile %s lists secrets: set spec.secrets.primaryRegion", p.Name)
+	}
+	return nil
+}
+
+func merge(base, over v1alpha1.Profile) v1alpha1.Profile {
+	merged := v1alpha1.Profile{
+		Name:              over.Name,
+		KubernetesVersion: base.KubernetesVersion,
+		NodeGroups:        mergeByName(base.NodeGroups, over.NodeGroups, func(n v1alpha1.NodeGroup) string { return n.Name }),
+		Addons:            mergeByName(base.Addons, over.Addons, func(a v1alpha1.Addon) string { return a.Name }),
+		Applications:      mergeByName(base.Applications, over.Applications, func(a v1alpha1.Application) string { return a.Name }),
+		Secrets:           mergeByName(base.Secrets, over.Secrets, func(s string) string { return s }),
+	}
+	if over.KubernetesVersion != "" {
+		merged.KubernetesVersion = over.KubernetesVersion
+	}
+	return merged
+}
+
+// mergeByName keeps base's order, replaces entries of the same name and appends the others.
+func mergeByName[T any](base, over []T, name func(T) string) []T {
+	merged := slices.Clone(base)
+	for _, o := range over {
+		if i := slices.IndexFunc(merged, func(b T) bool { return name(b) == name(o) }); i >= 0 {
+			merged[i] = o
+		} else {
+			merged = append(merged, o)
+		}
+	}
+	return merged
+}

@@ -1,0 +1,51 @@
+package promotion
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/argocd"
+	"github.com/portolan-dev/portolan/controllers/internal/watch"
+)
+
+// +kubebuilder:rbac:groups=portolan.dev,resources=promotions/status,verbs=patch
+
+// SetupWithManager registers the controller and everything that wakes it.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, clk clock.WithTicker) error {
+	promotions := watch.InNamespace(r.Client, func() client.ObjectList { return &v1alpha1.PromotionList{} }, nil)
+	all := handler.EnqueueRequestsFromMapFunc(promotions)
+	toRegion := watch.ToRegion(r.Client)
+	ofRegion := handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, obj client.Object) []reconcile.Request {
+		var requests []reconcile.Request
+		for _, region := range toRegion(ctx, obj) {
+			trigger := &v1alpha1.Region{}
+			trigger.Namespace = region.Namespace
+			requests = append(requests, promotions(ctx, trigger)...)
+		}
+		return requests
+	})
+	c, err := ctrl.NewControllerManagedBy(mgr).
+		Named("promotion").
+		For(&v1alpha1.Promotion{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.Promotion{}, all, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.Environment{}, all, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.Region{}, all, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&corev1.Secret{}, ofRegion).
+		Build(reconcile.AsReconciler(r.Client, r))
+	if err != nil {
+		return fmt.Errorf("building the Promotion controller: %w", err)
+	}
+	applications := source.Kind(mgr.GetCache(), client.Object(&argocd.Application{}), ofRegion)
+	return watch.WhenInstalled(mgr, clk, c, &argocd.Application{}, applications) //nolint:wrapcheck // named there
+}

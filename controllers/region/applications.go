@@ -1,0 +1,51 @@
+package region
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/argocd"
+	"github.com/portolan-dev/portolan/controllers/internal/step"
+)
+
+// reconcileApplications asks the gate about every application of the profile, at the
+// revision that the region's cluster Secret pins.
+func (r *Reconciler) reconcileApplications(ctx context.Context, s *scope) error {
+	if !s.registered {
+		return step.Blocked(v1alpha1.RegionRegistered)
+	}
+	if len(s.plan.Profile.Applications) == 0 {
+		return step.NotRequired("the profile lists no applications")
+	}
+	secret, err := r.ArgoCD.Get(ctx, s.plan.Cluster)
+	if err != nil || secret == nil {
+		return err //nolint:wrapcheck // named there
+	}
+	found, err := r.ArgoCD.Applications(ctx, s.region)
+	if meta.IsNoMatchError(err) {
+		return step.Poll(r.SlowPoll, v1alpha1.ReasonArgoCDNotInstalled, "the management cluster has no kind Application: install Argo CD")
+	}
+	if err != nil {
+		return err //nolint:wrapcheck // named there
+	}
+	status := &v1alpha1.ApplicationsStatus{Total: int32(len(s.plan.Profile.Applications))} //nolint:gosec // at most 64
+	var first string
+	for _, app := range s.plan.Profile.Applications {
+		verdict := argocd.Evaluate(found[app.Name], secret.Annotations[v1alpha1.AnnotationRevisionPrefix+app.Name])
+		if verdict.Healthy {
+			status.Healthy++
+			continue
+		}
+		if first == "" {
+			first = app.Name + " is " + verdict.String()
+		}
+		status.Blocked = append(status.Blocked, v1alpha1.BlockedApplication{Name: app.Name, Reason: verdict.Reason})
+	}
+	s.region.Status.Applications = status
+	if len(status.Blocked) > 0 {
+		return step.Wait(v1alpha1.ReasonApplicationsNotHealthy, "%d of %d applications are healthy; %s", status.Healthy, status.Total, first)
+	}
+	return nil
+}

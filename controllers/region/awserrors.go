@@ -1,0 +1,26 @@
+package region
+
+import (
+	"errors"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/aws"
+	"github.com/portolan-dev/portolan/controllers/internal/step"
+)
+
+// fromAWS turns what AWS refused into an outcome. What somebody else has to put
+// right is asked for slowly; it is not terminal, because no spec has to change.
+func (r *Reconciler) fromAWS(err error) error {
+	awsErr, ok := errors.AsType[*aws.Error](err)
+	if !ok {
+		return err
+	}
+	switch awsErr.Class {
+	case aws.AccessDenied:
+		return step.Poll(r.SlowPoll, v1alpha1.ReasonAccessDenied, "%s: grant %s to Portolan's role", awsErr, awsErr.Permission())
+	case aws.QuotaExceeded:
+		return step.Poll(r.SlowPoll, v1alpha1.ReasonQuotaExceeded, "%s: request an increase", awsErr)
+	default:
+		return err
+	}
+}

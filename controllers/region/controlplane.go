@@ -1,0 +1,86 @@
+package region
+
+import (
+	"context"
+	"strings"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/ack"
+	"github.com/portolan-dev/portolan/controllers/internal/ack/eks"
+	"github.com/portolan-dev/portolan/controllers/internal/step"
+)
+
+// reconcileControlPlane declares the EKS cluster and waits until it serves its API.
+func (r *Reconciler) reconcileControlPlane(ctx context.Context, s *scope) error {
+	switch {
+	case s.plan == nil:
+		return step.Blocked(v1alpha1.RegionPlanned)
+	case s.subnets == nil:
+		return step.Blocked(v1alpha1.RegionNetworkReady)
+	case s.clusterRole == "":
+		return step.Blocked(v1alpha1.RegionIdentityReady)
+	}
+	a := r.applier()
+	b := blueprint{plan: s.plan, region: s.region}
+	observed, _ := ack.Ensure(ctx, a, b.cluster(s.clusterRole, s.subnets), clusterActive)
+
+	s.region.Status.Cluster = clusterStatus(s, observed)
+	if servesAPI(observed) {
+		s.cluster = observed
+	}
+	return a.Outcome()
+}
+
+func clusterStatus(s *scope, observed *eks.Cluster) *v1alpha1.RegionCluster {
+	status := &v1alpha1.RegionCluster{Name: s.plan.Cluster}
+	if before := s.region.Status.Cluster; before != nil {
+		status.NodeGroups = before.NodeGroups
+	}
+	status.Endpoint = deref(observed.Status.Endpoint)
+	status.Status = deref(observed.Status.Status)
+	status.Version = deref(observed.Spec.Version)
+	if m := observed.Status.ACKResourceMetadata; m != nil && m.ARN != nil {
+		status.ARN = string(*m.ARN)
+	}
+	return status
+}
+
+// servesAPI tells whether the cluster can be used, also while EKS updates it.
+func servesAPI(c *eks.Cluster) bool {
+	state := deref(c.Status.Status)
+	return (state == "ACTIVE" || state == "UPDATING") && c.Status.Endpoint != nil && certificate(c) != ""
+}
+
+func certificate(c *eks.Cluster) string {
+	if c.Status.CertificateAuthority == nil {
+		return ""
+	}
+	return deref(c.Status.CertificateAuthority.Data)
+}
+
+func clusterActive(c *eks.Cluster) error {
+	return inState("Cluster "+c.Name, c.Status.Status, c.Status.Health)
+}
+
+// inState waits for EKS's ACTIVE. What EKS finds wrong is in the health only, never in ACK's conditions.
+func inState(name string, state *string, health *eks.Health) error {
+	switch deref(state) {
+	case "ACTIVE":
+		return nil
+	case "FAILED", "CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED", "DEGRADED":
+		return step.Wait(v1alpha1.ReasonUnhealthyInAWS, "EKS reports %s as %s%s", name, deref(state), issues(health))
+	default:
+		return step.Wait(v1alpha1.ReasonCreating, "EKS reports %s as %s", name, deref(state))
+	}
+}
+
+func issues(h *eks.Health) string {
+	if h == nil {
+		return ""
+	}
+	var all strings.Builder
+	for _, i := range h.Issues {
+		all.WriteString("; " + deref(i.Code) + ": " + deref(i.Message))
+	}
+	return all.String()
+}

@@ -1,0 +1,162 @@
+package region
+
+import (
+	"context"
+	"slices"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/ack"
+	"github.com/portolan-dev/portolan/controllers/internal/ack/ec2"
+	"github.com/portolan-dev/portolan/controllers/internal/step"
+	"github.com/portolan-dev/portolan/controllers/plan"
+)
+
+// reconcileNetwork declares the VPC and what it holds. Each object is created as soon
+// as the IDs that it names are known; the private subnets, which the control plane
+// waits for, depend on the VPC alone.
+func (r *Reconciler) reconcileNetwork(ctx context.Context, s *scope) error {
+	if s.plan == nil {
+		return step.Blocked(v1alpha1.RegionPlanned)
+	}
+	a := r.applier()
+	b := blueprint{plan: s.plan, region: s.region}
+	addresses := r.ensureAddresses(ctx, a, b)
+	vpc, ok := ack.Ensure(ctx, a, b.vpc())
+	if !ok || vpc.Status.VPCID == nil {
+		return a.Outcome()
+	}
+	n := &network{blueprint: b, vpcID: *vpc.Status.VPCID}
+	s.region.Status.Network.VPCID = n.vpcID
+
+	r.ensurePublic(ctx, a, n)
+	r.ensureNATGateways(ctx, a, n, addresses)
+	r.ensurePrivate(ctx, a, n)
+
+	status := s.region.Status.Network
+	status.SubnetIDs = slices.Concat(n.privateSubnets, n.publicSubnetIDs())
+	status.NATGatewayIDs = n.recordedGateways(status.NATGatewayIDs)
+	if len(n.privateSubnets) == len(s.plan.Subnets)/2 {
+		s.subnets = n.privateSubnets
+	}
+	return a.Outcome()
+}
+
+// network is what is known of the network on one pass.
+type network struct {
+	blueprint
+	vpcID          string
+	publicSubnets  map[string]string // zone → ID
+	gateways       map[string]string // zone → ID of a NAT gateway that is available
+	allGateways    []string          // IDs, available or not
+	privateSubnets []string          // IDs, in the plan's order
+}
+
+func (n *network) publicSubnetIDs() []string {
+	var ids []string
+	for _, subnet := range n.plan.Subnets {
+		if id, ok := n.publicSubnets[subnet.Zone]; ok && subnet.Public {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// recordedGateways adds to what was recorded: AWS keeps deleting a gateway after its object is gone.
+func (n *network) recordedGateways(recorded []string) []string {
+	all := slices.Concat(recorded, n.allGateways)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// gatewayFor returns the NAT gateway of a zone, else the only one there is.
+func (n *network) gatewayFor(zone string) string {
+	if !slices.Contains(n.plan.NATZones, zone) && len(n.plan.NATZones) > 0 {
+		zone = n.plan.NATZones[0]
+	}
+	return n.gateways[zone]
+}
+
+// ensureAddresses declares one elastic address for each NAT gateway; they depend on nothing.
+func (r *Reconciler) ensureAddresses(ctx context.Context, a *ack.Applier, b blueprint) map[string]string {
+	ids := map[string]string{}
+	for _, zone := range b.plan.NATZones {
+		if eip, ok := ack.Ensure(ctx, a, b.elasticIP(zone)); ok && eip.Status.AllocationID != nil {
+			ids[zone] = *eip.Status.AllocationID
+		}
+	}
+	return ids
+}
+
+func (r *Reconciler) ensurePublic(ctx context.Context, a *ack.Applier, n *network) {
+	n.publicSubnets = map[string]string{}
+	igw, ok := ack.Ensure(ctx, a, n.internetGateway(n.vpcID))
+	if !ok || igw.Status.InternetGatewayID == nil {
+		return
+	}
+	table, ok := ack.Ensure(ctx, a, n.publicRouteTable(n.vpcID, *igw.Status.InternetGatewayID))
+	if !ok || table.Status.RouteTableID == nil {
+		return
+	}
+	for _, subnet := range n.plan.Subnets {
+		if !subnet.Public {
+			continue
+		}
+		if id := r.ensureSubnet(ctx, a, n, subnet, *table.Status.RouteTableID); id != "" {
+			n.publicSubnets[subnet.Zone] = id
+		}
+	}
+}
+
+func (r *Reconciler) ensureNATGateways(ctx context.Context, a *ack.Applier, n *network, addresses map[string]string) {
+	n.gateways = map[string]string{}
+	for _, zone := range n.plan.NATZones {
+		subnet, address := n.publicSubnets[zone], addresses[zone]
+		if subnet == "" || address == "" {
+			continue // their own absence is already pending
+		}
+		gateway, ok := ack.Ensure(ctx, a, n.natGateway(zone, subnet, address), natGatewayWorks)
+		if gateway.Status.NATGatewayID == nil {
+			continue
+		}
+		n.allGateways = append(n.allGateways, *gateway.Status.NATGatewayID)
+		if ok {
+			n.gateways[zone] = *gateway.Status.NATGatewayID
+		}
+	}
+}
+
+func natGatewayWorks(g *ec2.NATGateway) error {
+	if g.Status.State != nil && *g.Status.State == "failed" {
+		return step.Wait(v1alpha1.ReasonUnhealthyInAWS, "NATGateway %s failed: %s; delete the object and it is created again", g.Name, deref(g.Status.FailureMessage))
+	}
+	return nil
+}
+
+// ensurePrivate declares the private half. Its route tables begin without a way out
+// and get one when the NAT gateway is available: the control plane needs none.
+func (r *Reconciler) ensurePrivate(ctx context.Context, a *ack.Applier, n *network) {
+	for _, subnet := range n.plan.Subnets {
+		if subnet.Public {
+			continue
+		}
+		table, _ := ack.Ensure(ctx, a, n.privateRouteTable(subnet.Zone, n.vpcID, n.gatewayFor(subnet.Zone)))
+		if table.Status.RouteTableID == nil {
+			continue
+		}
+		if id := r.ensureSubnet(ctx, a, n, subnet, *table.Status.RouteTableID); id != "" {
+			n.privateSubnets = append(n.privateSubnets, id)
+		}
+	}
+}
+
+func (r *Reconciler) ensureSubnet(ctx context.Context, a *ack.Applier, n *network, subnet plan.Subnet, routeTable string) string {
+	observed, _ := ack.Ensure(ctx, a, n.subnet(subnet, n.vpcID, routeTable))
+	return deref(observed.Status.SubnetID)
+}
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}

@@ -1,0 +1,57 @@
+package region
+
+import (
+	"context"
+	"slices"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/ack"
+	"github.com/portolan-dev/portolan/controllers/internal/ack/eks"
+	"github.com/portolan-dev/portolan/controllers/internal/step"
+)
+
+// reconcileNodes declares the node groups and waits until their nodes are Ready.
+func (r *Reconciler) reconcileNodes(ctx context.Context, s *scope) error {
+	switch {
+	case s.cluster == nil:
+		return step.Blocked(v1alpha1.RegionControlPlaneReady)
+	case s.nodeRole == "":
+		return step.Blocked(v1alpha1.RegionIdentityReady)
+	}
+	a := r.applier()
+	b := blueprint{plan: s.plan, region: s.region}
+	want := 0
+	for _, g := range s.plan.Profile.NodeGroups {
+		desired := b.nodegroup(g, s.nodeRole, s.subnets)
+		want += int(*desired.Spec.ScalingConfig.DesiredSize)
+		recordNodeGroup(s.region.Status.Cluster, g.Name)
+		ack.Ensure(ctx, a, desired, func(o *eks.Nodegroup) error {
+			return inState("Nodegroup "+o.Name, o.Status.Status, o.Status.Health)
+		})
+	}
+	if err := a.Outcome(); err != nil {
+		return err
+	}
+	return nodesReady(s, want)
+}
+
+func nodesReady(s *scope, want int) error {
+	if s.remote == nil {
+		return step.Blocked(v1alpha1.RegionAccessReady)
+	}
+	ready, err := s.remote.ReadyNodes()
+	switch {
+	case err != nil:
+		return reachable(s.remote)
+	case ready < want:
+		return step.Wait(v1alpha1.ReasonNodesNotReady, "%d of %d nodes are Ready", ready, want)
+	}
+	return nil
+}
+
+// recordNodeGroup notes the name for good: AWS keeps deleting a group after its object is gone.
+func recordNodeGroup(cluster *v1alpha1.RegionCluster, name string) {
+	if !slices.Contains(cluster.NodeGroups, name) {
+		cluster.NodeGroups = append(cluster.NodeGroups, name)
+	}
+}

@@ -1,0 +1,166 @@
+package region
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/step"
+	"github.com/portolan-dev/portolan/controllers/plan"
+)
+
+// reconcilePlan computes what the region consists of and fixes its addresses and
+// zones. Nothing is created before all of it checks out.
+func (r *Reconciler) reconcilePlan(ctx context.Context, s *scope) error {
+	env, err := r.environment(ctx, s.region)
+	if err != nil {
+		return err
+	}
+	if env == nil {
+		return step.Wait(v1alpha1.ReasonEnvironmentNotFound, "namespace %s has no Environment %s: create it", s.region.Namespace, s.region.Spec.EnvironmentRef.Name)
+	}
+	s.environment = env
+	s.region.Status.RoleARN = env.Spec.AWS.RoleARN
+
+	if _, err := plan.Profile(env, s.region.Spec.Profile); err != nil {
+		return fromFinding(err)
+	}
+	block, err := r.allocate(ctx, env, s.region)
+	if err != nil {
+		return fromFinding(err)
+	}
+	zones, err := r.zones(ctx, env, s.region)
+	if err != nil {
+		return r.fromAWS(err)
+	}
+	s.plan, err = plan.For(env, s.region, block, zones)
+	if err != nil {
+		return fromFinding(err)
+	}
+	if s.region.Status.Network == nil {
+		s.region.Status.Network = &v1alpha1.RegionNetwork{}
+	}
+	s.region.Status.Network.CIDR = block.String()
+	s.region.Status.Network.Zones = zones[:env.Spec.Network.AvailabilityZones]
+	return nil
+}
+
+// environment returns the Region's Environment, or nil when there is none.
+func (r *Reconciler) environment(ctx context.Context, region *v1alpha1.Region) (*v1alpha1.Environment, error) {
+	env := &v1alpha1.Environment{}
+	key := client.ObjectKey{Namespace: region.Namespace, Name: region.Spec.EnvironmentRef.Name}
+	err := r.Client.Get(ctx, key, env)
+	if apierrors.IsNotFound(err) {
+		return nil, nil //nolint:nilnil // absence is an answer
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading Environment %s: %w", key.Name, err)
+	}
+	return env, nil
+}
+
+// zones returns those fixed by the first plan, else what AWS offers now: a zone that
+// AWS adds later must not move the subnets.
+func (r *Reconciler) zones(ctx context.Context, env *v1alpha1.Environment, region *v1alpha1.Region) ([]string, error) {
+	if n := region.Status.Network; n != nil && len(n.Zones) >= int(env.Spec.Network.AvailabilityZones) {
+		return n.Zones, nil
+	}
+	return r.Cloud.AvailabilityZones(ctx, env.Spec.AWS.RoleARN, string(region.Spec.AWSRegion)) //nolint:wrapcheck // classified there
+}
+
+// allocate returns the Region's block and records it in the Environment. The record
+// is written with the Environment's resourceVersion, so that of two Regions that
+// want the same block at the same moment one fails and looks again.
+func (r *Reconciler) allocate(ctx context.Context, env *v1alpha1.Environment, region *v1alpha1.Region) (netip.Prefix, error) {
+	if block, ok := allocated(env, region.Name); ok {
+		return block, nil
+	}
+	live := &v1alpha1.Environment{}
+	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(env), live); err != nil {
+		return netip.Prefix{}, fmt.Errorf("reading Environment %s: %w", env.Name, err)
+	}
+	if block, ok := allocated(live, region.Name); ok {
+		return block, nil
+	}
+	taken, err := r.taken(ctx)
+	if err != nil {
+		return netip.Prefix{}, err
+	}
+	wanted := region.DeepCopy()
+	if n := region.Status.Network; n != nil && n.CIDR != "" { // the record was lost, the VPC was not
+		wanted.Spec.CIDR = v1alpha1.VPCCIDR(n.CIDR)
+	}
+	block, err := plan.Address(live, wanted, taken)
+	if err != nil {
+		return netip.Prefix{}, err //nolint:wrapcheck // a finding
+	}
+	before := live.DeepCopy()
+	live.Status.Allocations = append(live.Status.Allocations, v1alpha1.Allocation{Region: region.Name, CIDR: block.String()})
+	slices.SortFunc(live.Status.Allocations, func(a, b v1alpha1.Allocation) int { return strings.Compare(a.Region, b.Region) })
+	return block, r.patchAllocations(ctx, live, before)
+}
+
+func (r *Reconciler) patchAllocations(ctx context.Context, env, before *v1alpha1.Environment) error {
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := r.Client.Status().Patch(ctx, env, patch); err != nil {
+		return fmt.Errorf("recording the allocations of Environment %s: %w", env.Name, err)
+	}
+	return nil
+}
+
+func allocated(env *v1alpha1.Environment, region string) (netip.Prefix, bool) {
+	i := slices.IndexFunc(env.Status.Allocations, func(a v1alpha1.Allocation) bool { return a.Region == region })
+	if i < 0 {
+		return netip.Prefix{}, false
+	}
+	block, err := netip.ParsePrefix(env.Status.Allocations[i].CIDR)
+	return block, err == nil
+}
+
+// taken returns every block that any environment's Regions hold: regions of
+// different environments may be peered.
+func (r *Reconciler) taken(ctx context.Context) ([]plan.Block, error) {
+	environments := &v1alpha1.EnvironmentList{}
+	if err := r.Live.List(ctx, environments); err != nil {
+		return nil, fmt.Errorf("listing Environments: %w", err)
+	}
+	var taken []plan.Block
+	for _, env := range environments.Items {
+		for _, a := range env.Status.Allocations {
+			if block, err := netip.ParsePrefix(a.CIDR); err == nil {
+				taken = append(taken, plan.Block{CIDR: block, Holder: "Region " + a.Region + " of " + env.Namespace + "/" + env.Name})
+			}
+		}
+	}
+	return taken, nil
+}
+
+// release forgets the Region's block.
+func (r *Reconciler) release(ctx context.Context, region *v1alpha1.Region) error {
+	env := &v1alpha1.Environment{}
+	key := client.ObjectKey{Namespace: region.Namespace, Name: region.Spec.EnvironmentRef.Name}
+	if err := r.Live.Get(ctx, key, env); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	before := env.DeepCopy()
+	env.Status.Allocations = slices.DeleteFunc(env.Status.Allocations, func(a v1alpha1.Allocation) bool { return a.Region == region.Name })
+	if len(env.Status.Allocations) == len(before.Status.Allocations) {
+		return nil
+	}
+	return r.patchAllocations(ctx, env, before)
+}
+
+// fromFinding turns what the planner objects to into an outcome: a spec has to change.
+func fromFinding(err error) error {
+	if f, ok := errors.AsType[*plan.Finding](err); ok {
+		return step.Terminal(f.Reason, "%s", f.Message)
+	}
+	return err
+}

@@ -1,0 +1,138 @@
+package region
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/argocd"
+	"github.com/portolan-dev/portolan/controllers/internal/step"
+	"github.com/portolan-dev/portolan/controllers/plan"
+)
+
+// reconcileRegistration presents the region to Argo CD. The cluster Secret is born
+// with every seed and every pin, so that the first rendering of each ApplicationSet
+// is right: new members start with their peers as seeds, and nothing starts at HEAD.
+func (r *Reconciler) reconcileRegistration(ctx context.Context, s *scope) error {
+	if s.remote == nil {
+		return step.Blocked(v1alpha1.RegionAccessReady)
+	}
+	keys, err := r.birthKeys(ctx, s.region, s.plan)
+	if err != nil {
+		return err
+	}
+	secret, err := r.ArgoCD.Get(ctx, s.plan.Cluster)
+	if err != nil {
+		return err //nolint:wrapcheck // named there
+	}
+	if secret == nil {
+		if err := r.bear(ctx, s, keys); err != nil {
+			return err
+		}
+	}
+	registration, err := r.registrationFor(s)
+	if err != nil {
+		return err
+	}
+	changed, err := r.ArgoCD.Register(ctx, registration)
+	switch {
+	case err != nil:
+		return err //nolint:wrapcheck // named there
+	case changed || secret == nil:
+		return step.Wait(v1alpha1.ReasonSyncing, "the cluster Secret %s was written", argocd.SecretName(s.plan.Cluster))
+	}
+	s.registered = true
+	return keysPresent(secret, keys)
+}
+
+// bear writes the seeds and pins of a cluster that Argo CD does not know yet, once the
+// cluster's endpoint has answered: Argo CD remembers the errors of one that does not.
+func (r *Reconciler) bear(ctx context.Context, s *scope, keys map[string]string) error {
+	if s.remote.Connected() != nil {
+		return step.Blocked(v1alpha1.RegionAccessReady)
+	}
+	foreign, err := r.ArgoCD.Foreign(ctx, s.plan.Cluster, s.region.Name)
+	switch {
+	case err != nil:
+		return err //nolint:wrapcheck // named there
+	case foreign:
+		return step.Poll(r.SlowPoll, v1alpha1.ReasonSecretNotOurs,
+			"a Secret %s that Portolan did not make is in the way: delete it", argocd.SecretName(s.plan.Cluster))
+	}
+	return r.ArgoCD.Bear(ctx, s.plan.Cluster, keys) //nolint:wrapcheck // named there
+}
+
+// birthKeys returns the first value of every annotation that ApplicationSets read.
+func (r *Reconciler) birthKeys(ctx context.Context, region *v1alpha1.Region, p *plan.Plan) (map[string]string, error) {
+	keys := map[string]string{}
+	rings, err := r.rings(ctx, region)
+	if err != nil {
+		return nil, err
+	}
+	for _, ring := range rings {
+		keys[v1alpha1.AnnotationWANSeedsPrefix+ring.Name] = strings.Join(plan.Seeds(plan.Endpoints(&ring), region.Name), ",")
+	}
+	promotions := &v1alpha1.PromotionList{}
+	if err := r.Client.List(ctx, promotions, client.InNamespace(region.Namespace)); err != nil {
+		return nil, fmt.Errorf("listing Promotions: %w", err)
+	}
+	var unpinned []string
+	for _, app := range p.Profile.Applications {
+		pin, ok := plan.Pin(promotions.Items, region.Spec.EnvironmentRef.Name, app.Name)
+		if !ok {
+			unpinned = append(unpinned, app.Name)
+			continue
+		}
+		keys[v1alpha1.AnnotationRevisionPrefix+app.Name] = string(pin)
+	}
+	if len(unpinned) > 0 {
+		return nil, step.Wait(v1alpha1.ReasonNoPin, "no Promotion of environment %s pins %s: create one",
+			region.Spec.EnvironmentRef.Name, strings.Join(unpinned, ", "))
+	}
+	return keys, nil
+}
+
+// keysPresent asks for the keys, not their values: rings and promotions move those on.
+func keysPresent(secret *corev1.Secret, keys map[string]string) error {
+	for _, k := range slices.Sorted(maps.Keys(keys)) {
+		if _, ok := secret.Annotations[k]; !ok {
+			return step.Wait(v1alpha1.ReasonSyncing, "the cluster Secret has no annotation %s yet", k)
+		}
+	}
+	return nil
+}
+
+func (r *Reconciler) registrationFor(s *scope) (argocd.Registration, error) {
+	ca, err := base64.StdEncoding.DecodeString(certificate(s.cluster))
+	if err != nil {
+		return argocd.Registration{}, fmt.Errorf("decoding the certificate authority of cluster %s: %w", s.plan.Cluster, err)
+	}
+	labels := map[string]string{}
+	maps.Copy(labels, s.environment.Spec.ArgoCD.ClusterLabels)
+	maps.Copy(labels, plan.Labels(s.region))
+	maps.Copy(labels, map[string]string{
+		v1alpha1.LabelManaged: "true",
+		"environment":         s.environment.Name,
+		"region":              string(s.region.Spec.AWSRegion),
+		"profile":             s.region.Spec.Profile,
+	})
+	return argocd.Registration{
+		Cluster: s.plan.Cluster,
+		Server:  deref(s.cluster.Status.Endpoint),
+		CA:      ca,
+		RoleARN: s.environment.Spec.ArgoCD.RoleARN,
+		Labels:  labels,
+		Annotations: map[string]string{
+			"portolan.dev/account-id":   s.environment.Spec.AWS.AccountID,
+			"portolan.dev/vpc-id":       s.region.Status.Network.VPCID,
+			"portolan.dev/cluster-name": s.plan.Cluster,
+		},
+	}, nil
+}

@@ -1,0 +1,92 @@
+package region
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/ack"
+	"github.com/portolan-dev/portolan/controllers/internal/argocd"
+	"github.com/portolan-dev/portolan/controllers/internal/watch"
+)
+
+// concurrency is how many Regions are worked on at once. A pass waits for nothing but
+// API calls, so a few are enough for hundreds of Regions.
+const concurrency = 8
+
+// +kubebuilder:rbac:groups=portolan.dev,resources=regions,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=portolan.dev,resources=regions/status,verbs=patch
+// +kubebuilder:rbac:groups=portolan.dev,resources=environments;gossiprings;promotions,verbs=get;list;watch
+// +kubebuilder:rbac:groups=portolan.dev,resources=environments/status,verbs=patch
+// +kubebuilder:rbac:groups=ec2.services.k8s.aws,resources=vpcs;subnets;internetgateways;routetables;elasticipaddresses;natgateways,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=iam.services.k8s.aws,resources=roles,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=eks.services.k8s.aws,resources=clusters;nodegroups;addons;accessentries,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch;delete,namespace=argocd
+// +kubebuilder:rbac:groups=argoproj.io,resources=applications,verbs=get;list;watch;patch;delete,namespace=argocd
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// SetupWithManager registers the controller and everything that wakes it.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, clk clock.WithTicker) error {
+	toRegion := handler.EnqueueRequestsFromMapFunc(watch.ToRegion(r.Client))
+	sameEnvironment := handler.EnqueueRequestsFromMapFunc(watch.InNamespace(r.Client,
+		func() client.ObjectList { return &v1alpha1.RegionList{} }, concerns))
+
+	b := ctrl.NewControllerManagedBy(mgr).
+		Named("region").
+		For(&v1alpha1.Region{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.Environment{}, sameEnvironment, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.Promotion{}, sameEnvironment, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.GossipRing{}, sameEnvironment, builder.WithPredicates(watch.Changed(ringMatters))).
+		Watches(&corev1.Secret{}, toRegion).
+		WatchesRawSource(watch.Remote(r.Clusters, func(_ context.Context, key client.ObjectKey) []reconcile.Request {
+			return []reconcile.Request{{NamespacedName: key}}
+		})).
+		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency})
+	for _, k := range ack.Kinds() {
+		b = b.Watches(k, toRegion, builder.WithPredicates(watch.Substantial()))
+	}
+	c, err := b.Build(reconcile.AsReconciler(r.Client, r))
+	if err != nil {
+		return fmt.Errorf("building the Region controller: %w", err)
+	}
+	applications := source.Kind(mgr.GetCache(), client.Object(&argocd.Application{}), toRegion)
+	return watch.WhenInstalled(mgr, clk, c, &argocd.Application{}, applications) //nolint:wrapcheck // named there
+}
+
+// concerns tells whether an Environment, or an object that names one, is the Region's.
+func concerns(trigger, region client.Object) bool {
+	r, ok := region.(*v1alpha1.Region)
+	if !ok {
+		return false
+	}
+	switch t := trigger.(type) {
+	case *v1alpha1.Environment:
+		return t.Name == r.Spec.EnvironmentRef.Name
+	case *v1alpha1.Promotion:
+		return t.Spec.EnvironmentRef == r.Spec.EnvironmentRef
+	case *v1alpha1.GossipRing:
+		return t.Spec.EnvironmentRef == r.Spec.EnvironmentRef
+	default:
+		return false
+	}
+}
+
+// ringMatters is what a Region looks at in a ring: not the members' own counts.
+func ringMatters(ring *v1alpha1.GossipRing) any {
+	matters := []any{ring.Generation, ring.DeletionTimestamp.IsZero()}
+	for _, m := range ring.Status.Members {
+		matters = append(matters, m.Region, m.State, m.Endpoint, m.Message)
+	}
+	return matters
+}

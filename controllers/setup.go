@@ -1,0 +1,112 @@
+// Package controllers assembles Portolan's controllers.
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/environment"
+	"github.com/portolan-dev/portolan/controllers/gossipring"
+	"github.com/portolan-dev/portolan/controllers/internal/ack"
+	"github.com/portolan-dev/portolan/controllers/internal/argocd"
+	"github.com/portolan-dev/portolan/controllers/internal/aws"
+	"github.com/portolan-dev/portolan/controllers/internal/dns"
+	"github.com/portolan-dev/portolan/controllers/internal/remote"
+	"github.com/portolan-dev/portolan/controllers/promotion"
+	"github.com/portolan-dev/portolan/controllers/region"
+)
+
+// Options are the operator's settings.
+type Options struct {
+	// ArgoCDNamespace is where Argo CD runs and keeps its cluster Secrets.
+	ArgoCDNamespace string
+	// Poll is how often something that cannot be watched is looked at while it is
+	// expected to change: secret replicas, DNS names, members' metrics, API servers.
+	Poll time.Duration
+	// SlowPoll is how often something is retried that somebody else has to put right.
+	SlowPoll time.Duration
+	// Resync is how often a settled object is looked at.
+	Resync time.Duration
+}
+
+// NewScheme returns a scheme with every kind that the controllers know.
+func NewScheme() (*runtime.Scheme, error) {
+	s := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{scheme.AddToScheme, v1alpha1.AddToScheme, ack.AddToScheme, argocd.AddToScheme} {
+		if err := add(s); err != nil {
+			return nil, fmt.Errorf("building the scheme: %w", err)
+		}
+	}
+	return s, nil
+}
+
+// CacheOptions keep out of memory what nobody looks at. Of Secrets, only those that
+// are Argo CD clusters are read at all.
+func (o Options) CacheOptions() cache.Options {
+	clusters := labels.SelectorFromSet(labels.Set{argocd.LabelSecretType: argocd.SecretTypeCluster})
+	inArgoCD := map[string]cache.Config{o.ArgoCDNamespace: {}}
+	return cache.Options{
+		DefaultTransform: cache.TransformStripManagedFields(),
+		ByObject: map[client.Object]cache.ByObject{
+			&corev1.Secret{}:      {Namespaces: inArgoCD, Label: clusters},
+			&argocd.Application{}: {Namespaces: inArgoCD},
+		},
+	}
+}
+
+// ClientOptions make the cached client wait for its own writes: what a pass wrote is
+// what the next one decides from.
+func (o Options) ClientOptions() client.Options {
+	return client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: ptr.To(true)}}
+}
+
+// Setup adds every controller to the manager.
+func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
+	clk := clock.RealClock{}
+	cloud, err := aws.New(ctx, clk, aws.WithReplicaTTL(o.Poll))
+	if err != nil {
+		return fmt.Errorf("configuring AWS: %w", err)
+	}
+	clusters := remote.New(cloud, clk, o.Poll)
+	if err := mgr.Add(clusters); err != nil {
+		return fmt.Errorf("adding the regional clusters: %w", err)
+	}
+	registry := &argocd.Clusters{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Namespace: o.ArgoCDNamespace}
+
+	if err := environment.NewReconciler(environment.Deps{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: clk,
+		Events: mgr.GetEventRecorder("portolan-environment"), Resync: o.Resync,
+	}).SetupWithManager(mgr); err != nil {
+		return err //nolint:wrapcheck // named there
+	}
+	if err := region.NewReconciler(region.Deps{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: clk,
+		Events: mgr.GetEventRecorder("portolan-region"),
+		Cloud:  cloud, Secrets: cloud, Clusters: clusters, ArgoCD: registry,
+		Poll: o.Poll, SlowPoll: o.SlowPoll, Resync: o.Resync,
+	}).SetupWithManager(mgr, clk); err != nil {
+		return err //nolint:wrapcheck // named there
+	}
+	if err := gossipring.NewReconciler(gossipring.Deps{
+		Client: mgr.GetClient(), Clock: clk, Events: mgr.GetEventRecorder("portolan-gossipring"),
+		DNS: dns.New(), Clusters: clusters, ArgoCD: registry, Poll: o.Poll, Resync: o.Resync,
+	}).SetupWithManager(mgr); err != nil {
+		return err //nolint:wrapcheck // named there
+	}
+	return promotion.NewReconciler(promotion.Deps{ //nolint:wrapcheck // named there
+		Client: mgr.GetClient(), Clock: clk, Events: mgr.GetEventRecorder("portolan-promotion"),
+		ArgoCD: registry, Resync: o.Resync,
+	}).SetupWithManager(mgr, clk)
+}

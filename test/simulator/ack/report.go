@@ -1,0 +1,108 @@
+package ack
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/portolan-dev/portolan/test/simulator/cloud"
+)
+
+// report writes the outcome into the custom resource. It does so even if the
+// simulator is being stopped: an ID that was not written down is a resource lost.
+func (p *pass) report(ctx context.Context, o outcome) (reconcile.Result, error) {
+	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := p.write(writing, o); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	if o.terminal != "" {
+		return reconcile.Result{}, nil
+	}
+	return reconcile.Result{RequeueAfter: p.Scale(o.after)}, o.err
+}
+
+func (p *pass) write(ctx context.Context, o outcome) error {
+	if o.resource != nil {
+		if err := p.writeBack(ctx, *o.resource); err != nil {
+			return err
+		}
+	}
+	return p.patchStatus(ctx, func(status fields) {
+		if o.resource != nil {
+			p.describeStatus(status, *o.resource)
+		}
+		status["conditions"] = o.conditions(time.Now())
+	})
+}
+
+// writeBack stores AWS's choices in the spec fields that the user left out.
+func (p *pass) writeBack(ctx context.Context, r cloud.Resource) error {
+	if p.kind.answers == nil {
+		return nil
+	}
+	before, changed := p.cr.DeepCopy(), false
+	answers, spec := p.kind.answers(r), p.part("spec")
+	for _, path := range slices.Sorted(maps.Keys(answers)) {
+		changed = spec.fill(path, answers[path]) || changed
+	}
+	if !changed {
+		return nil
+	}
+	return p.client.Patch(ctx, p.cr, client.MergeFrom(before))
+}
+
+func (p *pass) describeStatus(status fields, r cloud.Resource) {
+	metadata := map[string]any{"ownerAccountID": p.Account(), "region": p.region}
+	if r.ARN != "" {
+		metadata["arn"] = r.ARN
+	}
+	status["ackResourceMetadata"] = metadata
+	maps.Copy(status, p.kind.status(p.account, r))
+	if p.kind.idField != "" {
+		status[p.kind.idField] = r.ID
+	}
+}
+
+func (p *pass) patchStatus(ctx context.Context, change func(fields)) error {
+	before := p.cr.DeepCopy()
+	change(p.part("status"))
+	return p.client.Status().Patch(ctx, p.cr, client.MergeFrom(before))
+}
+
+// part is the spec or status itself, so that changes to it change the object.
+func (p *pass) part(name string) fields {
+	part, ok := p.cr.Object[name].(map[string]any)
+	if !ok {
+		part = map[string]any{}
+		p.cr.Object[name] = part
+	}
+	return part
+}
+
+func (p *pass) managed() bool {
+	return slices.Contains(p.cr.GetFinalizers(), p.kind.finalizer())
+}
+
+func (p *pass) manage(ctx context.Context) error {
+	if p.managed() {
+		return nil
+	}
+	return p.setFinalizers(ctx, append(p.cr.GetFinalizers(), p.kind.finalizer()))
+}
+
+func (p *pass) unmanage(ctx context.Context) error {
+	return p.setFinalizers(ctx, slices.DeleteFunc(p.cr.GetFinalizers(), func(finalizer string) bool {
+		return finalizer == p.kind.finalizer()
+	}))
+}
+
+func (p *pass) setFinalizers(ctx context.Context, finalizers []string) error {
+	before := p.cr.DeepCopy()
+	p.cr.SetFinalizers(finalizers)
+	return client.IgnoreNotFound(p.client.Patch(ctx, p.cr, client.MergeFrom(before)))
+}

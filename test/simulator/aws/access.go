@@ -1,0 +1,50 @@
+package aws
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/portolan-dev/portolan/test/simulator/cloud"
+)
+
+// policyGroups stand for the access policies that the simulated EKS knows. Real
+// EKS has an authorizer of its own for them; here RBAC gives the groups their rights.
+var policyGroups = map[string]string{
+	"AmazonEKSClusterAdminPolicy": "system:masters",
+	"AmazonEKSAdminViewPolicy":    "eks:admin-view",
+}
+
+// AccessFromEntries answers from the account's access entries: resources of type
+// eks/accessentry with principalARN and the comma-separated lists policyARN and
+// groups, in the cluster that their ID starts with.
+func AccessFromEntries(c *cloud.Cloud) ClusterAccess {
+	return func(clusterName, roleARN string) (username string, groups []string, ok bool) {
+		entries := c.List(func(r cloud.Resource) bool {
+			return r.Type == "eks/accessentry" && strings.HasPrefix(r.ID, clusterName+"/") && r.Data["principalARN"] == roleARN
+		})
+		if len(entries) == 0 {
+			return "", nil, false
+		}
+		entry := entries[0]
+		for _, policy := range splitList(entry.Data["policyARN"]) {
+			if group, known := policyGroups[lastPart(policy)]; known {
+				groups = append(groups, group)
+			}
+		}
+		groups = append(groups, splitList(entry.Data["groups"])...)
+		slices.Sort(groups)
+		return usernameOf(entry, c.Account()), slices.Compact(groups), true
+	}
+}
+
+func usernameOf(entry cloud.Resource, account string) string {
+	if name := entry.Data["username"]; name != "" {
+		return name
+	}
+	return assumed(account, entry.Data["principalARN"], sessionPlaceholder).ARN
+}
+
+// splitList splits a comma-separated list; an empty one has no entries.
+func splitList(list string) []string {
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
+}

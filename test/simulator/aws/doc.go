@@ -1,0 +1,10 @@
+// Package aws serves the AWS APIs that Portolan itself calls, on the wire, so
+// that the unmodified SDK can be pointed at it with AWS_ENDPOINT_URL.
+//
+// One listener serves all services; the credential scope of a request's
+// signature tells service and region apart, as it does at AWS. Four protocol
+// files speak the wire formats, one table maps operations to handlers, and all
+// facts come from cloud.Cloud. Signatures of API calls are not verified, but
+// the access key must be known. Those of cluster tokens are: only they tell
+// which cluster a token is for.
+package aws

@@ -1,0 +1,63 @@
+package aws
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/portolan-dev/portolan/test/simulator/cloud"
+)
+
+func replicaKey(primary cloud.Resource, region string) cloud.Key {
+	return cloud.Key{Type: typeReplica, Region: region, ID: primary.ID}
+}
+
+// replicate begins a copy. A failed copy is begun anew, any other left alone.
+func (s *Server) replicate(primary cloud.Resource, to replicaRegion, force bool) error {
+	key := replicaKey(primary, to.Region)
+	if old, ok := s.cloud.Get(key); ok && old.State == replicaFailed {
+		_ = s.cloud.Delete(key) // it can only be gone already
+	}
+	replica := cloud.Resource{
+		Key:     key,
+		ARN:     strings.Replace(primary.ARN, ":"+primary.Region+":", ":"+to.Region+":", 1),
+		State:   replicaInProgress,
+		Parents: []cloud.Key{primary.Key},
+		Data:    map[string]string{dataKMSKeyID: cmp.Or(to.KMSKeyID, defaultKMSKey)},
+	}
+	if occupied := s.makeRoom(primary, to.Region, force); occupied {
+		replica.State = replicaFailed
+		replica.Data[dataStatusMessage] = fmt.Sprintf(
+			"Replication failed: Secret name %s already exists in region %s.", primary.ID, to.Region)
+	}
+	if err := s.cloud.Create(replica); err != nil {
+		if refused, ok := errors.AsType[*cloud.Error](err); ok && refused.Code == cloud.CodeAlreadyExists {
+			return nil
+		}
+		return fmt.Errorf("creating the replica: %w", err)
+	}
+	if replica.State == replicaInProgress {
+		s.after(s.cloud.Sample(typeReplica), func() { s.finishReplica(key) })
+	}
+	return nil
+}
+
+// makeRoom tells whether another secret of that name is in the way, which it
+// removes if forced.
+func (s *Server) makeRoom(primary cloud.Resource, region string, force bool) (occupied bool) {
+	other := cloud.Key{Type: typeSecret, Region: region, ID: primary.ID}
+	if _, ok := s.cloud.Get(other); !ok {
+		return false
+	}
+	return !force || s.cloud.Delete(other) != nil
+}
+
+// finishReplica leaves a replica alone that was failed by a test or is gone.
+func (s *Server) finishReplica(key cloud.Key) {
+	_ = s.cloud.Update(key, func(r *cloud.Resource) {
+		if r.State == replicaInProgress {
+			r.State = replicaInSync
+		}
+	})
+}

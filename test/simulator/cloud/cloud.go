@@ -1,0 +1,60 @@
+package cloud
+
+import (
+	"fmt"
+	"sync"
+)
+
+const (
+	defaultAccount   = "111122223333"
+	defaultTimeScale = 1.0 / 60
+)
+
+// Options configure a Cloud. The zero value is a usable account at an AWS minute per second.
+type Options struct {
+	// Account is the AWS account number that owns everything.
+	Account string
+	// Seed makes identifiers and durations reproducible.
+	Seed uint64
+	// TimeScale is real time per simulated time: at 1/60 a minute takes a second.
+	TimeScale float64
+}
+
+// Cloud is one simulated AWS account. It is safe for concurrent use.
+type Cloud struct {
+	account   string
+	timeScale float64
+
+	dice   dice
+	ledger ledger
+	feed   feed
+
+	mu        sync.RWMutex
+	resources map[Key]Resource
+	children  map[Key]map[Key]struct{}
+}
+
+// New returns an empty account.
+func New(o Options) *Cloud {
+	if o.Account == "" {
+		o.Account = defaultAccount
+	}
+	if o.TimeScale == 0 {
+		o.TimeScale = defaultTimeScale
+	}
+	return &Cloud{
+		account:   o.Account,
+		timeScale: o.TimeScale,
+		dice:      dice{seed: o.Seed},
+		resources: map[Key]Resource{},
+		children:  map[Key]map[Key]struct{}{},
+	}
+}
+
+// Account returns the account number.
+func (c *Cloud) Account() string { return c.account }
+
+// ARN names a resource of this account. Global services have the region "".
+func (c *Cloud) ARN(service, region, resource string) string {
+	return fmt.Sprintf("arn:aws:%s:%s:%s:%s", service, region, c.account, resource)
+}

@@ -1,0 +1,68 @@
+package gossip
+
+import (
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+)
+
+const leaveTimeout = time.Second
+
+// pool is a bridge's membership of its ring.
+type pool struct {
+	list     *memberlist.Memberlist
+	lastJoin time.Time
+}
+
+func openPool(o Options) (*pool, error) {
+	logger := log.New(o.Log, fmt.Sprintf("gossip %s/%s/%s ", o.Ring, o.Region, o.Name), log.Ltime|log.Lmicroseconds)
+	transport, err := newTransport(o, logger)
+	if err != nil {
+		return nil, err
+	}
+	list, err := memberlist.Create(poolConfig(o, transport, logger))
+	if err != nil {
+		_ = transport.Shutdown()
+		return nil, fmt.Errorf("creating the member list: %w", err)
+	}
+	return &pool{list: list}, nil
+}
+
+// poolConfig tightens memberlist's LAN timings so that joins and failures show
+// within a second or two.
+func poolConfig(o Options, transport memberlist.NodeAwareTransport, logger *log.Logger) *memberlist.Config {
+	config := memberlist.DefaultLANConfig()
+	config.Name = o.Region + "/" + o.Name
+	config.Transport = transport
+	config.AdvertiseAddr = o.Pod.String()
+	config.AdvertisePort = WANPort
+	config.BindPort = WANPort
+	config.SecretKey = o.Key
+	config.Logger = logger
+	config.TCPTimeout = 2 * time.Second
+	config.ProbeInterval = 500 * time.Millisecond
+	config.ProbeTimeout = 250 * time.Millisecond
+	config.SuspicionMult = 3
+	config.SuspicionMaxTimeoutMult = 2
+	config.GossipInterval = 50 * time.Millisecond
+	config.GossipToTheDeadTime = 5 * time.Second
+	config.PushPullInterval = 3 * time.Second
+	config.EnableCompression = false // costs more than the loopback it saves
+	return config
+}
+
+func (p *pool) members() int { return p.list.NumMembers() }
+
+// join fails when no seed answers; the agent tries again while it is alone.
+func (p *pool) join(seeds []string) {
+	p.lastJoin = time.Now()
+	_, _ = p.list.Join(seeds)
+}
+
+// leave tells the others before it goes; peers that miss it find out by probing.
+func (p *pool) leave() {
+	_ = p.list.Leave(leaveTimeout)
+	_ = p.list.Shutdown()
+}

@@ -1,0 +1,149 @@
+package regional
+
+import (
+	"net/netip"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/portolan-dev/portolan/test/simulator/cloud"
+)
+
+func TestCountdowns(t *testing.T) {
+	g := NewWithT(t)
+	var rings atomic.Int32
+	c := newCountdowns(func() { rings.Add(1) })
+	defer c.stop()
+	short := func() time.Duration { return time.Millisecond }
+	long := func() time.Duration { return time.Hour }
+
+	c.begin()
+	g.Expect(c.over("pod", short)).To(BeFalse())
+	g.Expect(c.over("forgotten", long)).To(BeFalse())
+	g.Eventually(rings.Load).Should(BeEquivalentTo(1))
+	g.Expect(c.over("pod", long)).To(BeTrue())
+
+	c.begin()
+	g.Expect(c.over("pod", long)).To(BeTrue())
+	c.sweep()
+	g.Expect(c.started).To(And(HaveLen(1), HaveKey("pod")))
+
+	c.stop()
+	g.Expect(c.over("late", short)).To(BeFalse())
+	g.Expect(c.started).NotTo(HaveKey("late"))
+}
+
+func TestAddressPool(t *testing.T) {
+	g := NewWithT(t)
+	p := newAddressPool(netip.MustParsePrefix("10.3.0.0/28"))
+	g.Expect(p.next()).To(Equal(netip.MustParseAddr("10.3.0.10")))
+	p.reserve("10.3.0.13")
+	p.reserve("10.3.0.11")
+	p.reserve("10.9.0.1")
+	p.reserve("")
+	g.Expect(p.next()).To(Equal(netip.MustParseAddr("10.3.0.14")))
+	g.Expect(p.next()).To(Equal(netip.MustParseAddr("10.3.0.15")))
+	_, err := p.next()
+	g.Expect(err).To(MatchError(ContainSubstring("10.3.0.0/28")))
+}
+
+func TestNodegroupOf(t *testing.T) {
+	cases := map[string]struct {
+		state     string
+		data      map[string]string
+		want      nodegroup
+		wantError string
+	}{
+		"on its way":     {state: "CREATING", data: map[string]string{"desired": "3"}, want: nodegroup{name: "api"}},
+		"on its way out": {state: "DELETING", data: map[string]string{"desired": "3"}, want: nodegroup{name: "api"}},
+		"active": {
+			state: "ACTIVE",
+			data: map[string]string{
+				"desired": "3", "labels": `{"a":"b"}`,
+				"taints": `[{"key":"k","value":"v","effect":"NO_EXECUTE"}]`,
+			},
+			want: nodegroup{
+				name: "api", desired: 3, labels: map[string]string{"a": "b"},
+				taints: []corev1.Taint{{Key: "k", Value: "v", Effect: corev1.TaintEffectNoExecute}},
+			},
+		},
+		"without a size":       {state: "ACTIVE", wantError: "desired size"},
+		"with bad labels":      {state: "ACTIVE", data: map[string]string{"desired": "1", "labels": "["}, wantError: "labels"},
+		"with another's taint": {state: "ACTIVE", data: map[string]string{"desired": "1", "taints": `[{"effect":"NoSchedule"}]`}, wantError: "NoSchedule"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			key := cloud.Key{Type: nodegroupType, Region: "us-east-1", ID: "production/api"}
+			group, err := nodegroupOf(cloud.Resource{Key: key, State: tc.state, Data: tc.data})
+			if tc.wantError != "" {
+				g.Expect(err).To(MatchError(ContainSubstring(tc.wantError)))
+				return
+			}
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(group).To(Equal(tc.want))
+		})
+	}
+}
+
+func TestPlacement(t *testing.T) {
+	node := func(name string, ready corev1.ConditionStatus) corev1.Node {
+		n := corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: ready}}
+		return n
+	}
+	on := func(name string) corev1.Pod { return corev1.Pod{Spec: corev1.PodSpec{NodeName: name}} }
+	g := NewWithT(t)
+	p := newPlacement(
+		[]corev1.Node{node("a", corev1.ConditionTrue), node("b", corev1.ConditionTrue), node("c", corev1.ConditionFalse)},
+		[]corev1.Pod{on("a"), on("gone"), on("")},
+	)
+	g.Expect([]string{p.choose(), p.choose(), p.choose()}).To(Equal([]string{"b", "a", "b"}))
+	g.Expect(p.lost(on("gone"))).To(BeTrue())
+	g.Expect(p.lost(on("c"))).To(BeFalse())
+	g.Expect(p.lost(on(""))).To(BeFalse())
+	g.Expect(newPlacement(nil, nil).choose()).To(BeEmpty())
+}
+
+func TestWantedRecords(t *testing.T) {
+	service := func(names, host string) corev1.Service {
+		s := corev1.Service{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{hostnameAnnotation: names}}}
+		if host != "" {
+			s.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{Hostname: host}}
+		}
+		return s
+	}
+	g := NewWithT(t)
+	g.Expect(wantedRecords([]corev1.Service{
+		service("a.example.com, b.example.com", "one"),
+		service("early.example.com", ""),
+		service("", "two"),
+	})).To(Equal(records{"a.example.com": "one", "b.example.com": "one"}))
+}
+
+func TestTargetPort(t *testing.T) {
+	pod := corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{{
+		Ports: []corev1.ContainerPort{{Name: "gossip", ContainerPort: 7947}},
+	}}}}
+	cases := map[string]struct {
+		port intstr.IntOrString
+		want uint16
+	}{
+		"a number":        {port: intstr.FromInt32(8080), want: 8080},
+		"a name":          {port: intstr.FromString("gossip"), want: 7947},
+		"an unknown name": {port: intstr.FromString("other")},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			number, ok := targetPort(corev1.ServicePort{TargetPort: tc.port}, pod)
+			g.Expect(number).To(Equal(tc.want))
+			g.Expect(ok).To(Equal(tc.want != 0))
+		})
+	}
+}
