@@ -113,9 +113,10 @@ func anyExpected(members []*member) bool {
 	return slices.ContainsFunc(members, func(m *member) bool { return m.registered && m.reachable && m.endpoint == "" })
 }
 
-// stateOf sums up a member and says what it waits for.
+// stateOf sums up a member and says what it waits for. Connection is what counts: a
+// member that sees the others is converged also while its turn to get new seeds has
+// not come; the ring's SeedsPropagated tells about those.
 func stateOf(m *member, members []*member) (v1alpha1.MemberState, string) {
-	live := liveMembers(members)
 	switch {
 	case m.endpoint == "":
 		return v1alpha1.MemberPending, m.message
@@ -123,18 +124,18 @@ func stateOf(m *member, members []*member) (v1alpha1.MemberState, string) {
 		return v1alpha1.MemberUnknown, "its API server does not answer; what is known of it is kept"
 	case !m.hasPods:
 		return v1alpha1.MemberPending, "it has no member pods"
+	case m.seen == nil:
+		return v1alpha1.MemberUnknown, "its pods' membership metric cannot be read"
+	case int(*m.seen) >= expected(m, liveMembers(members)):
+		return v1alpha1.MemberConverged, ""
 	case !slices.Equal(m.written, m.desired):
 		return v1alpha1.MemberEndpointReady, "its turn to get new seeds has not come"
 	case m.rolling || !slices.Equal(m.applied, m.desired):
 		return v1alpha1.MemberEndpointReady, "its pods are restarting with new seeds"
-	case m.seen == nil:
-		return v1alpha1.MemberUnknown, "its pods' membership metric cannot be read"
-	case *m.seen <= 1 && len(live) > 1:
+	case *m.seen <= 1:
 		return v1alpha1.MemberIsolated, "it sees nobody but itself: check port and key"
-	case int(*m.seen) < expected(m, live):
-		return v1alpha1.MemberSeeded, "it does not see every member"
 	}
-	return v1alpha1.MemberConverged, ""
+	return v1alpha1.MemberSeeded, "it does not see every member"
 }
 
 // expected is how many members one has to see: all that are live. Who was converged

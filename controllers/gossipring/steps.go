@@ -43,7 +43,7 @@ func (r *Reconciler) reconcileSeeds(ctx context.Context, s *scope) error {
 	if s.environment == nil || len(s.members) == 0 {
 		return step.Blocked(v1alpha1.RingEndpointsReady)
 	}
-	for _, m := range nextWrites(s.members, int(s.ring.Spec.Rollout.MaxConcurrentRegions)) {
+	for _, m := range nextWrites(s.members, max(1, int(s.ring.Spec.Rollout.MaxConcurrentRegions))) {
 		if _, err := r.ArgoCD.SetSeeds(ctx, m.cluster, s.ring.Name, strings.Join(m.desired, ",")); err != nil {
 			return fmt.Errorf("writing the seeds of %s: %w", m.name, err)
 		}

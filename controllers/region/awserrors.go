@@ -17,10 +17,17 @@ func (r *Reconciler) fromAWS(err error) error {
 	}
 	switch awsErr.Class {
 	case aws.AccessDenied:
-		return step.Poll(r.SlowPoll, v1alpha1.ReasonAccessDenied, "%s: grant %s to Portolan's role", awsErr, awsErr.Permission())
+		return step.Poll(r.SlowPoll, v1alpha1.ReasonAccessDenied, "%w: %s", awsErr, remedy(awsErr))
 	case aws.QuotaExceeded:
-		return step.Poll(r.SlowPoll, v1alpha1.ReasonQuotaExceeded, "%s: request an increase", awsErr)
+		return step.Poll(r.SlowPoll, v1alpha1.ReasonQuotaExceeded, "%w: request an increase", awsErr)
 	default:
 		return err
 	}
+}
+
+func remedy(denied *aws.Error) string {
+	if permission := denied.Permission(); permission != "" {
+		return "grant " + permission + " to Portolan's role"
+	}
+	return "check Portolan's credentials and that the AWS region is enabled for the account"
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
@@ -82,11 +83,22 @@ func (r *Reconciler) allocate(ctx context.Context, env *v1alpha1.Environment, re
 	if block, ok := allocated(env, region.Name); ok {
 		return block, nil
 	}
-	live := &v1alpha1.Environment{}
-	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(env), live); err != nil {
-		return netip.Prefix{}, fmt.Errorf("reading Environment %s: %w", env.Name, err)
+	var block netip.Prefix
+	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		var err error
+		block, err = r.take(ctx, client.ObjectKeyFromObject(env), region)
+		return err
+	})
+	return block, err //nolint:wrapcheck // named in take
+}
+
+// take is one attempt to get a block.
+func (r *Reconciler) take(ctx context.Context, key client.ObjectKey, region *v1alpha1.Region) (netip.Prefix, error) {
+	env := &v1alpha1.Environment{}
+	if err := r.Live.Get(ctx, key, env); err != nil {
+		return netip.Prefix{}, fmt.Errorf("reading Environment %s: %w", key.Name, err)
 	}
-	if block, ok := allocated(live, region.Name); ok {
+	if block, ok := allocated(env, region.Name); ok {
 		return block, nil
 	}
 	taken, err := r.taken(ctx)
@@ -97,14 +109,14 @@ func (r *Reconciler) allocate(ctx context.Context, env *v1alpha1.Environment, re
 	if n := region.Status.Network; n != nil && n.CIDR != "" { // the record was lost, the VPC was not
 		wanted.Spec.CIDR = v1alpha1.VPCCIDR(n.CIDR)
 	}
-	block, err := plan.Address(live, wanted, taken)
+	block, err := plan.Address(env, wanted, taken)
 	if err != nil {
 		return netip.Prefix{}, err //nolint:wrapcheck // a finding
 	}
-	before := live.DeepCopy()
-	live.Status.Allocations = append(live.Status.Allocations, v1alpha1.Allocation{Region: region.Name, CIDR: block.String()})
-	slices.SortFunc(live.Status.Allocations, func(a, b v1alpha1.Allocation) int { return strings.Compare(a.Region, b.Region) })
-	return block, r.patchAllocations(ctx, live, before)
+	before := env.DeepCopy()
+	env.Status.Allocations = append(env.Status.Allocations, v1alpha1.Allocation{Region: region.Name, CIDR: block.String()})
+	slices.SortFunc(env.Status.Allocations, func(a, b v1alpha1.Allocation) int { return strings.Compare(a.Region, b.Region) })
+	return block, r.patchAllocations(ctx, env, before)
 }
 
 func (r *Reconciler) patchAllocations(ctx context.Context, env, before *v1alpha1.Environment) error {
@@ -144,8 +156,14 @@ func (r *Reconciler) taken(ctx context.Context) ([]plan.Block, error) {
 
 // release forgets the Region's block.
 func (r *Reconciler) release(ctx context.Context, region *v1alpha1.Region) error {
+	return retry.RetryOnConflict(retry.DefaultBackoff, func() error { //nolint:wrapcheck // named in giveBack
+		return r.giveBack(ctx, client.ObjectKey{Namespace: region.Namespace, Name: region.Spec.EnvironmentRef.Name}, region)
+	})
+}
+
+// giveBack is one attempt to release a block.
+func (r *Reconciler) giveBack(ctx context.Context, key client.ObjectKey, region *v1alpha1.Region) error {
 	env := &v1alpha1.Environment{}
-	key := client.ObjectKey{Namespace: region.Namespace, Name: region.Spec.EnvironmentRef.Name}
 	if err := r.Live.Get(ctx, key, env); err != nil {
 		return client.IgnoreNotFound(err)
 	}

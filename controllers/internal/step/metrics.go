@@ -40,6 +40,11 @@ func observeCondition(kind string, obj client.Object, c metav1.Condition) {
 	}
 }
 
+// forgetCondition drops the metrics of a condition that an object does not have any more.
+func forgetCondition(kind string, obj client.Object, conditionType string) {
+	condition.DeletePartialMatch(prometheus.Labels{"kind": kind, "namespace": obj.GetNamespace(), "name": obj.GetName(), "type": conditionType})
+}
+
 // Forget drops the metrics of an object that is gone.
 func Forget(kind string, key client.ObjectKey) {
 	condition.DeletePartialMatch(prometheus.Labels{"kind": kind, "namespace": key.Namespace, "name": key.Name})

@@ -3,6 +3,7 @@ package step
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -79,7 +80,8 @@ func PollAfter(err error) time.Duration {
 	return 0
 }
 
-// maxMessage keeps conditions readable and far below the API's limit of 32 KiB.
+// maxMessage keeps conditions readable and far below the API's limit of 32 KiB. It is
+// the API's limit of an event's note.
 const maxMessage = 1024
 
 func outcome(conditionType string, err error) metav1.Condition {
@@ -102,9 +104,11 @@ func outcome(conditionType string, err error) metav1.Condition {
 	return c
 }
 
+// truncate never leaves half a character: the API server would store another text
+// than was written, so that every pass would write it again.
 func truncate(message string) string {
 	if len(message) <= maxMessage {
 		return message
 	}
-	return message[:maxMessage-len("…")] + "…"
+	return strings.ToValidUTF8(message[:maxMessage-len("…")], "") + "…"
 }

@@ -97,7 +97,7 @@ func eventNote(c metav1.Condition) string {
 	if c.Message == "" {
 		return c.Type + " is " + string(c.Status)
 	}
-	return c.Type + ": " + c.Message
+	return truncate(c.Type + ": " + c.Message)
 }
 
 func (p *Pipeline[S]) set(obj Object, c metav1.Condition) {
@@ -123,6 +123,7 @@ func (p *Pipeline[S]) summarize(obj Object) {
 func (p *Pipeline[S]) setWhile(obj Object, holds bool, conditionType string, because metav1.Condition) {
 	if !holds {
 		meta.RemoveStatusCondition(obj.GetConditions(), conditionType)
+		forgetCondition(p.Kind, obj, conditionType)
 		return
 	}
 	p.set(obj, metav1.Condition{

@@ -56,7 +56,7 @@ func TestFromVPCToNodegroupAndBack(t *testing.T) {
 		haveField(base64.StdEncoding.EncodeToString([]byte("PEM of prod")), "status", "certificateAuthority", "data"),
 		haveField("arn:aws:eks:"+region+":"+b.cloud.Account()+":cluster/prod", "status", "ackResourceMetadata", "arn"),
 		haveField(false, "spec", "deletionProtection"),
-		haveField("standard", "spec", "controlPlaneScalingConfig", "tier"),
+		haveACKField("standard", "spec", "controlPlaneScalingConfig", "tier"),
 	))
 	b.Expect(b.get("eks/cluster", region, "prod")()).To(HaveField("Data", And(
 		HaveKeyWithValue("endpoint", endpoint), HaveKeyWithValue("version", "1.34"), HaveKey("ca"), HaveKey("arn"))))
@@ -64,7 +64,7 @@ func TestFromVPCToNodegroupAndBack(t *testing.T) {
 	nodes := b.synced(b.apply("Nodegroup", "system", nodegroupSpec(role, subnets, oneToThree)))
 	b.Expect(nodes).To(And(
 		haveField("ACTIVE", "status", "status"), haveField(int64(2), "status", "desiredSize"),
-		haveField(HavePrefix("1.34"), "spec", "releaseVersion")))
+		haveACKField(HavePrefix("1.34"), "spec", "releaseVersion")))
 	b.Expect(b.get("eks/nodegroup", region, "prod/system")()).To(HaveField("Data", And(
 		HaveKeyWithValue("desired", "2"), HaveKeyWithValue("labels", `{"pool":"system"}`),
 		HaveKeyWithValue("taints", ContainSubstring("NO_SCHEDULE")))))

@@ -43,6 +43,14 @@ func haveField(want any, path ...string) types.GomegaMatcher {
 	}).WithTemplate("Expected {{.To}} have {{format .Data}} in\n{{.FormattedActual}}", append(path, "="))
 }
 
+// haveACKField is haveField for fields that only the real CRDs have.
+func haveACKField(want any, path ...string) types.GomegaMatcher {
+	if !complete {
+		return Not(BeNil())
+	}
+	return haveField(want, path...)
+}
+
 func text(cr *unstructured.Unstructured, path ...string) string {
 	value, _, _ := unstructured.NestedString(cr.Object, path...)
 	return value

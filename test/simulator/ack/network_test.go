@@ -32,7 +32,7 @@ func TestVPCReportsWhatACKReports(t *testing.T) {
 		haveField(region, "status", "ackResourceMetadata", "region"),
 		haveField(b.cloud.Account(), "status", "ackResourceMetadata", "ownerAccountID"),
 		haveField(BeNil(), "status", "ackResourceMetadata", "arn"),
-		haveField(false, "spec", "enableNetworkAddressUsageMetrics"),
+		haveACKField(false, "spec", "enableNetworkAddressUsageMetrics"),
 		haveCondition("Ready", "True", "Resource synced successfully"),
 		haveCondition("ACK.LateInitialized", "True", "Late initialization successful"),
 	))
@@ -81,11 +81,11 @@ func TestNetworkWithRoutesToTheInternet(t *testing.T) {
 		`{vpcID: %s, routes: [{destinationCIDRBlock: 0.0.0.0/0, natGatewayID: %s}]}`, id, text(nat, "status", "natGatewayID"))))
 
 	b.Expect(nat).To(haveField("available", "status", "state"))
-	b.Expect(address).To(haveField(MatchRegexp(`^3\.`), "status", "publicIP"))
+	b.Expect(address).To(haveACKField(MatchRegexp(`^3\.`), "status", "publicIP"))
 	b.Expect(subnet).To(And(
 		haveField(region+"a", "spec", "availabilityZone"),
 		haveField(HavePrefix("arn:aws:ec2:"+region), "status", "ackResourceMetadata", "arn")))
-	b.Expect(private).To(haveField(ContainElement(And(
+	b.Expect(private).To(haveACKField(ContainElement(And(
 		HaveKeyWithValue("natGatewayID", text(nat, "status", "natGatewayID")), HaveKeyWithValue("state", "active"),
 	)), "status", "routeStatuses"))
 
@@ -146,7 +146,7 @@ func TestNATGatewayFailsWithoutInternetGateway(t *testing.T) {
 		text(subnet, "status", "subnetID"), text(address, "status", "allocationID")))
 	b.Eventually(b.refresh(nat)).Should(And(
 		haveField("failed", "status", "state"),
-		haveField("Gateway.NotAttached", "status", "failureCode"),
+		haveACKField("Gateway.NotAttached", "status", "failureCode"),
 		haveCondition("ACK.ResourceSynced", "False", "NATGateway is in 'failed' status"),
 	))
 }
@@ -217,5 +217,5 @@ func TestRoutesFollowTheSpec(t *testing.T) {
 	routes := []any{map[string]any{"destinationCIDRBlock": "0.0.0.0/0", "gatewayID": target}}
 	b.Expect(unstructured.SetNestedSlice(table.Object, routes, "spec", "routes")).To(Succeed())
 	b.Expect(b.client.Patch(t.Context(), table, edit)).To(Succeed())
-	b.Eventually(b.refresh(table)).Should(haveField(ContainElement(HaveKeyWithValue("gatewayID", target)), "status", "routeStatuses"))
+	b.Eventually(b.refresh(table)).Should(haveACKField(ContainElement(HaveKeyWithValue("gatewayID", target)), "status", "routeStatuses"))
 }

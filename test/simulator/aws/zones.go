@@ -22,14 +22,22 @@ type availabilityZone struct {
 
 var regionPattern = regexp.MustCompile(`^([a-z]{2})((?:-[a-z]+)+)-(\d)$`)
 
-// describeAvailabilityZones gives every region the zones a to c with the ids az1
-// to az3, which includes the three that EKS cannot use for control planes.
+// lettersOf names a region's zones. Everywhere it is a to c, with the ids az1 to az3;
+// us-east-1 has six, of which EKS cannot use az3.
+func lettersOf(region string) []string {
+	if region == "us-east-1" {
+		return []string{"a", "b", "c", "d", "e", "f"}
+	}
+	return []string{"a", "b", "c"}
+}
+
+// describeAvailabilityZones includes the zones that EKS cannot use for control planes.
 func (s *Server) describeAvailabilityZones(c *call) (any, error) {
 	if !regionPattern.MatchString(c.region) {
 		return nil, &cloud.Error{Code: "InvalidParameterValue", Message: fmt.Sprintf("Region %q is not one of AWS", c.region)}
 	}
 	var zones []cloud.Resource
-	for i, letter := range []string{"a", "b", "c"} {
+	for i, letter := range lettersOf(c.region) {
 		zones = append(zones, cloud.Resource{
 			Key:   cloud.Key{Type: "ec2/availabilityzone", Region: c.region, ID: c.region + letter},
 			State: "available",

@@ -1,0 +1,45 @@
+package build
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Node of a regional cluster, Ready.
+func Node(name string) *corev1.Node {
+	return &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Status: corev1.NodeStatus{Conditions: []corev1.NodeCondition{
+			{Type: corev1.NodeReady, Status: corev1.ConditionTrue},
+		}},
+	}
+}
+
+// Service is the one of Ring, with the load balancer's name unless that is empty.
+func Service(loadBalancer string) *corev1.Service {
+	service := &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "api", Name: "unkey-api-gossip-wan"},
+		Spec:       corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer},
+	}
+	if loadBalancer != "" {
+		service.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{Hostname: loadBalancer}}
+	}
+	return service
+}
+
+// Pod is one of Ring's members, Ready and running with the seeds.
+func Pod(name, seeds string) *corev1.Pod {
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: "api", Name: name,
+			Labels: map[string]string{"app.kubernetes.io/component": "unkey-api"},
+		},
+		Spec: corev1.PodSpec{Containers: []corev1.Container{{
+			Name: "api", Env: []corev1.EnvVar{{Name: "UNKEY_GOSSIP_WAN_SEEDS", Value: seeds}},
+		}}},
+		Status: corev1.PodStatus{
+			Phase:      corev1.PodRunning,
+			Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
+		},
+	}
+}

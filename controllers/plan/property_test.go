@@ -1,0 +1,161 @@
+package plan
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"pgregory.net/rapid"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+)
+
+// someBlock draws a block from few addresses, so that many of them overlap.
+func someBlock(shortest, longest int) *rapid.Generator[string] {
+	return rapid.Custom(func(t *rapid.T) string {
+		bits := rapid.IntRange(shortest, longest).Draw(t, "bits")
+		address := netip.AddrFrom4([4]byte{10, rapid.ByteMax(1).Draw(t, "second"), rapid.Byte().Draw(t, "third"), 0})
+		return netip.PrefixFrom(address, bits).Masked().String()
+	})
+}
+
+var awsRegions = []string{"us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-south-1"}
+
+func TestRegionsAllocatedOneAfterAnotherNeverOverlap(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		env := network(nil)
+		for _, r := range rapid.SliceOfN(someBlock(18, 26), 0, 3).Draw(t, "reserved") {
+			env.Spec.Network.Reserved = append(env.Spec.Network.Reserved, v1alpha1.CIDR(r))
+		}
+		for _, aws := range rapid.SliceOfDistinct(rapid.SampledFrom(awsRegions), rapid.ID).Draw(t, "assigned") {
+			env.Spec.Network.Assignments = append(env.Spec.Network.Assignments, v1alpha1.CIDRAssignment{
+				AWSRegion: v1alpha1.AWSRegion(aws), CIDR: v1alpha1.VPCCIDR(someBlock(16, 22).Draw(t, aws)),
+			})
+		}
+		var taken []Block
+		for i := range rapid.IntRange(1, 12).Draw(t, "regions") {
+			region := regionIn(rapid.SampledFrom(awsRegions).Draw(t, "aws"), "")
+			if rapid.Bool().Draw(t, "own") {
+				region.Spec.CIDR = v1alpha1.VPCCIDR(someBlock(16, 22).Draw(t, "cidr"))
+			}
+			block, err := Address(env, region, taken)
+			if err != nil {
+				continue
+			}
+			for _, other := range slices.Concat(reserved(env), taken) {
+				if block.Overlaps(other.CIDR) {
+					t.Fatalf("%s was given away although %s holds %s", block, other.Holder, other.CIDR)
+				}
+			}
+			taken = append(taken, Block{CIDR: block, Holder: fmt.Sprintf("Region %d", i)})
+		}
+	})
+}
+
+func TestASuggestedBlockIsAccepted(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		g := NewWithT(t)
+		env := network(nil)
+		for _, aws := range rapid.SliceOfNDistinct(rapid.SampledFrom(awsRegions[1:]), 1, 4, rapid.ID).Draw(t, "assigned") {
+			env.Spec.Network.Assignments = append(env.Spec.Network.Assignments, v1alpha1.CIDRAssignment{
+				AWSRegion: v1alpha1.AWSRegion(aws), CIDR: v1alpha1.VPCCIDR(someBlock(16, 22).Draw(t, aws)),
+			})
+		}
+		var taken []Block
+		for _, b := range rapid.SliceOfN(someBlock(16, 24), 0, 4).Draw(t, "taken") {
+			taken = append(taken, held("Region other", b)...)
+		}
+		region := regionIn(awsRegions[0], "")
+		_, err := Address(env, region, taken)
+		g.Expect(err).To(HaveOccurred())
+		_, suggested, found := strings.Cut(err.Error(), " is ")
+		g.Expect(found).To(BeTrue(), "there are more free blocks than these can take: %v", err)
+
+		env.Spec.Network.Assignments = append(env.Spec.Network.Assignments, v1alpha1.CIDRAssignment{
+			AWSRegion: region.Spec.AWSRegion, CIDR: v1alpha1.VPCCIDR(suggested),
+		})
+		block, err := Address(env, region, taken)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(block.String()).To(Equal(suggested))
+	})
+}
+
+func TestSubnetsDivideTheBlock(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		block := netip.MustParsePrefix(someBlock(16, 22).Draw(t, "block"))
+		zones := []string{"a", "b", "c", "d"}[:rapid.IntRange(2, 4).Draw(t, "zones")]
+		all := subnets(block, zones)
+		if len(all) != 2*len(zones) {
+			t.Fatalf("%d subnets for %d zones", len(all), len(zones))
+		}
+		private, public := map[string]netip.Prefix{}, map[string]netip.Prefix{}
+		for i, s := range all {
+			if s.CIDR.Masked() != s.CIDR || !block.Contains(s.CIDR.Addr()) || s.CIDR.Bits() <= block.Bits() {
+				t.Fatalf("%s is no part of %s", s.CIDR, block)
+			}
+			if s.CIDR.Bits() > 28 {
+				t.Fatalf("%s is smaller than AWS allows", s.CIDR)
+			}
+			for _, other := range all[:i] {
+				if s.CIDR.Overlaps(other.CIDR) {
+					t.Fatalf("%s and %s overlap", s.CIDR, other.CIDR)
+				}
+			}
+			if s.Public {
+				public[s.Zone] = s.CIDR
+			} else {
+				private[s.Zone] = s.CIDR
+			}
+		}
+		for _, zone := range zones {
+			if !private[zone].IsValid() || !public[zone].IsValid() || private[zone].Bits() >= public[zone].Bits() {
+				t.Fatalf("zone %s has private %s and public %s", zone, private[zone], public[zone])
+			}
+		}
+	})
+}
+
+// someRing draws a ring of members in any state, with few endpoints, so that some share one.
+func someRing(t *rapid.T) *v1alpha1.GossipRing {
+	states := []v1alpha1.MemberState{
+		v1alpha1.MemberPending, v1alpha1.MemberEndpointReady, v1alpha1.MemberSeeded, v1alpha1.MemberConverged,
+		v1alpha1.MemberIsolated, v1alpha1.MemberUnknown, v1alpha1.MemberLeaving, v1alpha1.MemberLeft,
+	}
+	ring := &v1alpha1.GossipRing{}
+	for i := range rapid.IntRange(0, 8).Draw(t, "members") {
+		ring.Status.Members = append(ring.Status.Members, v1alpha1.RingMember{
+			Region:   fmt.Sprintf("region-%d", i),
+			State:    rapid.SampledFrom(states).Draw(t, "state"),
+			Endpoint: rapid.SampledFrom([]string{"", "a.example", "b.example", "c.example", "d.example", "e.example"}).Draw(t, "endpoint"),
+		})
+	}
+	return ring
+}
+
+func TestSeedsAreThePeersThatStay(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		g := NewWithT(t)
+		ring := someRing(t)
+		endpoints := Endpoints(ring)
+		for _, self := range ring.Status.Members {
+			seeds := Seeds(endpoints, self.Region)
+			g.Expect(slices.IsSorted(seeds)).To(BeTrue())
+			g.Expect(slices.Compact(slices.Clone(seeds))).To(HaveLen(len(seeds)), "a seed is there twice: %v", seeds)
+
+			want := map[string]bool{}
+			for _, peer := range ring.Status.Members {
+				leaves := peer.State == v1alpha1.MemberLeaving || peer.State == v1alpha1.MemberLeft
+				if peer.Endpoint != "" && !leaves && peer.Region != self.Region && peer.Endpoint != endpoints[self.Region] {
+					want[peer.Endpoint] = true
+				}
+			}
+			g.Expect(seeds).To(HaveLen(len(want)))
+			for _, s := range seeds {
+				g.Expect(want).To(HaveKey(s))
+			}
+		}
+	})
+}

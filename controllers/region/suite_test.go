@@ -1,0 +1,127 @@
+package region_test
+
+import (
+	"context"
+	"testing"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/ack/eks"
+	"github.com/portolan-dev/portolan/controllers/internal/testenv"
+	"github.com/portolan-dev/portolan/controllers/internal/testenv/build"
+	"github.com/portolan-dev/portolan/controllers/region"
+)
+
+func TestRegion(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "Region")
+}
+
+var env *testenv.Env
+
+var _ = BeforeSuite(func() { env = testenv.Start() })
+
+// prefix of the names of everything that belongs to the Region under test.
+const prefix = "production001-eu-west-1"
+
+// bed is one Region in eu-west-1 and everything around it.
+type bed struct {
+	*testenv.World
+	api         *testenv.Regional
+	reconciler  *region.Reconciler
+	environment *v1alpha1.Environment
+	region      *v1alpha1.Region
+}
+
+func newBed(ctx context.Context) *bed {
+	GinkgoHelper()
+	api := testenv.StartRegional()
+	b := &bed{World: env.World(ctx), api: api}
+	b.ACK.Serve(api.Endpoint(), api.CA())
+	b.reconciler = b.newReconciler()
+	b.environment = build.Environment(b.Namespace)
+	b.region = build.Region(b.Namespace, "eu-west-1")
+	return b
+}
+
+func (b *bed) newReconciler() *region.Reconciler {
+	return region.NewReconciler(region.Deps{
+		Client: b.Recorder, Live: b.Recorder, Clock: b.Clock, Events: b.Events,
+		Cloud: b.AWS, Secrets: b.AWS, Clusters: b.Clusters, ArgoCD: b.ArgoCD,
+		Poll: testenv.Poll, SlowPoll: testenv.SlowPoll, Resync: testenv.Resync,
+	})
+}
+
+// apply creates the environment and the Region.
+func (b *bed) apply(ctx context.Context) {
+	GinkgoHelper()
+	b.ExpectApplied(ctx, b.environment, b.region)
+}
+
+// profile edits the Region's profile before apply.
+func (b *bed) profile() *v1alpha1.Profile { return &b.environment.Spec.Profiles[0] }
+
+func (b *bed) reconcile(ctx context.Context) reconcile.Result {
+	GinkgoHelper()
+	return testenv.ExpectReconciled(ctx, b.Env, b.reconciler, b.region)
+}
+
+// settle lets ACK finish everything, except some kinds, and reconciles until a pass
+// declares nothing new.
+func (b *bed) settle(ctx context.Context, except ...client.Object) {
+	GinkgoHelper()
+	for {
+		before := b.ACK.Names(ctx, b.Namespace)
+		b.reconcile(ctx)
+		b.ACK.SyncAll(ctx, b.Namespace, except...)
+		b.reconcile(ctx)
+		b.ACK.SyncAll(ctx, b.Namespace, except...)
+		b.reconcile(ctx)
+		if len(b.ACK.Names(ctx, b.Namespace)) == len(before) {
+			return
+		}
+	}
+}
+
+// connected waits until the operator sees what is in the regional cluster.
+func (b *bed) connected() {
+	GinkgoHelper()
+	cluster, ok := b.Clusters.Get(client.ObjectKeyFromObject(b.region))
+	Expect(ok).To(BeTrue())
+	Eventually(cluster.Connected).Should(Succeed())
+}
+
+// reachReady brings the Region all the way up, with one node and a pinned, healthy application.
+func (b *bed) reachReady(ctx context.Context) {
+	GinkgoHelper()
+	b.api.Set(build.Node("node-1"))
+	b.apply(ctx)
+	b.ExpectApplied(ctx, build.Promotion(b.Namespace, "main"))
+	b.settle(ctx)
+	b.connected()
+	b.settle(ctx)
+	b.ExpectApplied(ctx, build.Application(b.ArgoCD.Namespace, b.region.Name, build.ApplicationName, build.Revision))
+	b.reconcile(ctx)
+	Expect(b.region).To(testenv.HaveCondition("Ready", "True", "Succeeded"))
+}
+
+// object reads one of the Region's objects.
+func object[T client.Object](ctx context.Context, b *bed, obj T, suffix string) T {
+	GinkgoHelper()
+	obj.SetNamespace(b.Namespace)
+	obj.SetName(prefix)
+	if suffix != "" {
+		obj.SetName(prefix + "-" + suffix)
+	}
+	b.ExpectRefreshed(ctx, obj)
+	return obj
+}
+
+func (b *bed) cluster(ctx context.Context) *eks.Cluster {
+	GinkgoHelper()
+	return object(ctx, b, &eks.Cluster{}, "")
+}

@@ -1,0 +1,111 @@
+package bed
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	"k8s.io/utils/ptr"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/portolan-dev/portolan/test/simulator/aws"
+	"github.com/portolan-dev/portolan/test/simulator/process"
+)
+
+// Intervals of the operator at real time; the bed scales them like AWS's durations.
+const (
+	pollInterval     = 15 * time.Second
+	slowPollInterval = 2 * time.Minute
+	resyncInterval   = 10 * time.Minute
+)
+
+// StartOperator runs the real manager as a process of its own, as the ServiceAccount
+// that config/default makes and with no more rights than that.
+func (b *Bed) StartOperator(ctx context.Context) error {
+	account := &corev1.ServiceAccount{}
+	account.Namespace, account.Name = "portolan-system", "portolan-controller-manager"
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: ptr.To[int64](24 * 3600)}}
+	if err := b.Client.SubResource("token").Create(ctx, account, request); err != nil {
+		return fmt.Errorf("requesting the operator's token: %w", err)
+	}
+	kubeconfig, err := b.writeKubeconfig("operator.kubeconfig", request.Status.Token)
+	if err != nil {
+		return err
+	}
+	log, err := os.OpenFile(b.OperatorLog(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("opening the operator's log: %w", err)
+	}
+	defer func() { _ = log.Close() }() // the process has its own descriptor
+
+	manager, err := process.Start(ctx, process.Command{
+		Path: filepath.Join(b.module, "bin", "manager"),
+		Args: []string{
+			"--argocd-namespace=" + ArgoCDNamespace,
+			"--poll-interval=" + b.scaled(pollInterval),
+			"--slow-poll-interval=" + b.scaled(slowPollInterval),
+			"--resync-interval=" + b.scaled(resyncInterval),
+			"--metrics-bind-address=0",
+			"--health-probe-bind-address=0",
+		},
+		// Nothing is inherited: proxies and certificate bundles of the machine are not the bed's.
+		Env: []string{
+			"KUBECONFIG=" + kubeconfig,
+			"HOME=" + b.dir,
+			"AWS_ENDPOINT_URL=" + b.AWS.URL(),
+			"AWS_ACCESS_KEY_ID=" + aws.BaseAccessKey,
+			"AWS_SECRET_ACCESS_KEY=" + aws.BaseSecretKey,
+			"AWS_REGION=us-east-1",
+			"AWS_EC2_METADATA_DISABLED=true",
+		},
+		Log: log,
+	})
+	if err != nil {
+		return fmt.Errorf("starting the operator (make build builds it): %w", err)
+	}
+	b.mu.Lock()
+	b.operator = manager
+	b.mu.Unlock()
+	return nil
+}
+
+func (b *Bed) scaled(d time.Duration) string { return b.Cloud.Scale(d).String() }
+
+// OperatorLog is the file that the operator writes to, over all its lives.
+func (b *Bed) OperatorLog() string { return filepath.Join(b.dir, "operator.log") }
+
+// StopOperator lets the operator end in its own time.
+func (b *Bed) StopOperator() {
+	if p := b.takeOperator(); p != nil {
+		p.Stop()
+	}
+}
+
+// KillOperator ends the operator with SIGKILL.
+func (b *Bed) KillOperator() {
+	if p := b.takeOperator(); p != nil {
+		p.Kill()
+	}
+}
+
+// OperatorDone is closed when the running operator has ended; it is nil when none runs.
+func (b *Bed) OperatorDone() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.operator == nil {
+		return nil
+	}
+	return b.operator.Done()
+}
+
+func (b *Bed) takeOperator() *process.Process {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.operator
+	b.operator = nil
+	return p
+}

@@ -1,0 +1,149 @@
+package bed
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"k8s.io/client-go/rest"
+
+	"github.com/portolan-dev/portolan/test/simulator/cloud"
+	"github.com/portolan-dev/portolan/test/simulator/controlplane"
+	"github.com/portolan-dev/portolan/test/simulator/regional"
+)
+
+// planes are the regional clusters behind simulated EKS: a real API server each, and
+// what runs inside.
+type planes struct {
+	bed             *Bed
+	lifetime        context.Context //nolint:containedctx // the bed's lifetime, which bounds every plane's
+	egress, webhook string
+
+	mu      sync.Mutex
+	running map[string]*plane
+}
+
+// plane is one regional cluster.
+type plane struct {
+	server *controlplane.APIServer
+	region *regional.Region
+	log    *os.File
+}
+
+func newPlanes(ctx context.Context, b *Bed, egress, webhook string) *planes {
+	return &planes{bed: b, lifetime: ctx, egress: egress, webhook: webhook, running: map[string]*plane{}}
+}
+
+// StartCluster implements ack.ClusterStarter. Clusters start side by side.
+func (p *planes) StartCluster(_ context.Context, name, awsRegion string) (endpoint string, ca []byte, err error) {
+	if existing := p.get(name); existing != nil {
+		return existing.server.Endpoint(), existing.server.CA(), nil
+	}
+	vpc, err := p.vpcOf(name, awsRegion)
+	if err != nil {
+		return "", nil, err
+	}
+	server, err := controlplane.StartAPIServer(p.lifetime, p.bed.binaries, p.bed.etcd, controlplane.Config{
+		Name: name, Dir: p.bed.dir, TokenWebhook: p.webhook + name, EgressSocket: p.egress,
+	})
+	if err != nil {
+		return "", nil, fmt.Errorf("starting the API server of %s: %w", name, err)
+	}
+	log, err := os.Create(filepath.Join(p.bed.dir, name+".region.log"))
+	if err != nil {
+		server.Stop()
+		return "", nil, fmt.Errorf("creating the log of %s: %w", name, err)
+	}
+	region, err := regional.Start(p.lifetime, regional.Options{
+		Name: name, AWSRegion: awsRegion, Config: server.Config(), VPCCIDR: vpc,
+		Cloud: p.bed.Cloud, Network: p.bed.network, DNS: p.bed.DNS,
+		Log: slog.New(slog.NewTextHandler(log, nil)),
+	})
+	if err != nil {
+		server.Stop()
+		_ = log.Close()
+		return "", nil, fmt.Errorf("starting what runs inside %s: %w", name, err)
+	}
+	p.mu.Lock()
+	p.running[name] = &plane{server: server, region: region, log: log}
+	p.mu.Unlock()
+	return server.Endpoint(), server.CA(), nil
+}
+
+// StopCluster implements ack.ClusterStarter.
+func (p *planes) StopCluster(name string) {
+	p.mu.Lock()
+	stopped := p.running[name]
+	delete(p.running, name)
+	p.mu.Unlock()
+	if stopped == nil {
+		return
+	}
+	stopped.stop()
+	if err := p.bed.etcd.Forget(p.lifetime, name); err != nil {
+		p.bed.progress("forgetting what %s stored: %v", name, err)
+	}
+}
+
+func (p *plane) stop() {
+	p.region.Stop()
+	p.server.Stop()
+	_ = p.log.Close()
+}
+
+// stop ends all clusters side by side.
+func (p *planes) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var done sync.WaitGroup
+	for _, plane := range p.running {
+		done.Go(plane.stop)
+	}
+	done.Wait()
+	p.running = map[string]*plane{}
+}
+
+func (p *planes) get(name string) *plane {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.running[name]
+}
+
+// byEndpoint returns an administrator's credentials for the server at an endpoint.
+func (p *planes) byEndpoint(endpoint string) (*rest.Config, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, plane := range p.running {
+		if plane.server.Endpoint() == endpoint {
+			return plane.server.Config(), true
+		}
+	}
+	return nil, false
+}
+
+// vpcOf finds the addresses of the VPC that Portolan named after the cluster.
+func (p *planes) vpcOf(cluster, awsRegion string) (netip.Prefix, error) {
+	vpcs := p.bed.Cloud.List(func(r cloud.Resource) bool {
+		return r.Type == "ec2/vpc" && r.Region == awsRegion && r.Tags["Name"] == cluster
+	})
+	if len(vpcs) != 1 {
+		return netip.Prefix{}, fmt.Errorf("%d VPCs in %s are named %s", len(vpcs), awsRegion, cluster)
+	}
+	prefix, err := netip.ParsePrefix(vpcs[0].Data["cidr"])
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("the VPC of %s: %w", cluster, err)
+	}
+	return prefix, nil
+}
+
+// Regional returns an administrator's configuration for a regional cluster.
+func (b *Bed) Regional(cluster string) (*rest.Config, bool) {
+	if plane := b.planes.get(cluster); plane != nil {
+		return plane.server.Config(), true
+	}
+	return nil, false
+}
