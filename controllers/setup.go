@@ -75,7 +75,7 @@ func (o Options) ClientOptions() client.Options {
 // Setup adds every controller to the manager.
 func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	clk := clock.RealClock{}
-	cloud, err := aws.New(ctx, clk, aws.WithReplicaTTL(o.Poll))
+	cloud, err := aws.New(ctx, clk, aws.WithReplicaTTL(o.Poll, o.Resync))
 	if err != nil {
 		return fmt.Errorf("configuring AWS: %w", err)
 	}

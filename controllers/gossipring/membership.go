@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
@@ -32,10 +33,18 @@ func membersIn(exposition []byte, m v1alpha1.MembershipMetric) (int32, error) {
 	}
 	for _, metric := range families[m.Metric].GetMetric() {
 		if hasLabels(metric, m.Labels) && metric.GetGauge() != nil {
-			return int32(metric.GetGauge().GetValue()), nil
+			return count(m.Metric, metric.GetGauge().GetValue())
 		}
 	}
 	return 0, fmt.Errorf("no gauge %s with the labels %v", m.Metric, m.Labels)
+}
+
+// count converts a gauge's value, which may be anything that a float can be.
+func count(name string, value float64) (int32, error) {
+	if value != math.Trunc(value) || value < 0 || value > math.MaxInt32 {
+		return 0, fmt.Errorf("gauge %s is %v, which is no count", name, value)
+	}
+	return int32(value), nil
 }
 
 func hasLabels(metric *dto.Metric, want map[string]string) bool {

@@ -75,8 +75,9 @@ func liveMembers(members []*member) map[string]*member {
 //
 // A region that is connected already and would only learn about more peers is left
 // alone while another is about to get its endpoint: regions that join together cost
-// their peers one restart.
+// their peers one restart. Without a limit, regions change one at a time.
 func nextWrites(members []*member, maxConcurrent int) []*member {
+	maxConcurrent = max(1, maxConcurrent)
 	live := liveMembers(members)
 	changing := 0
 	var candidates []*member
@@ -138,11 +139,11 @@ func stateOf(m *member, members []*member) (v1alpha1.MemberState, string) {
 	return v1alpha1.MemberSeeded, "it does not see every member"
 }
 
-// expected is how many members one has to see: all that are live. Who was converged
-// before is not held against members that are only just joining.
+// expected is how many members one has to see: all that are live, itself at least.
+// Who was converged before is not held against members that are only just joining.
 func expected(m *member, live map[string]*member) int {
 	if !m.joined {
-		return len(live)
+		return max(1, len(live))
 	}
 	established := 0
 	for _, other := range live {

@@ -3,6 +3,7 @@ package region
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"k8s.io/client-go/tools/events"
@@ -62,7 +63,8 @@ type Deps struct {
 // Reconciler drives Regions.
 type Reconciler struct {
 	Deps
-	pipeline step.Pipeline[*scope]
+	pipeline   step.Pipeline[*scope]
+	allocating sync.Mutex // held while a block is chosen and recorded
 }
 
 // scope is what one pass has seen. It is never kept between passes.

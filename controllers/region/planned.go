@@ -78,7 +78,8 @@ func (r *Reconciler) zones(ctx context.Context, env *v1alpha1.Environment, regio
 
 // allocate returns the Region's block and records it in the Environment. The record
 // is written with the Environment's resourceVersion, so that of two Regions that
-// want the same block at the same moment one fails and looks again.
+// want the same block at the same moment one fails and looks again. That says nothing
+// about the records of other environments: allocating one at a time does.
 func (r *Reconciler) allocate(ctx context.Context, env *v1alpha1.Environment, region *v1alpha1.Region) (netip.Prefix, error) {
 	if block, ok := allocated(env, region.Name); ok {
 		return block, nil
@@ -94,6 +95,8 @@ func (r *Reconciler) allocate(ctx context.Context, env *v1alpha1.Environment, re
 
 // take is one attempt to get a block.
 func (r *Reconciler) take(ctx context.Context, key client.ObjectKey, region *v1alpha1.Region) (netip.Prefix, error) {
+	r.allocating.Lock()
+	defer r.allocating.Unlock()
 	env := &v1alpha1.Environment{}
 	if err := r.Live.Get(ctx, key, env); err != nil {
 		return netip.Prefix{}, fmt.Errorf("reading Environment %s: %w", key.Name, err)

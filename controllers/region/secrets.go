@@ -3,6 +3,7 @@ package region
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
@@ -41,6 +42,7 @@ func (r *Reconciler) reconcileSecrets(ctx context.Context, s *scope) error {
 		state, err := r.replicate(ctx, s, name)
 		if err != nil {
 			errs = append(errs, err)
+			states = append(states, lastKnown(s.region, name)...)
 			continue
 		}
 		states = append(states, state)
@@ -50,6 +52,16 @@ func (r *Reconciler) reconcileSecrets(ctx context.Context, s *scope) error {
 		return r.fromAWS(errors.Join(errs...))
 	}
 	return r.secretsOutcome(states)
+}
+
+// lastKnown returns what was last seen of the secret, if anything: the region's
+// deletion goes by the status, so a failed look must not forget a copy.
+func lastKnown(region *v1alpha1.Region, name string) []v1alpha1.SecretStatus {
+	i := slices.IndexFunc(region.Status.Secrets, func(s v1alpha1.SecretStatus) bool { return s.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return region.Status.Secrets[i : i+1]
 }
 
 // replicate looks at one secret and starts copying it if it has no copy here.

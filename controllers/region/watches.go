@@ -54,7 +54,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, clk clock.WithTicker) er
 		})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency})
 	for _, k := range ack.Kinds() {
-		b = b.Watches(k, toRegion, builder.WithPredicates(watch.Substantial()))
+		b = b.Watches(k, toRegion, builder.WithPredicates(ack.Substantial()))
 	}
 	c, err := b.Build(reconcile.AsReconciler(r.Client, r))
 	if err != nil {

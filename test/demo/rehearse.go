@@ -34,7 +34,8 @@ type demo struct {
 	joinerReady   time.Time
 	settled       time.Time // every seed is in every pod
 	before        pods      // of the gossip workloads, before the joiner
-	atJoin        pods      // when the joiner's Region was Ready
+	joined        time.Time // every member of every ring sees the joiner
+	atJoin        pods      // at that moment
 }
 
 // fleet is what the user would see with kubectl.
@@ -66,13 +67,17 @@ func (d *demo) rehearse(ctx context.Context) error {
 	if err := d.bed.Apply(ctx, "region-eu-west-1.yaml"); err != nil {
 		return err
 	}
+	if err := d.watch(ctx, func(f fleet) bool { return f.connected(4) }); err != nil {
+		return fmt.Errorf("waiting for %s to be connected: %w", joiner, err)
+	}
+	d.joined = time.Now()
+	if d.atJoin, err = d.gossipPods(ctx); err != nil {
+		return err
+	}
 	if err := d.watch(ctx, func(f fleet) bool { return f.regionReady(joiner) }); err != nil {
 		return fmt.Errorf("waiting for %s: %w", joiner, err)
 	}
 	d.joinerReady = time.Now()
-	if d.atJoin, err = d.gossipPods(ctx); err != nil {
-		return err
-	}
 	if err := d.watch(ctx, func(f fleet) bool { return f.ready(4) }); err != nil {
 		return fmt.Errorf("waiting for the seeds to reach every peer: %w", err)
 	}
@@ -131,6 +136,19 @@ func (f fleet) ready(n int) bool {
 		}
 	}
 	return len(f.regions) == n && len(f.rings) > 0
+}
+
+// connected tells whether there are n regions and every member of every ring counts
+// every member, by its own word.
+func (f fleet) connected(n int) bool {
+	for _, ring := range f.rings {
+		for _, m := range ring.Status.Members {
+			if m.MembersSeen == nil || int(*m.MembersSeen) != len(ring.Status.Members) {
+				return false
+			}
+		}
+	}
+	return len(f.regions) == n
 }
 
 func (f fleet) regionReady(name string) bool {

@@ -77,10 +77,14 @@ func (d *demo) summarize(ctx context.Context, out io.Writer) error {
 	fmt.Fprintln(out)
 	d.summarizeTime(out)
 	calls := d.bed.Cloud.Calls()
-	fmt.Fprintf(out, "AWS calls made by Portolan itself:          %d (%s)\n", len(calls), countCalls(calls))
-	fmt.Fprintf(out, "pods restarted in existing regions to join: %d\n", d.before.replacedBy(d.atJoin))
-	fmt.Fprintf(out, "pods rolled afterwards to keep the new seed: %d, one region at a time\n", d.before.replacedBy(after))
-	fmt.Fprintln(out, "manual steps:                               0")
+	for _, row := range [][2]string{
+		{"pods of existing regions restarted by then:", fmt.Sprint(d.before.replacedBy(d.atJoin))},
+		{"pods rolled since, to keep the new seed:", fmt.Sprintf("%d, one region at a time", d.before.replacedBy(after)-d.before.replacedBy(d.atJoin))},
+		{"AWS calls made by Portolan itself:", fmt.Sprintf("%d (%s)", len(calls), countCalls(calls))},
+		{"manual steps:", "0: what was applied is config/samples, and nothing after it"},
+	} {
+		fmt.Fprintf(out, "%-43s %s\n", row[0], row[1])
+	}
 	return nil
 }
 
@@ -92,6 +96,7 @@ func (d *demo) summarizeTime(out io.Writer) {
 		fmt.Fprintf(out, "%-43s %.1f s; critical path of what AWS took %.1f s; ratio %.2f\n", what, took.Seconds(), path.Seconds(), took.Seconds()/path.Seconds())
 	}
 	line("three regions at once, to all Ready:", d.ready.Sub(d.applied), first)
+	fmt.Fprintf(out, "%-43s %.1f s\n", "the fourth, to seen by every member:", d.joined.Sub(d.joinerApplied).Seconds())
 	line("the fourth, to Ready in the living ring:", d.joinerReady.Sub(d.joinerApplied), fourth)
 	fmt.Fprintf(out, "%-43s %.1f s\n", "its seed in every peer, after that:", d.settled.Sub(d.joinerReady).Seconds())
 	fmt.Fprintf(out, "%-43s %.1f s\n", "whole demonstration:", d.settled.Sub(d.started).Seconds())

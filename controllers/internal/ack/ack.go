@@ -97,7 +97,7 @@ func isTrue(c *ackv1alpha1.Condition) bool {
 }
 
 // textOf joins message and reason: ACK puts the remedy of some errors in the reason.
-// The request ID at the end of AWS's messages would differ on every retry.
+// The request IDs in AWS's messages would differ on every retry.
 func textOf(c *ackv1alpha1.Condition) string {
 	var parts []string
 	for _, p := range []*string{c.Message, c.Reason} {
@@ -108,11 +108,15 @@ func textOf(c *ackv1alpha1.Condition) string {
 	return strings.Join(parts, ": ")
 }
 
+const requestID = "RequestID: "
+
 func withoutRequestID(message string) string {
-	before, after, found := strings.Cut(message, "RequestID: ")
-	if !found {
-		return message
+	first, rest, _ := strings.Cut(message, requestID)
+	var kept strings.Builder
+	kept.WriteString(first)
+	for part := range strings.SplitSeq(rest, requestID) {
+		_, after, _ := strings.Cut(part, ", ")
+		kept.WriteString(after)
 	}
-	_, rest, _ := strings.Cut(after, ", ")
-	return before + rest
+	return kept.String()
 }

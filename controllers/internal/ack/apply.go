@@ -68,23 +68,28 @@ func (a *Applier) Hold(err error) {
 	a.pending = append(a.pending, err)
 }
 
-// Outcome is the step's outcome: the first failure, else all that is waited for in one message.
+// Outcome is the step's outcome: the first failure, else all that is waited for in one
+// message, with the reason of what is in trouble before that of what only takes time.
 func (a *Applier) Outcome() error {
 	var waits []string
-	var first error
+	reason := ""
 	for _, err := range a.pending {
 		if !step.IsWaiting(err) {
 			return err
 		}
-		if first == nil {
-			first = err
+		if reason == "" || takesTime(reason) && !takesTime(step.ReasonOf(err)) {
+			reason = step.ReasonOf(err)
 		}
 		waits = append(waits, err.Error())
 	}
-	if first == nil {
+	if len(waits) == 0 {
 		return nil
 	}
-	return step.Wait(step.ReasonOf(first), "%s", strings.Join(waits, ", "))
+	return step.Wait(reason, "%s", strings.Join(waits, ", "))
+}
+
+func takesTime(reason string) bool {
+	return reason == v1alpha1.ReasonCreating || reason == v1alpha1.ReasonSyncing
 }
 
 func apply[T client.Object](ctx context.Context, a *Applier, desired T) (T, error) {

@@ -15,7 +15,7 @@ const loadTimeout = 45 * time.Second
 // Failures are shared with those who wait, but not remembered.
 type memo[K comparable, V any] struct {
 	clock clock.PassiveClock
-	ttl   time.Duration
+	ttl   func(V) time.Duration // for how long an answer is remembered
 
 	mu      sync.Mutex
 	entries map[K]*entry[V]
@@ -28,7 +28,7 @@ type entry[V any] struct {
 	expires time.Time // zero while loading; guarded by the memo's mutex
 }
 
-func newMemo[K comparable, V any](clk clock.PassiveClock, ttl time.Duration) *memo[K, V] {
+func newMemo[K comparable, V any](clk clock.PassiveClock, ttl func(V) time.Duration) *memo[K, V] {
 	return &memo[K, V]{clock: clk, ttl: ttl, entries: map[K]*entry[V]{}}
 }
 
@@ -75,5 +75,10 @@ func (m *memo[K, V]) fill(ctx context.Context, key K, e *entry[V], load func(con
 	if e.err != nil && m.entries[key] == e {
 		delete(m.entries, key)
 	}
-	e.expires = m.clock.Now().Add(m.ttl)
+	e.expires = m.clock.Now().Add(m.ttl(e.value))
+}
+
+// always remembers every answer for the same time.
+func always[V any](ttl time.Duration) func(V) time.Duration {
+	return func(V) time.Duration { return ttl }
 }

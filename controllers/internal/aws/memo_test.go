@@ -11,7 +11,7 @@ import (
 
 func TestMemoDoesNotKeepAnAnswerThatWasDroppedWhileLoading(t *testing.T) {
 	g := NewWithT(t)
-	m := newMemo[string, string](clocktesting.NewFakeClock(time.Unix(0, 0)), time.Hour)
+	m := newMemo[string, string](clocktesting.NewFakeClock(time.Unix(0, 0)), always[string](time.Hour))
 	started, release, stale := make(chan struct{}), make(chan struct{}), make(chan string)
 	go func() {
 		value, _ := m.get(t.Context(), "k", func(context.Context) (string, error) {
@@ -33,7 +33,7 @@ func TestMemoDoesNotKeepAnAnswerThatWasDroppedWhileLoading(t *testing.T) {
 
 func TestMemoCallerThatGivesUpDoesNotFailTheOthers(t *testing.T) {
 	g := NewWithT(t)
-	m := newMemo[string, string](clocktesting.NewFakeClock(time.Unix(0, 0)), time.Hour)
+	m := newMemo[string, string](clocktesting.NewFakeClock(time.Unix(0, 0)), always[string](time.Hour))
 	ctx, cancel := context.WithCancel(t.Context())
 	started, release, gaveUp := make(chan struct{}), make(chan struct{}), make(chan error)
 	go func() {

@@ -3,6 +3,7 @@ package aws
 import (
 	"context"
 	"maps"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -38,7 +39,7 @@ func keyOfSecret(roleARN, primaryRegion, secret string) secretKey {
 }
 
 // ReplicaStates returns the state of every copy of the secret, by region. Answers
-// are remembered briefly. A missing secret is an error of class NotFound.
+// are remembered; see WithReplicaTTL. A missing secret is an error of class NotFound.
 func (s *Sessions) ReplicaStates(ctx context.Context, roleARN, primaryRegion, secret string) (map[string]ReplicaState, error) {
 	states, err := s.replicas.get(ctx, keyOfSecret(roleARN, primaryRegion, secret),
 		func(ctx context.Context) (map[string]ReplicaState, error) {
@@ -50,6 +51,18 @@ func (s *Sessions) ReplicaStates(ctx context.Context, roleARN, primaryRegion, se
 			return statesOf(out.ReplicationStatus), nil
 		})
 	return maps.Clone(states), err
+}
+
+// replicaTTL is how long the states of a secret's copies are remembered.
+func replicaTTL(changing, inSync time.Duration) func(map[string]ReplicaState) time.Duration {
+	return func(states map[string]ReplicaState) time.Duration {
+		for _, state := range states {
+			if state.Status != ReplicaInSync {
+				return changing
+			}
+		}
+		return inSync
+	}
 }
 
 func statesOf(replicas []types.ReplicationStatusType) map[string]ReplicaState {

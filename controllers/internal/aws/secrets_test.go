@@ -36,7 +36,7 @@ func TestReplicaStatesTellsEveryRegionAtOnce(t *testing.T) {
 func TestReplicaStatesAreRememberedBriefly(t *testing.T) {
 	g := NewWithT(t)
 	w := newWire(t)
-	s, clk := newSessions(t, w.url, WithReplicaTTL(30*time.Second))
+	s, clk := newSessions(t, w.url, WithReplicaTTL(30*time.Second, time.Hour))
 	w.on(describeSecret, replicated(`{"Region":"eu-west-1","Status":"InProgress"}`))
 	ask := func() map[string]ReplicaState {
 		states, err := s.ReplicaStates(t.Context(), "", "us-east-1", "db")
@@ -50,7 +50,12 @@ func TestReplicaStatesAreRememberedBriefly(t *testing.T) {
 	g.Expect(ask()).To(HaveKeyWithValue("eu-west-1", ReplicaState{Status: ReplicaInProgress}))
 	clk.Step(time.Second)
 	g.Expect(ask()).To(HaveKeyWithValue("eu-west-1", ReplicaState{Status: ReplicaInSync}))
-	g.Expect(w.requests(describeSecret)).To(HaveLen(2))
+	clk.Step(time.Hour - time.Second)
+	ask()
+	g.Expect(w.requests(describeSecret)).To(HaveLen(2), "copies in sync are checked for drift only")
+	clk.Step(time.Second)
+	ask()
+	g.Expect(w.requests(describeSecret)).To(HaveLen(3))
 }
 
 func TestReplicaStatesDoesNotRememberFailures(t *testing.T) {

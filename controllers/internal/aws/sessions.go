@@ -22,8 +22,10 @@ const (
 	maxAttempts    = 3
 	attemptTimeout = 10 * time.Second
 	// factsTTL is for facts that practically never change: zones, our own identity.
-	factsTTL          = 10 * time.Minute
+	factsTTL = 10 * time.Minute
+	// Copies that are being made change soon; those that are in sync are only checked for drift.
 	defaultReplicaTTL = 10 * time.Second
+	defaultDriftTTL   = 10 * time.Minute
 
 	// sessionName is constant because AWS quotes it in error messages.
 	sessionName = "portolan"
@@ -51,10 +53,11 @@ type Sessions struct {
 // Option changes a default of New.
 type Option func(*Sessions)
 
-// WithReplicaTTL sets how long the replication states of a secret are
-// remembered, because every region that copies it asks. The default is ten seconds.
-func WithReplicaTTL(ttl time.Duration) Option {
-	return func(s *Sessions) { s.replicas.ttl = ttl }
+// WithReplicaTTL sets how long the replication states of a secret are remembered,
+// because every region that copies it asks: while a copy is being made or has failed,
+// and while all are in sync. The defaults are ten seconds and ten minutes.
+func WithReplicaTTL(changing, inSync time.Duration) Option {
+	return func(s *Sessions) { s.replicas.ttl = replicaTTL(changing, inSync) }
 }
 
 type session struct{ roleARN, region string }
@@ -72,9 +75,9 @@ type clients struct {
 func New(ctx context.Context, clk clock.PassiveClock, options ...Option) (*Sessions, error) {
 	s := &Sessions{
 		clients:    map[session]*clients{},
-		replicas:   newMemo[secretKey, map[string]ReplicaState](clk, defaultReplicaTTL),
-		zones:      newMemo[session, []string](clk, factsTTL),
-		identities: newMemo[session, string](clk, factsTTL),
+		replicas:   newMemo[secretKey](clk, replicaTTL(defaultReplicaTTL, defaultDriftTTL)),
+		zones:      newMemo[session](clk, always[[]string](factsTTL)),
+		identities: newMemo[session](clk, always[string](factsTTL)),
 	}
 	for _, option := range options {
 		option(s)

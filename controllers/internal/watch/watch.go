@@ -10,7 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
@@ -27,35 +26,6 @@ import (
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/remote"
 )
-
-// Substantial lets an update of an ACK object through only when more changed than the
-// bookkeeping that ACK renews on every reconcile: the transition times of conditions.
-func Substantial() predicate.Predicate {
-	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-		return !equality.Semantic.DeepEqual(substance(e.ObjectOld), substance(e.ObjectNew))
-	}}
-}
-
-// substance returns an object without its bookkeeping.
-func substance(obj client.Object) map[string]any {
-	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(obj)
-	if err != nil {
-		return map[string]any{"unreadable": err.Error()}
-	}
-	for _, field := range []string{"resourceVersion", "managedFields"} {
-		unstructured.RemoveNestedField(content, "metadata", field)
-	}
-	conditions, _, _ := unstructured.NestedSlice(content, "status", "conditions")
-	for i := range conditions {
-		if c, ok := conditions[i].(map[string]any); ok {
-			delete(c, "lastTransitionTime")
-		}
-	}
-	if conditions != nil {
-		_ = unstructured.SetNestedSlice(content, conditions, "status", "conditions")
-	}
-	return content
-}
 
 // Changed lets an update through when what matters of it changed.
 func Changed[T client.Object](matters func(T) any) predicate.Predicate {

@@ -1,0 +1,344 @@
+package gossipring
+
+import (
+	"slices"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"k8s.io/utils/ptr"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+)
+
+// settled is a member that runs with its seeds and sees as many members as given.
+func settled(name string, sees int32, seeds ...string) *member {
+	slices.Sort(seeds)
+	return &member{
+		name: name, cluster: "production001-" + name, endpoint: name + ".example", source: v1alpha1.EndpointFromHostname,
+		registered: true, written: seeds, desired: seeds,
+		reachable: true, hasPods: true, applied: seeds, seen: ptr.To(sees), joined: true,
+	}
+}
+
+// but changes a member.
+func (m *member) but(change func(*member)) *member {
+	change(m)
+	return m
+}
+
+func wants(seeds ...string) func(*member) {
+	slices.Sort(seeds)
+	return func(m *member) { m.desired = seeds }
+}
+
+func names(members []*member) []string {
+	var all []string
+	for _, m := range members {
+		all = append(all, m.name)
+	}
+	return all
+}
+
+func TestNextWrites(t *testing.T) {
+	const a, b, c, d = "a.example", "b.example", "c.example", "d.example"
+	unregistered := func(m *member) { m.registered = false }
+	deploying := func(m *member) {
+		m.endpoint, m.hasPods, m.seen, m.applied, m.joined = "", false, nil, nil, false
+	}
+	for name, tc := range map[string]struct {
+		members       []*member
+		maxConcurrent int
+		want          []string
+	}{
+		"nothing to write": {
+			members: []*member{settled("a", 2, b), settled("b", 2, a)}, maxConcurrent: 8,
+		},
+		"everybody learns about a new member, one at a time": {
+			members:       []*member{settled("a", 3, b).but(wants(b, c)), settled("b", 3, a).but(wants(a, c)), settled("c", 3, a, b)},
+			maxConcurrent: 1, want: []string{"a"},
+		},
+		"or two at a time": {
+			members:       []*member{settled("a", 3, b).but(wants(b, c)), settled("b", 3, a).but(wants(a, c)), settled("c", 3, a, b)},
+			maxConcurrent: 2, want: []string{"a", "b"},
+		},
+		"a limit that was not defaulted is one": {
+			members: []*member{settled("a", 3, b).but(wants(b, c)), settled("b", 3, a).but(wants(a, c)), settled("c", 3, a, b)},
+			want:    []string{"a"},
+		},
+		"the next waits while pods have not picked up what was written": {
+			members: []*member{
+				settled("a", 3, b, c).but(func(m *member) { m.applied = []string{b} }),
+				settled("b", 3, a).but(wants(a, c)), settled("c", 3, a, b),
+			},
+			maxConcurrent: 1,
+		},
+		"the next waits while pods restart": {
+			members: []*member{
+				settled("a", 3, b, c).but(func(m *member) { m.rolling, m.applied = true, nil }),
+				settled("b", 3, a).but(wants(a, c)), settled("c", 3, a, b),
+			},
+			maxConcurrent: 1,
+		},
+		"the next waits while the one before has not come back": {
+			members: []*member{
+				settled("a", 1, b, c),
+				settled("b", 3, a).but(wants(a, c)), settled("c", 3, a, b),
+			},
+			maxConcurrent: 1,
+		},
+		"the next waits while the one before cannot be measured": {
+			members: []*member{
+				settled("a", 0, b, c).but(func(m *member) { m.seen = nil }),
+				settled("b", 2, a).but(wants(a, c)), settled("c", 2, a, b),
+			},
+			maxConcurrent: 1,
+		},
+		"one that changes takes one place of two": {
+			members: []*member{
+				settled("a", 4, b, c, d).but(func(m *member) { m.rolling = true }),
+				settled("b", 4, a).but(wants(a, c)), settled("c", 4, a).but(wants(a, b)), settled("d", 4, a, b, c),
+			},
+			maxConcurrent: 2, want: []string{"b"},
+		},
+		"more that change than may": {
+			members: []*member{
+				settled("a", 3, b, c).but(func(m *member) { m.rolling = true }),
+				settled("b", 3, a, c).but(func(m *member) { m.rolling = true }),
+				settled("c", 3, a).but(wants(a, b)),
+			},
+			maxConcurrent: 1,
+		},
+		"one that never joined cannot be made worse by others": {
+			members: []*member{
+				settled("a", 1, b).but(func(m *member) { m.joined = false }),
+				settled("b", 3, a).but(wants(a, c)), settled("c", 3, a, b),
+			},
+			maxConcurrent: 1, want: []string{"b"},
+		},
+		"a region that Argo CD does not know is not written": {
+			members:       []*member{settled("a", 2, b).but(wants(b, c)).but(unregistered), settled("b", 2, a)},
+			maxConcurrent: 1,
+		},
+		"connected members wait for a region that is about to get its endpoint": {
+			members: []*member{
+				settled("a", 3, b).but(wants(b, c)), settled("b", 3, a).but(wants(a, c)), settled("c", 3, a, b),
+				settled("d", 0, a, b).but(wants(a, b)).but(deploying),
+			},
+			maxConcurrent: 1,
+		},
+		"but not for one whose API server does not answer": {
+			members: []*member{
+				settled("a", 3, b).but(wants(b, c)), settled("b", 3, a, c), settled("c", 3, a, b),
+				settled("d", 0, a, b).but(wants(a, b)).but(deploying).but(func(m *member) { m.reachable = false }),
+			},
+			maxConcurrent: 1, want: []string{"a"},
+		},
+		"nor for one that Argo CD does not know": {
+			members: []*member{
+				settled("a", 3, b).but(wants(b, c)), settled("b", 3, a, c), settled("c", 3, a, b),
+				settled("d", 0).but(deploying).but(unregistered),
+			},
+			maxConcurrent: 1, want: []string{"a"},
+		},
+		"a member that is not connected does not wait": {
+			members: []*member{
+				settled("a", 1).but(wants(b)).but(func(m *member) { m.joined = false }),
+				settled("b", 1).but(wants(a)).but(func(m *member) { m.joined = false }),
+				settled("d", 0).but(deploying),
+			},
+			maxConcurrent: 1, want: []string{"a"},
+		},
+		"dialing somebody who has gone does not wait": {
+			members: []*member{
+				settled("a", 2, b, c).but(wants(b)), settled("b", 2, a),
+				settled("d", 0).but(deploying),
+			},
+			maxConcurrent: 1, want: []string{"a"},
+		},
+		"who dials somebody who has gone comes first": {
+			members: []*member{
+				settled("a", 3, b).but(wants(b, c)), settled("b", 3, a, d).but(wants(a, c)), settled("c", 3, a, b),
+			},
+			maxConcurrent: 1, want: []string{"b"},
+		},
+		"who is not connected comes first": {
+			members: []*member{
+				settled("a", 2, b).but(wants(b, c)), settled("b", 2, a),
+				settled("c", 1).but(wants(a, b)).but(func(m *member) { m.joined = false }),
+			},
+			maxConcurrent: 2, want: []string{"a", "c"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			NewWithT(t).Expect(names(nextWrites(tc.members, tc.maxConcurrent))).To(ConsistOf(anyOf(tc.want)...))
+		})
+	}
+}
+
+func TestOrderOfWrites(t *testing.T) {
+	g := NewWithT(t)
+	stale := func(m *member) { m.written, m.applied = []string{"gone.example"}, []string{"gone.example"} }
+	members := []*member{
+		settled("a", 4).but(wants("b.example")), settled("b", 4, "a.example").but(stale),
+		settled("c", 4).but(wants("b.example")), settled("d", 4, "a.example").but(stale),
+	}
+	g.Expect(names(nextWrites(members, 4))).To(Equal([]string{"b", "d", "a", "c"}), "urgent ones first, each by name")
+	g.Expect(nextWrites(nil, 4)).To(BeEmpty())
+}
+
+func anyOf(all []string) []any {
+	converted := make([]any, 0, len(all))
+	for _, s := range all {
+		converted = append(converted, s)
+	}
+	return converted
+}
+
+func TestStateOf(t *testing.T) {
+	const a, b, c = "a.example", "b.example", "c.example"
+	for name, tc := range map[string]struct {
+		change      func(*member)
+		peers       []*member // of member a; by default b and c, who see all
+		want        v1alpha1.MemberState
+		wantMessage string
+	}{
+		"runs with its seeds and sees all": {want: v1alpha1.MemberConverged},
+		"sees more than there are, for a moment": {
+			change: func(m *member) { m.seen = ptr.To[int32](4) }, want: v1alpha1.MemberConverged,
+		},
+		"no endpoint": {
+			change: func(m *member) { m.endpoint, m.message = "", "the load balancer has no name" },
+			want:   v1alpha1.MemberPending, wantMessage: "the load balancer has no name",
+		},
+		"never seen": {
+			change: func(m *member) { m.endpoint, m.reachable, m.message = "", false, "its cluster is not connected" },
+			want:   v1alpha1.MemberPending, wantMessage: "its cluster is not connected",
+		},
+		"cannot be observed any more": {
+			change: func(m *member) { m.reachable, m.hasPods, m.applied, m.seen = false, false, nil, nil },
+			want:   v1alpha1.MemberUnknown, wantMessage: "its API server does not answer; what is known of it is kept",
+		},
+		"no pods": {
+			change: func(m *member) { m.hasPods, m.applied, m.seen = false, nil, nil },
+			want:   v1alpha1.MemberPending, wantMessage: "it has no member pods",
+		},
+		"connected, though it is not its turn to get new seeds": {
+			change: func(m *member) { m.written, m.applied = []string{b}, []string{b} }, want: v1alpha1.MemberConverged,
+		},
+		"connected, though its pods restart": {
+			change: func(m *member) { m.rolling, m.applied = true, nil }, want: v1alpha1.MemberConverged,
+		},
+		"not its turn": {
+			change: func(m *member) { m.written, m.applied, m.seen = []string{b}, []string{b}, ptr.To[int32](2) },
+			want:   v1alpha1.MemberEndpointReady, wantMessage: "its turn to get new seeds has not come",
+		},
+		"pods with the seeds before": {
+			change: func(m *member) { m.applied, m.seen = []string{b}, ptr.To[int32](2) },
+			want:   v1alpha1.MemberEndpointReady, wantMessage: "its pods are restarting with new seeds",
+		},
+		"pods that restart": {
+			change: func(m *member) { m.rolling, m.seen = true, ptr.To[int32](0) },
+			want:   v1alpha1.MemberEndpointReady, wantMessage: "its pods are restarting with new seeds",
+		},
+		"no metric": {
+			change: func(m *member) { m.seen = nil },
+			want:   v1alpha1.MemberUnknown, wantMessage: "its pods' membership metric cannot be read",
+		},
+		"sees only itself": {
+			change: func(m *member) { m.seen = ptr.To[int32](1) },
+			want:   v1alpha1.MemberIsolated, wantMessage: "it sees nobody but itself: check port and key",
+		},
+		"sees not even itself": {
+			change: func(m *member) { m.seen = ptr.To[int32](0) },
+			want:   v1alpha1.MemberIsolated, wantMessage: "it sees nobody but itself: check port and key",
+		},
+		"sees some": {
+			change: func(m *member) { m.seen = ptr.To[int32](2) },
+			want:   v1alpha1.MemberSeeded, wantMessage: "it does not see every member",
+		},
+		"one that only just joins is not held against it": {
+			change: func(m *member) { m.seen = ptr.To[int32](2) },
+			peers:  []*member{settled("b", 2, a, c), settled("c", 1, a, b).but(func(m *member) { m.joined = false })},
+			want:   v1alpha1.MemberConverged,
+		},
+		"joining, it has to see all": {
+			change: func(m *member) { m.seen, m.joined = ptr.To[int32](2), false },
+			want:   v1alpha1.MemberSeeded, wantMessage: "it does not see every member",
+		},
+		"one that is down is not held against it": {
+			change: func(m *member) { m.seen = ptr.To[int32](2) },
+			peers:  []*member{settled("b", 2, a, c), settled("c", 0, a, b).but(func(m *member) { m.seen = nil })},
+			want:   v1alpha1.MemberConverged,
+		},
+		"alone": {
+			change: func(m *member) {
+				m.seen, m.joined, m.written, m.desired, m.applied = ptr.To[int32](1), false, nil, nil, nil
+			},
+			peers: []*member{},
+			want:  v1alpha1.MemberConverged,
+		},
+		"alone, and not even it takes part": {
+			change: func(m *member) { m.seen, m.joined, m.written, m.desired, m.applied = ptr.To[int32](0), false, nil, nil, nil },
+			peers:  []*member{},
+			want:   v1alpha1.MemberIsolated, wantMessage: "it sees nobody but itself: check port and key",
+		},
+		"nobody takes part": {
+			change: func(m *member) { m.seen, m.joined = ptr.To[int32](0), false },
+			peers:  []*member{settled("b", 0, a, c), settled("c", 0, a, b)},
+			want:   v1alpha1.MemberIsolated, wantMessage: "it sees nobody but itself: check port and key",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			m := settled("a", 3, b, c)
+			if tc.change != nil {
+				tc.change(m)
+			}
+			peers := tc.peers
+			if peers == nil {
+				peers = []*member{settled("b", 3, a, c), settled("c", 3, a, b)}
+			}
+			state, message := stateOf(m, append(peers, m))
+			g.Expect(state).To(Equal(tc.want))
+			g.Expect(message).To(Equal(tc.wantMessage))
+		})
+	}
+}
+
+func TestLeaverState(t *testing.T) {
+	const a, b, gone = "a.example", "b.example", "gone.example"
+	for name, tc := range map[string]struct {
+		leaver  *member
+		members []*member
+		want    v1alpha1.MemberState
+	}{
+		"a peer's seeds still name it": {
+			members: []*member{settled("a", 2, b), settled("b", 2, a, gone)}, want: v1alpha1.MemberLeaving,
+		},
+		"a peer's pods still have it": {
+			members: []*member{settled("a", 2, b).but(func(m *member) { m.applied = []string{b, gone} })}, want: v1alpha1.MemberLeaving,
+		},
+		"no peer has it": {
+			members: []*member{settled("a", 2, b), settled("b", 2, a)}, want: v1alpha1.MemberLeft,
+		},
+		"who cannot be seen is not waited for once its seeds were written": {
+			members: []*member{settled("a", 2, b).but(func(m *member) { m.reachable, m.applied = false, []string{b, gone} })}, want: v1alpha1.MemberLeft,
+		},
+		"who cannot be seen is waited for until its seeds are written": {
+			members: []*member{settled("a", 2, b, gone).but(func(m *member) { m.reachable = false })}, want: v1alpha1.MemberLeaving,
+		},
+		"the last one leaves": {want: v1alpha1.MemberLeft},
+		"it never had an endpoint": {
+			leaver:  settled("gone", 1).but(func(m *member) { m.endpoint = "" }),
+			members: []*member{settled("a", 1, "")}, want: v1alpha1.MemberLeft,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			leaver := tc.leaver
+			if leaver == nil {
+				leaver = settled("gone", 1, a, b)
+			}
+			NewWithT(t).Expect(leaverState(leaver, tc.members)).To(Equal(tc.want))
+		})
+	}
+}
