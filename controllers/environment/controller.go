@@ -119,19 +119,7 @@ func checkAddresses(_ context.Context, env *v1alpha1.Environment) error {
 }
 
 func checkProfiles(_ context.Context, env *v1alpha1.Environment) error {
-	extended := map[string]bool{}
-	for _, p := range env.Spec.Profiles {
-		extended[p.Extends] = true
-	}
-	for _, p := range env.Spec.Profiles {
-		if extended[p.Name] && p.KubernetesVersion == "" {
-			continue // may be a part for others only
-		}
-		if _, err := plan.Profile(env, p.Name); err != nil {
-			return fromFinding(err)
-		}
-	}
-	return nil
+	return fromFinding(plan.CheckProfiles(env))
 }
 
 func fromFinding(err error) error {

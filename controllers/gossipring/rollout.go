@@ -75,9 +75,8 @@ func liveMembers(members []*member) map[string]*member {
 //
 // A region that is connected already and would only learn about more peers is left
 // alone while another is about to get its endpoint: regions that join together cost
-// their peers one restart. Without a limit, regions change one at a time.
+// their peers one restart.
 func nextWrites(members []*member, maxConcurrent int) []*member {
-	maxConcurrent = max(1, maxConcurrent)
 	live := liveMembers(members)
 	changing := 0
 	var candidates []*member

@@ -61,10 +61,6 @@ func TestNextWrites(t *testing.T) {
 			members:       []*member{settled("a", 3, b).but(wants(b, c)), settled("b", 3, a).but(wants(a, c)), settled("c", 3, a, b)},
 			maxConcurrent: 2, want: []string{"a", "b"},
 		},
-		"a limit that was not defaulted is one": {
-			members: []*member{settled("a", 3, b).but(wants(b, c)), settled("b", 3, a).but(wants(a, c)), settled("c", 3, a, b)},
-			want:    []string{"a"},
-		},
 		"the next waits while pods have not picked up what was written": {
 			members: []*member{
 				settled("a", 3, b, c).but(func(m *member) { m.applied = []string{b} }),
@@ -278,9 +274,11 @@ func TestStateOf(t *testing.T) {
 			want:  v1alpha1.MemberConverged,
 		},
 		"alone, and not even it takes part": {
-			change: func(m *member) { m.seen, m.joined, m.written, m.desired, m.applied = ptr.To[int32](0), false, nil, nil, nil },
-			peers:  []*member{},
-			want:   v1alpha1.MemberIsolated, wantMessage: "it sees nobody but itself: check port and key",
+			change: func(m *member) {
+				m.seen, m.joined, m.written, m.desired, m.applied = ptr.To[int32](0), false, nil, nil, nil
+			},
+			peers: []*member{},
+			want:  v1alpha1.MemberIsolated, wantMessage: "it sees nobody but itself: check port and key",
 		},
 		"nobody takes part": {
 			change: func(m *member) { m.seen, m.joined = ptr.To[int32](0), false },

@@ -2,6 +2,7 @@ package gossipring
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -43,11 +44,16 @@ func (r *Reconciler) reconcileSeeds(ctx context.Context, s *scope) error {
 	if s.environment == nil || len(s.members) == 0 {
 		return step.Blocked(v1alpha1.RingEndpointsReady)
 	}
+	var failed []error
 	for _, m := range nextWrites(s.members, max(1, int(s.ring.Spec.Rollout.MaxConcurrentRegions))) {
 		if _, err := r.ArgoCD.SetSeeds(ctx, m.cluster, s.ring.Name, strings.Join(m.desired, ",")); err != nil {
-			return fmt.Errorf("writing the seeds of %s: %w", m.name, err)
+			failed = append(failed, fmt.Errorf("writing the seeds of %s: %w", m.name, err))
+			continue
 		}
 		m.written = m.desired
+	}
+	if len(failed) > 0 {
+		return errors.Join(failed...)
 	}
 	var behind []string
 	for _, m := range s.members {

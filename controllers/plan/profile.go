@@ -9,26 +9,54 @@ import (
 
 // Profile returns the named profile with everything that it extends merged in.
 func Profile(env *v1alpha1.Environment, name string) (v1alpha1.Profile, error) {
-	var seen []string
-	var chain []v1alpha1.Profile
-	for next := name; next != ""; {
-		if slices.Contains(seen, next) {
-			return v1alpha1.Profile{}, finding(v1alpha1.ReasonInvalidProfile,
-				"profiles extend one another in a circle: %s", strings.Join(append(seen, next), " → "))
-		}
-		i := slices.IndexFunc(env.Spec.Profiles, func(p v1alpha1.Profile) bool { return p.Name == next })
-		if i < 0 {
-			return v1alpha1.Profile{}, missingProfile(env, next, seen)
-		}
-		seen = append(seen, next)
-		chain = append(chain, env.Spec.Profiles[i])
-		next = env.Spec.Profiles[i].Extends
+	chain, err := extended(env, name)
+	if err != nil {
+		return v1alpha1.Profile{}, err
 	}
 	merged := v1alpha1.Profile{}
 	for _, p := range slices.Backward(chain) {
 		merged = merge(merged, p)
 	}
 	return merged, complete(merged, env)
+}
+
+// CheckProfiles reports the first profile that leads nowhere or in a circle, or that no
+// Region could have. One without version that others extend may be a part for those only.
+func CheckProfiles(env *v1alpha1.Environment) error {
+	parts := map[string]bool{}
+	for _, p := range env.Spec.Profiles {
+		parts[p.Extends] = true
+	}
+	for _, p := range env.Spec.Profiles {
+		_, err := extended(env, p.Name)
+		if err == nil && (p.KubernetesVersion != "" || !parts[p.Name]) {
+			_, err = Profile(env, p.Name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// extended returns the named profile and what it extends, nearest first.
+func extended(env *v1alpha1.Environment, name string) ([]v1alpha1.Profile, error) {
+	var seen []string
+	var chain []v1alpha1.Profile
+	for next := name; next != ""; {
+		if slices.Contains(seen, next) {
+			return nil, finding(v1alpha1.ReasonInvalidProfile,
+				"profiles extend one another in a circle: %s", strings.Join(append(seen, next), " → "))
+		}
+		i := slices.IndexFunc(env.Spec.Profiles, func(p v1alpha1.Profile) bool { return p.Name == next })
+		if i < 0 {
+			return nil, missingProfile(env, next, seen)
+		}
+		seen = append(seen, next)
+		chain = append(chain, env.Spec.Profiles[i])
+		next = env.Spec.Profiles[i].Extends
+	}
+	return chain, nil
 }
 
 func missingProfile(env *v1alpha1.Environment, name string, path []string) error {

@@ -109,3 +109,48 @@ func TestProfileFindings(t *testing.T) {
 		})
 	}
 }
+
+func TestCheckProfiles(t *testing.T) {
+	part := v1alpha1.Profile{Name: "part", NodeGroups: []v1alpha1.NodeGroup{group("system", 2)}}
+	for name, tc := range map[string]struct {
+		profiles    []v1alpha1.Profile
+		wantMessage types.GomegaMatcher
+	}{
+		"complete ones": {
+			profiles: []v1alpha1.Profile{completeProfile("base"), {Name: "deploy", Extends: "base"}},
+		},
+		"a part that others complete": {
+			profiles: []v1alpha1.Profile{part, {Name: "whole", Extends: "part", KubernetesVersion: "1.34"}},
+		},
+		"a part that nobody extends": {
+			profiles:    []v1alpha1.Profile{part, completeProfile("base")},
+			wantMessage: ContainSubstring("profile part has no kubernetesVersion"),
+		},
+		"a part that others do not complete": {
+			profiles:    []v1alpha1.Profile{part, {Name: "whole", Extends: "part"}},
+			wantMessage: ContainSubstring("profile whole has no kubernetesVersion"),
+		},
+		"one without nodes": {
+			profiles:    []v1alpha1.Profile{completeProfile("base"), {Name: "empty", KubernetesVersion: "1.34"}},
+			wantMessage: ContainSubstring("profile empty has no nodeGroups"),
+		},
+		"parts in a circle": {
+			profiles:    []v1alpha1.Profile{{Name: "a", Extends: "b"}, {Name: "b", Extends: "a"}, completeProfile("base")},
+			wantMessage: HaveSuffix("in a circle: a → b → a"),
+		},
+		"a part of nothing": {
+			profiles:    []v1alpha1.Profile{{Name: "a", Extends: "missing"}, {Name: "b", Extends: "a", KubernetesVersion: "1.34"}},
+			wantMessage: Equal("profile a extends missing, which environment production001 does not have"),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			err := CheckProfiles(withProfiles(tc.profiles...))
+			if tc.wantMessage == nil {
+				g.Expect(err).NotTo(HaveOccurred())
+				return
+			}
+			g.Expect(err).To(beFinding(v1alpha1.ReasonInvalidProfile, tc.wantMessage))
+		})
+	}
+}

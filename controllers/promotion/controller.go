@@ -38,9 +38,10 @@ type Reconciler struct {
 
 // scope is what one pass has seen. It is never kept between passes.
 type scope struct {
-	promotion *v1alpha1.Promotion
-	fleet     fleet
-	conflicts []string // applications that another Promotion pins
+	promotion   *v1alpha1.Promotion
+	environment *v1alpha1.Environment // nil when there is none
+	fleet       fleet
+	conflicts   []string // applications that another Promotion pins
 }
 
 // NewReconciler returns a Reconciler.
@@ -81,7 +82,10 @@ func (r *Reconciler) Reconcile(ctx context.Context, promotion *v1alpha1.Promotio
 
 // validate refuses what two Promotions pin: they would take turns for ever.
 func (r *Reconciler) validate(_ context.Context, s *scope) error {
-	if len(s.conflicts) > 0 {
+	switch {
+	case s.environment == nil:
+		return step.Wait(v1alpha1.ReasonEnvironmentNotFound, "namespace %s has no Environment %s: create it", s.promotion.Namespace, s.promotion.Spec.EnvironmentRef.Name)
+	case len(s.conflicts) > 0:
 		return step.Terminal(v1alpha1.ReasonConflict, "another Promotion of the environment pins %s: only one may", strings.Join(s.conflicts, ", "))
 	}
 	return nil
@@ -89,7 +93,7 @@ func (r *Reconciler) validate(_ context.Context, s *scope) error {
 
 // rollOut takes the one action that the planner asks for.
 func (r *Reconciler) rollOut(ctx context.Context, s *scope) error {
-	if len(s.conflicts) > 0 {
+	if s.environment == nil || len(s.conflicts) > 0 {
 		return step.Blocked(v1alpha1.PromotionValid)
 	}
 	act := next(s.fleet)

@@ -21,6 +21,7 @@ func (r *Reconciler) observe(ctx context.Context, promotion *v1alpha1.Promotion)
 	if err := r.Client.Get(ctx, key, env); err != nil {
 		return s, client.IgnoreNotFound(err)
 	}
+	s.environment = env
 	regions := &v1alpha1.RegionList{}
 	if err := r.Client.List(ctx, regions, client.InNamespace(promotion.Namespace)); err != nil {
 		return nil, fmt.Errorf("listing Regions: %w", err)

@@ -188,6 +188,8 @@ var _ = Describe("the end of a Region", func() {
 		inStage("DeletingNetwork", "VPC "+prefix+" (DependencyViolation: The vpc 'vpc-1' has dependencies (eni-1) and cannot be deleted.)")
 		b.Recorder.ExpectNoWrites(func() { b.reconcile(ctx) })
 
+		letGo(ctx, vpc)
+		b.reconcile(ctx)
 		letGo(ctx, b.ACK.List(ctx, b.Namespace)...)
 		b.reconcile(ctx)
 		gone(ctx)
@@ -200,6 +202,10 @@ var _ = Describe("the end of a Region", func() {
 		cluster, _ := b.Clusters.Get(client.ObjectKeyFromObject(b.region))
 		Eventually(cluster.Failed).Should(BeTrue())
 		b.ExpectDeleted(ctx, b.region)
+		b.reconcile(ctx)
+		app := build.Application(b.ArgoCD.Namespace, b.region.Name, build.ApplicationName, build.Revision)
+		b.ExpectRefreshed(ctx, app)
+		letGo(ctx, app)
 		for range enoughPasses {
 			if len(b.ACK.List(ctx, b.Namespace)) == 0 {
 				break

@@ -32,6 +32,11 @@ func (r *Reconciler) reconcileRegistration(ctx context.Context, s *scope) error 
 	if err != nil {
 		return err //nolint:wrapcheck // named there
 	}
+	if secret == nil || secret.Labels[v1alpha1.LabelRegion] != s.region.Name {
+		if err := r.refuseForeign(ctx, s); err != nil {
+			return err
+		}
+	}
 	if secret == nil {
 		if err := r.bear(ctx, s, keys); err != nil {
 			return err
@@ -52,19 +57,22 @@ func (r *Reconciler) reconcileRegistration(ctx context.Context, s *scope) error 
 	return keysPresent(secret, keys)
 }
 
+// refuseForeign stops at a Secret that Portolan did not make, for example one of
+// `argocd cluster add`: it is somebody's way into a cluster.
+func (r *Reconciler) refuseForeign(ctx context.Context, s *scope) error {
+	foreign, err := r.ArgoCD.Foreign(ctx, s.plan.Cluster, s.region.Name)
+	if err != nil || !foreign {
+		return err //nolint:wrapcheck // named there
+	}
+	return step.Poll(r.SlowPoll, v1alpha1.ReasonSecretNotOurs,
+		"a Secret %s that Portolan did not make is in the way: delete it", argocd.SecretName(s.plan.Cluster))
+}
+
 // bear writes the seeds and pins of a cluster that Argo CD does not know yet, once the
 // cluster's endpoint has answered: Argo CD remembers the errors of one that does not.
 func (r *Reconciler) bear(ctx context.Context, s *scope, keys map[string]string) error {
 	if s.remote.Connected() != nil {
 		return step.Blocked(v1alpha1.RegionAccessReady)
-	}
-	foreign, err := r.ArgoCD.Foreign(ctx, s.plan.Cluster, s.region.Name)
-	switch {
-	case err != nil:
-		return err //nolint:wrapcheck // named there
-	case foreign:
-		return step.Poll(r.SlowPoll, v1alpha1.ReasonSecretNotOurs,
-			"a Secret %s that Portolan did not make is in the way: delete it", argocd.SecretName(s.plan.Cluster))
 	}
 	return r.ArgoCD.Bear(ctx, s.plan.Cluster, keys) //nolint:wrapcheck // named there
 }

@@ -142,7 +142,7 @@ var _ = Describe("the registration of a Region", func() {
 		})
 
 		It("does not take over a Secret that somebody else made", func(ctx SpecContext) {
-			secret.Labels = map[string]string{"argocd.argoproj.io/secret-type": "cluster-template"}
+			secret.Labels = map[string]string{"argocd.argoproj.io/secret-type": "cluster"}
 			b.ExpectApplied(ctx, secret, build.Promotion(b.Namespace, "main"))
 			before := secret.DeepCopy()
 			b.settle(ctx)

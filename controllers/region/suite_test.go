@@ -70,16 +70,16 @@ func (b *bed) reconcile(ctx context.Context) reconcile.Result {
 	return testenv.ExpectReconciled(ctx, b.Env, b.reconciler, b.region)
 }
 
-// settle lets ACK finish everything, except some kinds, until a pass writes nothing.
+// settle lets ACK finish everything, except some kinds, until neither it nor a pass
+// finds anything to do.
 func (b *bed) settle(ctx context.Context, except ...client.Object) {
 	GinkgoHelper()
 	for range enoughPasses {
 		b.Recorder.Reset()
 		b.reconcile(ctx)
-		if len(b.Recorder.Writes()) == 0 {
+		if !b.ACK.SyncAll(ctx, b.Namespace, except...) && len(b.Recorder.Writes()) == 0 {
 			return
 		}
-		b.ACK.SyncAll(ctx, b.Namespace, except...)
 	}
 	Fail("the Region does not settle")
 }

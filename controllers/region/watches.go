@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -25,15 +26,18 @@ import (
 // API calls, so a few are enough for hundreds of Regions.
 const concurrency = 8
 
+// Objects are applied, which the API server checks as patch and, when they are new, as create.
+//
 // +kubebuilder:rbac:groups=portolan.dev,resources=regions,verbs=get;list;watch;patch
-// +kubebuilder:rbac:groups=portolan.dev,resources=regions/status,verbs=patch
-// +kubebuilder:rbac:groups=portolan.dev,resources=environments;gossiprings;promotions,verbs=get;list;watch
-// +kubebuilder:rbac:groups=portolan.dev,resources=environments/status,verbs=patch
-// +kubebuilder:rbac:groups=ec2.services.k8s.aws,resources=vpcs;subnets;internetgateways;routetables;elasticipaddresses;natgateways,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=iam.services.k8s.aws,resources=roles,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=eks.services.k8s.aws,resources=clusters;nodegroups;addons;accessentries,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=portolan.dev,resources=environments,verbs=get;list;watch
+// +kubebuilder:rbac:groups=portolan.dev,resources=gossiprings;promotions,verbs=list;watch
+// +kubebuilder:rbac:groups=portolan.dev,resources=regions/status;environments/status,verbs=patch
+// +kubebuilder:rbac:groups=ec2.services.k8s.aws,resources=vpcs;subnets;internetgateways;routetables;elasticipaddresses;natgateways,verbs=list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=iam.services.k8s.aws,resources=roles,verbs=list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=eks.services.k8s.aws,resources=nodegroups;addons;accessentries,verbs=list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=eks.services.k8s.aws,resources=clusters,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch;delete,namespace=argocd
-// +kubebuilder:rbac:groups=argoproj.io,resources=applications,verbs=get;list;watch;patch;delete,namespace=argocd
+// +kubebuilder:rbac:groups=argoproj.io,resources=applications,verbs=list;watch;patch;delete,namespace=argocd
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // SetupWithManager registers the controller and everything that wakes it.
@@ -45,7 +49,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, clk clock.WithTicker) er
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named("region").
 		For(&v1alpha1.Region{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&v1alpha1.Environment{}, sameEnvironment, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.Environment{}, sameEnvironment, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, blockReleased()))).
 		Watches(&v1alpha1.Promotion{}, sameEnvironment, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.GossipRing{}, sameEnvironment, builder.WithPredicates(watch.Changed(ringMatters))).
 		Watches(&corev1.Secret{}, toRegion).
@@ -79,6 +83,21 @@ func concerns(trigger, region client.Object) bool {
 		return t.Spec.EnvironmentRef == r.Spec.EnvironmentRef
 	default:
 		return false
+	}
+}
+
+// blockReleased lets an Environment's update through when a Region gave its block back,
+// which another one may be waiting for.
+func blockReleased() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc:  func(event.CreateEvent) bool { return false },
+		DeleteFunc:  func(event.DeleteEvent) bool { return false },
+		GenericFunc: func(event.GenericEvent) bool { return false },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			before, ok := e.ObjectOld.(*v1alpha1.Environment)
+			after, ok2 := e.ObjectNew.(*v1alpha1.Environment)
+			return ok && ok2 && len(after.Status.Allocations) < len(before.Status.Allocations)
+		},
 	}
 }
 

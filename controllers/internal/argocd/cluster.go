@@ -184,11 +184,11 @@ func (c *Clusters) annotate(ctx context.Context, cluster string, owner client.Fi
 	return true, c.apply(ctx, c.secret(cluster).WithAnnotations(map[string]string{key: value}), owner)
 }
 
-// Deselect makes ApplicationSets leave the cluster alone, so that they delete its
-// Applications and make no new ones.
+// Deselect makes ApplicationSets leave a registered cluster alone, so that they delete
+// its Applications and make no new ones.
 func (c *Clusters) Deselect(ctx context.Context, cluster string) error {
 	current, err := c.Get(ctx, cluster)
-	if err != nil || current == nil || current.Labels[v1alpha1.LabelManaged] == "false" {
+	if err != nil || current == nil || current.Labels[v1alpha1.LabelManaged] != "true" {
 		return err
 	}
 	patch := []byte(`{"metadata":{"labels":{"` + v1alpha1.LabelManaged + `":"false"}}}`)
@@ -198,10 +198,15 @@ func (c *Clusters) Deselect(ctx context.Context, cluster string) error {
 	return nil
 }
 
-// Delete removes the Secret.
+// Delete removes the Secret, if there is one.
 func (c *Clusters) Delete(ctx context.Context, cluster string) error {
 	secret := &corev1.Secret{}
-	secret.Namespace, secret.Name = c.Namespace, SecretName(cluster)
+	if err := c.Live.Get(ctx, c.Key(cluster), secret); err != nil {
+		if client.IgnoreNotFound(err) == nil {
+			return nil
+		}
+		return fmt.Errorf("reading cluster Secret %s: %w", SecretName(cluster), err)
+	}
 	if err := client.IgnoreNotFound(c.Client.Delete(ctx, secret)); err != nil {
 		return fmt.Errorf("deleting cluster Secret %s: %w", secret.Name, err)
 	}

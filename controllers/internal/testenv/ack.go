@@ -30,8 +30,14 @@ const AccountID = "123456789012"
 type ACK struct {
 	client client.Client
 	clock  clock.PassiveClock
-	// serving is the API of every cluster that becomes ACTIVE.
+	// endpoint and ca are those of every cluster that becomes ACTIVE.
 	endpoint, ca string
+	// synced are the versions of objects that MarkSynced has left behind.
+	synced map[types.UID]string
+}
+
+func newACK(c client.Client, clk clock.PassiveClock) *ACK {
+	return &ACK{client: c, clock: clk, synced: map[types.UID]string{}}
 }
 
 // Serve sets the endpoint and the certificate of clusters that become ACTIVE from now on.
@@ -48,6 +54,7 @@ func (a *ACK) MarkSynced(ctx context.Context, objs ...client.Object) {
 	GinkgoHelper()
 	for _, obj := range objs {
 		a.MarkSyncedWith(ctx, obj, a.observed(obj))
+		a.synced[obj.GetUID()] = obj.GetResourceVersion()
 	}
 }
 
@@ -77,17 +84,23 @@ func (a *ACK) Condition(conditionType, status, message string) map[string]any {
 	}
 }
 
-// SyncAll marks every ACK object of the namespace as synced, except the kinds given.
-func (a *ACK) SyncAll(ctx context.Context, namespace string, except ...client.Object) {
+// SyncAll marks every ACK object of the namespace that has changed as synced, except
+// the kinds given, and tells whether there was any.
+func (a *ACK) SyncAll(ctx context.Context, namespace string, except ...client.Object) bool {
 	GinkgoHelper()
+	any := false
 	for _, kind := range ack.Kinds() {
 		if contains(a.client, except, kind) {
 			continue
 		}
 		for _, obj := range a.List(ctx, namespace, kind) {
-			a.MarkSynced(ctx, obj)
+			if a.synced[obj.GetUID()] != obj.GetResourceVersion() {
+				a.MarkSynced(ctx, obj)
+				any = true
+			}
 		}
 	}
+	return any
 }
 
 // List returns the namespace's objects of some kinds, by default of all.

@@ -52,7 +52,7 @@ func (e *Env) World(ctx context.Context) *World {
 		Events:    events.NewFakeRecorder(eventsPerSpec),
 		AWS:       fake.New(),
 	}
-	w.ACK = &ACK{client: e.Client, clock: w.Clock}
+	w.ACK = newACK(e.Client, w.Clock)
 	w.ArgoCD = &argocd.Clusters{Client: w.Recorder, Live: w.Recorder, Namespace: e.namespace(ctx, "argocd-")}
 	w.Clusters = remote.New(w.AWS, w.Clock, Poll)
 	w.run(ctx, w.Clusters.Start)

@@ -1,0 +1,264 @@
+package gossipring
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	testingclock "k8s.io/utils/clock/testing"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/argocd"
+	"github.com/portolan-dev/portolan/controllers/internal/step"
+	"github.com/portolan-dev/portolan/controllers/plan"
+)
+
+const poll = 15 * time.Second
+
+var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func passOver(members ...*member) *scope {
+	return &scope{ring: ringWith(""), environment: environmentWith(), members: members}
+}
+
+func TestEndpointsStep(t *testing.T) {
+	pending := func(m *member) { m.endpoint, m.message = "", "its cluster is not connected" }
+	for name, tc := range map[string]struct {
+		scope       *scope
+		wantReason  string
+		wantMessage string
+		wantAfter   time.Duration
+		wantStalled bool
+	}{
+		"all have one": {
+			scope: passOver(settled("a", 2), settled("b", 2)), wantReason: v1alpha1.ReasonSucceeded, wantAfter: poll,
+		},
+		"some have none": {
+			scope:      passOver(settled("a", 2).but(pending), settled("b", 2), settled("c", 2).but(pending)),
+			wantReason: v1alpha1.ReasonWaitingForEndpoints, wantAfter: poll,
+			wantMessage: "no endpoint yet: a (its cluster is not connected), c (its cluster is not connected)",
+		},
+		"no Region": {
+			scope: passOver(), wantReason: v1alpha1.ReasonNoMembers,
+			wantMessage: "no Region of environment production001 has one of the ring's profiles",
+		},
+		"no Environment": {
+			scope: &scope{ring: ringWith("")}, wantReason: v1alpha1.ReasonEnvironmentNotFound,
+			wantMessage: "namespace fleet has no Environment production001: create it",
+		},
+		"a name outside of the zones": {
+			scope:      &scope{ring: ringWith("gossip.example.com"), environment: environmentWith("aws.unkey.cloud"), members: []*member{settled("a", 1)}},
+			wantReason: v1alpha1.ReasonInvalidHostname, wantStalled: true,
+			wantMessage: "gossip.example.com lies in none of the environment's zones: add its zone to spec.dns.zones",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			err := (&Reconciler{Deps: Deps{Poll: poll}}).reconcileEndpoints(t.Context(), tc.scope)
+			g.Expect(step.ReasonOf(err)).To(Equal(tc.wantReason))
+			g.Expect(err).To(MatchError(tc.wantMessage))
+			g.Expect(step.PollAfter(err)).To(Equal(tc.wantAfter))
+			g.Expect(step.IsTerminal(err)).To(Equal(tc.wantStalled))
+		})
+	}
+}
+
+func TestConvergenceStep(t *testing.T) {
+	unreadable := func(m *member) { m.seen = nil }
+	for name, tc := range map[string]struct {
+		scope       *scope
+		wantReason  string
+		wantMessage string
+	}{
+		"all see all":     {scope: passOver(settled("a", 2), settled("b", 2)), wantReason: v1alpha1.ReasonSucceeded},
+		"a ring of one":   {scope: passOver(settled("a", 1)), wantReason: v1alpha1.ReasonSucceeded},
+		"no Environment":  {scope: &scope{ring: ringWith("")}, wantReason: v1alpha1.ReasonBlocked, wantMessage: "waiting for EndpointsReady"},
+		"nobody to count": {scope: passOver(), wantReason: v1alpha1.ReasonBlocked, wantMessage: "waiting for EndpointsReady"},
+		"one sees less": {
+			scope:      passOver(settled("a", 3), settled("b", 2), settled("c", 3)),
+			wantReason: v1alpha1.ReasonNotConverged, wantMessage: "b sees 2 of 3",
+		},
+		"one is not running": {
+			scope:      passOver(settled("a", 1), settled("b", 0).but(func(m *member) { m.hasPods, m.seen = false, nil })),
+			wantReason: v1alpha1.ReasonNotConverged, wantMessage: "a sees 1 of 2, b is not running",
+		},
+		"one cannot be measured": {
+			scope:      passOver(settled("a", 2), settled("b", 0).but(unreadable)),
+			wantReason: v1alpha1.ReasonMembersUnknown, wantMessage: "b (its pods' membership metric cannot be read)",
+		},
+		"what is known to be wrong comes before what is unknown": {
+			scope:      passOver(settled("a", 1), settled("b", 0).but(unreadable)),
+			wantReason: v1alpha1.ReasonNotConverged, wantMessage: "a sees 1 of 2",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			err := (&Reconciler{Deps: Deps{Poll: poll}}).reconcileConvergence(t.Context(), tc.scope)
+			g.Expect(step.ReasonOf(err)).To(Equal(tc.wantReason))
+			if tc.wantMessage == "" {
+				g.Expect(err).NotTo(HaveOccurred())
+				return
+			}
+			g.Expect(err).To(MatchError(tc.wantMessage))
+		})
+	}
+}
+
+// registry is an Argo CD that knows the clusters of the members and refuses to write some.
+func registry(t *testing.T, refused error, refusing string, members ...*member) *argocd.Clusters {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	NewWithT(t).Expect(corev1.AddToScheme(scheme)).To(Succeed())
+	var objects []client.Object
+	for _, m := range members {
+		secret := &corev1.Secret{}
+		secret.Namespace, secret.Name = "argocd", argocd.SecretName(m.cluster)
+		secret.Annotations = map[string]string{v1alpha1.AnnotationWANSeedsPrefix + "api": strings.Join(m.written, ",")}
+		objects = append(objects, secret)
+	}
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithInterceptorFuncs(interceptor.Funcs{
+		Apply: func(ctx context.Context, c client.WithWatch, obj runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
+			if named, ok := obj.(interface{ GetName() *string }); ok && refusing != "" && *named.GetName() == argocd.SecretName("production001-"+refusing) {
+				return refused
+			}
+			return c.Apply(ctx, obj, opts...)
+		},
+	}).Build()
+	return &argocd.Clusters{Client: c, Live: c, Namespace: "argocd"}
+}
+
+func seedsIn(t *testing.T, clusters *argocd.Clusters, m *member) string {
+	t.Helper()
+	secret, err := clusters.Get(t.Context(), m.cluster)
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	return secret.Annotations[v1alpha1.AnnotationWANSeedsPrefix+"api"]
+}
+
+func TestSeedsStepWritesWhoseTurnItIs(t *testing.T) {
+	g := NewWithT(t)
+	a := settled("a", 3, "b.example").but(wants("b.example", "c.example"))
+	b := settled("b", 3, "a.example").but(wants("a.example", "c.example"))
+	c := settled("c", 3, "a.example", "b.example")
+	clusters := registry(t, nil, "", a, b, c)
+	r := &Reconciler{Deps: Deps{ArgoCD: clusters, Poll: poll}}
+
+	err := r.reconcileSeeds(t.Context(), passOver(a, b, c))
+	g.Expect(step.ReasonOf(err)).To(Equal(v1alpha1.ReasonRollingSeeds))
+	g.Expect(err).To(MatchError("not yet running with its seeds: a, b"))
+	g.Expect(step.PollAfter(err)).To(Equal(poll))
+	g.Expect(seedsIn(t, clusters, a)).To(Equal("b.example,c.example"))
+	g.Expect(seedsIn(t, clusters, b)).To(Equal("a.example"), "not its turn")
+
+	a.applied = a.desired
+	err = r.reconcileSeeds(t.Context(), passOver(a, b, c))
+	g.Expect(err).To(MatchError("not yet running with its seeds: b"))
+	g.Expect(seedsIn(t, clusters, b)).To(Equal("a.example,c.example"))
+
+	b.applied = b.desired
+	g.Expect(r.reconcileSeeds(t.Context(), passOver(a, b, c))).To(Succeed())
+}
+
+func TestSeedsStepWithoutMembers(t *testing.T) {
+	g := NewWithT(t)
+	g.Expect(step.ReasonOf((&Reconciler{}).reconcileSeeds(t.Context(), passOver()))).To(Equal(v1alpha1.ReasonBlocked))
+}
+
+func TestSeedsOfOthersAreWrittenThoughOneCannotBe(t *testing.T) {
+	g := NewWithT(t)
+	refused := errors.New("refused")
+	a := settled("a", 3, "b.example").but(wants("b.example", "c.example"))
+	b := settled("b", 3, "a.example").but(wants("a.example", "c.example"))
+	clusters := registry(t, refused, "a", a, b)
+	s := passOver(a, b)
+	s.ring.Spec.Rollout.MaxConcurrentRegions = 2
+	err := (&Reconciler{Deps: Deps{ArgoCD: clusters, Poll: poll}}).reconcileSeeds(t.Context(), s)
+	g.Expect(err).To(MatchError(refused))
+	g.Expect(err).To(MatchError(HavePrefix("writing the seeds of a: ")))
+	g.Expect(seedsIn(t, clusters, b)).To(Equal("a.example,c.example"))
+}
+
+func TestReport(t *testing.T) {
+	g := NewWithT(t)
+	clk := testingclock.NewFakePassiveClock(start)
+	r := &Reconciler{Deps: Deps{Clock: clk}}
+	earlier := metav1.NewTime(start.Add(-time.Hour))
+	s := passOver(
+		settled("c", 3, "a.example", "b.example").but(func(m *member) { m.joined = false }),
+		settled("a", 3, "b.example", "c.example"),
+		settled("b", 1, "a.example", "c.example"),
+	)
+	s.leavers = []*member{settled("aa", 1)}
+	s.ring.Status.ConvergedAt = &earlier
+	s.ring.Status.Members = []v1alpha1.RingMember{
+		{Region: "a", State: v1alpha1.MemberConverged, JoinedAt: &earlier, LastTransitionTime: earlier},
+		{Region: "b", State: v1alpha1.MemberConverged, JoinedAt: &earlier, LastTransitionTime: earlier},
+		{Region: "gone", State: v1alpha1.MemberLeft, LastTransitionTime: earlier},
+	}
+	r.report(s)
+
+	type brief struct {
+		region      string
+		state       v1alpha1.MemberState
+		joined, was time.Time
+	}
+	var got []brief
+	for _, m := range s.ring.Status.Members {
+		got = append(got, brief{m.Region, m.State, ptr.Deref(m.JoinedAt, metav1.Time{}).Time, m.LastTransitionTime.Time})
+	}
+	g.Expect(got).To(Equal([]brief{
+		{"a", v1alpha1.MemberConverged, earlier.Time, earlier.Time},
+		{"aa", v1alpha1.MemberLeft, time.Time{}, start},
+		{"b", v1alpha1.MemberIsolated, earlier.Time, start},
+		{"c", v1alpha1.MemberConverged, start, start},
+	}))
+	g.Expect(s.ring.Status.ConvergedMembers).To(Equal("2/3"))
+	g.Expect(s.ring.Status.ConvergedAt).To(BeNil())
+
+	s.members[2].seen = ptr.To[int32](3)
+	clk.SetTime(start.Add(time.Minute))
+	r.report(s)
+	g.Expect(s.ring.Status.ConvergedMembers).To(Equal("3/3"))
+	g.Expect(s.ring.Status.ConvergedAt.Time).To(Equal(start.Add(time.Minute)))
+
+	whole := s.ring.DeepCopy()
+	clk.SetTime(start.Add(time.Hour))
+	r.report(s)
+	g.Expect(s.ring).To(Equal(whole), "a second pass changes nothing")
+}
+
+func TestARingOfMembersThatAreNotThereIsNotWhole(t *testing.T) {
+	g := NewWithT(t)
+	fresh := func(m *member) { m.joined = false }
+	s := passOver(settled("a", 0, "b.example").but(fresh), settled("b", 0, "a.example").but(fresh))
+	r := &Reconciler{Deps: Deps{Clock: testingclock.NewFakePassiveClock(start), Poll: poll}}
+	r.report(s)
+	g.Expect(s.ring.Status.ConvergedMembers).To(Equal("0/2"))
+	g.Expect(s.ring.Status.Members[0].JoinedAt).To(BeNil())
+	g.Expect(step.ReasonOf(r.reconcileConvergence(t.Context(), s))).To(Equal(v1alpha1.ReasonNotConverged), "status and condition agree")
+}
+
+func TestKnownStartsFromTheLastReport(t *testing.T) {
+	g := NewWithT(t)
+	region := &v1alpha1.Region{}
+	region.Name, region.Spec.EnvironmentRef.Name = "dublin", "production001"
+	ring := ringWith("")
+	g.Expect(known(ring, region)).To(Equal(&member{name: "dublin", cluster: plan.ClusterName(region)}))
+
+	ring.Status.Members = []v1alpha1.RingMember{
+		{Region: "paris", Endpoint: "p.example"},
+		{Region: "dublin", Endpoint: "d.example", Source: v1alpha1.EndpointFromLoadBalancer, State: v1alpha1.MemberUnknown, JoinedAt: &metav1.Time{Time: start}},
+	}
+	g.Expect(known(ring, region)).To(Equal(&member{
+		name: "dublin", cluster: "production001-dublin", endpoint: "d.example", source: v1alpha1.EndpointFromLoadBalancer, joined: true,
+	}))
+}
