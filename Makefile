@@ -36,7 +36,7 @@ demo: build k8s ## Bring up a simulated fleet on this machine; ARGS=--exit ends 
 
 .PHONY: generate
 generate: $(CONTROLLER_GEN) ## Generate the DeepCopy methods.
-	$(CONTROLLER_GEN) object:headerFile=hack/boilerplate.go.txt paths=./api/... paths=./controllers/internal/ack/...
+	$(CONTROLLER_GEN) object:headerFile=hack/boilerplate.go.txt paths=./api/... paths=./controllers/internal/ack/... paths=./controllers/internal/argocd/...
 
 .PHONY: manifests
 manifests: $(CONTROLLER_GEN) ## Generate CRDs and RBAC from the markers.
@@ -81,10 +81,6 @@ test-unit: k8s ## Run all tests but the end-to-end ones.
 .PHONY: e2e
 e2e: bin/manager k8s ## Run the end-to-end tests against the real binary.
 	@hack/test.sh ./test/e2e/...
-
-.PHONY: bench
-bench: bin/manager k8s ## Measure the operator on the rehearsal bed.
-	go test -run='^$$' -bench=. -benchtime=1x -timeout=60m ./test/bench/...
 
 ##@ Build
 

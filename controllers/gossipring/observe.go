@@ -83,11 +83,11 @@ func (r *Reconciler) look(ctx context.Context, s *scope, region *v1alpha1.Region
 		m.written = split(secret.Annotations[v1alpha1.AnnotationWANSeedsPrefix+s.ring.Name])
 	}
 	cluster, ok := r.Clusters.Get(client.ObjectKeyFromObject(region))
-	if !ok || cluster.Connected() != nil {
+	m.reachable = ok && cluster.Connected() == nil
+	if !m.reachable {
 		m.message = "its cluster is not connected"
 		return nil
 	}
-	m.reachable = true
 	r.lookAtEndpoint(ctx, s, region, cluster, m)
 	r.lookAtPods(ctx, s.ring, cluster, m)
 	return nil

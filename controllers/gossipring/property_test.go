@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
-	"k8s.io/utils/ptr"
 	"pgregory.net/rapid"
 )
 
@@ -35,7 +34,7 @@ func TestARolloutEnds(t *testing.T) {
 				break
 			}
 			for _, m := range writes {
-				m.written, m.applied, m.seen = m.desired, m.desired, ptr.To(int32(size))
+				m.written, m.applied, m.seen = m.desired, m.desired, new(int32(size))
 			}
 		}
 		for _, m := range members {

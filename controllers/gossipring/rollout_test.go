@@ -16,7 +16,7 @@ func settled(name string, sees int32, seeds ...string) *member {
 	return &member{
 		name: name, cluster: "production001-" + name, endpoint: name + ".example", source: v1alpha1.EndpointFromHostname,
 		registered: true, written: seeds, desired: seeds,
-		reachable: true, hasPods: true, applied: seeds, seen: ptr.To(sees), joined: true,
+		reachable: true, hasPods: true, applied: seeds, seen: new(sees), joined: true,
 	}
 }
 

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"errors"
 	"net/netip"
 	"testing"
 
@@ -44,9 +45,14 @@ func held(holder string, cidrs ...string) []Block {
 func beFinding(reason string, message types.GomegaMatcher) types.GomegaMatcher {
 	return And(
 		BeAssignableToTypeOf(&Finding{}),
-		WithTransform(func(err error) string { return err.(*Finding).Reason }, Equal(reason)),
+		WithTransform(reasonOf, Equal(reason)),
 		WithTransform(func(err error) string { return err.Error() }, message),
 	)
+}
+
+func reasonOf(err error) string {
+	f, _ := errors.AsType[*Finding](err)
+	return f.Reason
 }
 
 func TestAddress(t *testing.T) {

@@ -85,24 +85,18 @@ func TestASuggestedBlockIsAccepted(t *testing.T) {
 
 func TestSubnetsDivideTheBlock(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
+		g := NewWithT(t)
 		block := netip.MustParsePrefix(someBlock(16, 22).Draw(t, "block"))
 		zones := []string{"a", "b", "c", "d"}[:rapid.IntRange(2, 4).Draw(t, "zones")]
 		all := subnets(block, zones)
-		if len(all) != 2*len(zones) {
-			t.Fatalf("%d subnets for %d zones", len(all), len(zones))
-		}
+		g.Expect(all).To(HaveLen(2 * len(zones)))
 		private, public := map[string]netip.Prefix{}, map[string]netip.Prefix{}
 		for i, s := range all {
-			if s.CIDR.Masked() != s.CIDR || !block.Contains(s.CIDR.Addr()) || s.CIDR.Bits() <= block.Bits() {
-				t.Fatalf("%s is no part of %s", s.CIDR, block)
-			}
-			if s.CIDR.Bits() > 28 {
-				t.Fatalf("%s is smaller than AWS allows", s.CIDR)
-			}
+			g.Expect(s.CIDR).To(Equal(s.CIDR.Masked()))
+			g.Expect(block.Contains(s.CIDR.Addr())).To(BeTrue(), "%s is outside of %s", s.CIDR, block)
+			g.Expect(s.CIDR.Bits()).To(And(BeNumerically(">", block.Bits()), BeNumerically("<=", 28)), "the smallest that AWS allows")
 			for _, other := range all[:i] {
-				if s.CIDR.Overlaps(other.CIDR) {
-					t.Fatalf("%s and %s overlap", s.CIDR, other.CIDR)
-				}
+				g.Expect(s.CIDR.Overlaps(other.CIDR)).To(BeFalse(), "%s and %s", s.CIDR, other.CIDR)
 			}
 			if s.Public {
 				public[s.Zone] = s.CIDR
@@ -111,9 +105,9 @@ func TestSubnetsDivideTheBlock(t *testing.T) {
 			}
 		}
 		for _, zone := range zones {
-			if !private[zone].IsValid() || !public[zone].IsValid() || private[zone].Bits() >= public[zone].Bits() {
-				t.Fatalf("zone %s has private %s and public %s", zone, private[zone], public[zone])
-			}
+			g.Expect(private).To(HaveKey(zone))
+			g.Expect(public).To(HaveKey(zone))
+			g.Expect(private[zone].Bits()).To(BeNumerically("<", public[zone].Bits()), "private is the larger one")
 		}
 	})
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // rounds is how often two Regions race for a block.
-const rounds = 25
+const rounds = 15
 
 var _ = Describe("the allocation of a block", func() {
 	var b *bed

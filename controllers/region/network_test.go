@@ -5,7 +5,6 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
@@ -52,7 +51,7 @@ var _ = Describe("the network of a Region", func() {
 		By("the internet gateway being there")
 		synced(ctx, &ec2.InternetGateway{})
 		public := object(ctx, b, &ec2.RouteTable{}, "public")
-		Expect(public.Spec.Routes).To(ConsistOf(ec2.Route{DestinationCIDRBlock: ptr.To("0.0.0.0/0"), GatewayID: ptr.To("igw-" + prefix)}))
+		Expect(public.Spec.Routes).To(ConsistOf(ec2.Route{DestinationCIDRBlock: new("0.0.0.0/0"), GatewayID: new("igw-" + prefix)}))
 		Expect(b.ACK.Names(ctx, b.Namespace, &ec2.Subnet{})).To(BeEmpty())
 
 		By("the route tables being there")
@@ -79,7 +78,7 @@ var _ = Describe("the network of a Region", func() {
 		synced(ctx, &ec2.NATGateway{})
 		table = object(ctx, b, &ec2.RouteTable{}, "private-eu-west-1c")
 		Expect(table.Spec.Routes).To(ConsistOf(
-			ec2.Route{DestinationCIDRBlock: ptr.To("0.0.0.0/0"), NATGatewayID: ptr.To("nat-" + prefix + "-nat-eu-west-1c")}))
+			ec2.Route{DestinationCIDRBlock: new("0.0.0.0/0"), NATGatewayID: new("nat-" + prefix + "-nat-eu-west-1c")}))
 		Expect(b.region).To(testenv.HaveCondition("NetworkReady", "Unknown", "Syncing", "RouteTable "+prefix+"-private-eu-west-1c"))
 
 		synced(ctx, &ec2.RouteTable{})
@@ -194,7 +193,7 @@ var _ = Describe("the network of a Region", func() {
 		b.apply(ctx)
 		b.settle(ctx)
 		vpc := object(ctx, b, &ec2.VPC{}, "")
-		testenv.ExpectUpdated(ctx, b.Env, vpc, func(v *ec2.VPC) { v.Spec.EnableDNSHostnames = ptr.To(false) })
+		testenv.ExpectUpdated(ctx, b.Env, vpc, func(v *ec2.VPC) { v.Spec.EnableDNSHostnames = new(false) })
 		b.reconcile(ctx)
 		Expect(object(ctx, b, &ec2.VPC{}, "").Spec.EnableDNSHostnames).To(HaveValue(BeTrue()))
 	})

@@ -28,19 +28,9 @@ func (r *Reconciler) reconcileRegistration(ctx context.Context, s *scope) error 
 	if err != nil {
 		return err
 	}
-	secret, err := r.ArgoCD.Get(ctx, s.plan.Cluster)
+	secret, err := r.clusterSecret(ctx, s, keys)
 	if err != nil {
-		return err //nolint:wrapcheck // named there
-	}
-	if secret == nil || secret.Labels[v1alpha1.LabelRegion] != s.region.Name {
-		if err := r.refuseForeign(ctx, s); err != nil {
-			return err
-		}
-	}
-	if secret == nil {
-		if err := r.bear(ctx, s, keys); err != nil {
-			return err
-		}
+		return err
 	}
 	registration, err := r.registrationFor(s)
 	if err != nil {
@@ -55,6 +45,23 @@ func (r *Reconciler) reconcileRegistration(ctx context.Context, s *scope) error 
 	}
 	s.registered = true
 	return keysPresent(secret, keys)
+}
+
+// clusterSecret returns the region's Secret, or nil when it was only just born.
+func (r *Reconciler) clusterSecret(ctx context.Context, s *scope, keys map[string]string) (*corev1.Secret, error) {
+	secret, err := r.ArgoCD.Get(ctx, s.plan.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	if secret == nil || secret.Labels[v1alpha1.LabelRegion] != s.region.Name {
+		if err := r.refuseForeign(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	if secret == nil {
+		return nil, r.bear(ctx, s, keys)
+	}
+	return secret, nil
 }
 
 // refuseForeign stops at a Secret that Portolan did not make, for example one of

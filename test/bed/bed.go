@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -89,12 +90,12 @@ func Start(ctx context.Context, o Options) (*Bed, error) {
 			b.Stop()
 			return nil, fmt.Errorf("starting %s: %w", part.name, err)
 		}
-		b.progress("%s ready after %.1f s", part.name, time.Since(started).Seconds())
+		b.progressf("%s ready after %.1f s", part.name, time.Since(started).Seconds())
 	}
 	return b, nil
 }
 
-func (b *Bed) progress(format string, args ...any) {
+func (b *Bed) progressf(format string, args ...any) {
 	if b.options.Progress != nil {
 		b.options.Progress(fmt.Sprintf(format, args...))
 	}
@@ -103,8 +104,8 @@ func (b *Bed) progress(format string, args ...any) {
 // Stop ends everything, the last first, and removes every file.
 func (b *Bed) Stop() {
 	b.StopOperator()
-	for i := len(b.undo) - 1; i >= 0; i-- {
-		b.undo[i]()
+	for _, undo := range slices.Backward(b.undo) {
+		undo()
 	}
 	b.undo = nil
 }
@@ -122,11 +123,13 @@ func (b *Bed) prepare(context.Context) error {
 	if b.module, err = moduleRoot(); err != nil {
 		return err
 	}
-	if b.dir, err = os.MkdirTemp("", "portolan-bed-"); err != nil {
-		return fmt.Errorf("creating the bed's folder: %w", err)
+	sweepFolders()
+	folder, err := newFolder()
+	if err != nil {
+		return err
 	}
-	dir := b.dir
-	b.onStop(func() { _ = os.RemoveAll(dir) })
+	b.dir = folder.path
+	b.onStop(folder.remove)
 	return nil
 }
 

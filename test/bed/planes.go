@@ -47,9 +47,10 @@ func (p *planes) StartCluster(_ context.Context, name, awsRegion string) (endpoi
 	if err != nil {
 		return "", nil, err
 	}
-	server, err := controlplane.StartAPIServer(p.lifetime, p.bed.binaries, p.bed.etcd, controlplane.Config{
-		Name: name, Dir: p.bed.dir, TokenWebhook: p.webhook + name, EgressSocket: p.egress,
-	})
+	server, err := controlplane.StartAPIServer(p.lifetime, //nolint:contextcheck // lives as long as the bed, not as the call
+		p.bed.binaries, p.bed.etcd, controlplane.Config{
+			Name: name, Dir: p.bed.dir, TokenWebhook: p.webhook + name, EgressSocket: p.egress,
+		})
 	if err != nil {
 		return "", nil, fmt.Errorf("starting the API server of %s: %w", name, err)
 	}
@@ -58,7 +59,7 @@ func (p *planes) StartCluster(_ context.Context, name, awsRegion string) (endpoi
 		server.Stop()
 		return "", nil, fmt.Errorf("creating the log of %s: %w", name, err)
 	}
-	region, err := regional.Start(p.lifetime, regional.Options{
+	region, err := regional.Start(p.lifetime, regional.Options{ //nolint:contextcheck // lives as long as the bed, not as the call
 		Name: name, AWSRegion: awsRegion, Config: server.Config(), VPCCIDR: vpc,
 		Cloud: p.bed.Cloud, Network: p.bed.network, DNS: p.bed.DNS,
 		Log: slog.New(slog.NewTextHandler(log, nil)),
@@ -85,7 +86,7 @@ func (p *planes) StopCluster(name string) {
 	}
 	stopped.stop()
 	if err := p.bed.etcd.Forget(p.lifetime, name); err != nil {
-		p.bed.progress("forgetting what %s stored: %v", name, err)
+		p.bed.progressf("forgetting what %s stored: %v", name, err)
 	}
 }
 

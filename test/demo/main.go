@@ -20,10 +20,10 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx); err != nil {
+	err := run(ctx)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
-		stop()
 		os.Exit(1)
 	}
 }
@@ -63,7 +63,10 @@ func run(ctx context.Context) error {
 	}
 	d := &demo{bed: b, screen: newScreen(os.Stdout), deadline: s.deadline, started: started}
 	if err := d.rehearse(ctx); err != nil {
-		return errors.Join(err, d.explain(ctx))
+		if ctx.Err() != nil {
+			return errors.New("interrupted before all was Ready")
+		}
+		return errors.Join(err, d.explain())
 	}
 	if err := d.summarize(ctx, os.Stdout); err != nil {
 		return err

@@ -161,7 +161,7 @@ func (f fleet) regionReady(name string) bool {
 }
 
 // explain adds the end of the operator's log to a failure.
-func (d *demo) explain(context.Context) error {
+func (d *demo) explain() error {
 	raw, err := os.ReadFile(d.bed.OperatorLog())
 	if err != nil {
 		return fmt.Errorf("reading the operator's log: %w", err)

@@ -59,8 +59,28 @@ func (s *screen) show(f fleet, elapsed time.Duration) {
 	if s.lines > 0 {
 		fmt.Fprintf(s.out, "\x1b[%dA\x1b[J", s.lines)
 	}
-	fmt.Fprint(s.out, frame.String())
-	s.lines = strings.Count(frame.String(), "\n")
+	s.lines = 0
+	for line := range strings.Lines(frame.String()) {
+		fmt.Fprintln(s.out, clip(strings.TrimSuffix(line, "\n"), s.width()))
+		s.lines++
+	}
+}
+
+// width is how much of a line can be drawn over: one that wraps would be two.
+func (s *screen) width() int {
+	width, _, err := term.GetSize(int(s.out.Fd()))
+	if err != nil || width <= 0 {
+		return 80
+	}
+	return width
+}
+
+func clip(line string, width int) string {
+	runes := []rune(line)
+	if len(runes) <= width {
+		return line
+	}
+	return string(runes[:width-1]) + "…"
 }
 
 // log prints what changed: a step that is done, or what an object waits for.

@@ -93,7 +93,7 @@ func takesTime(reason string) bool {
 }
 
 func apply[T client.Object](ctx context.Context, a *Applier, desired T) (T, error) {
-	current, ok := reflect.New(reflect.TypeOf(desired).Elem()).Interface().(T)
+	current, ok := reflect.TypeAssert[T](reflect.New(reflect.TypeOf(desired).Elem()))
 	if !ok {
 		return desired, fmt.Errorf("creating an empty %T", desired)
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	applycorev1 "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -105,11 +106,11 @@ func (c *Clusters) Key(cluster string) client.ObjectKey {
 func (c *Clusters) Get(ctx context.Context, cluster string) (*corev1.Secret, error) {
 	secret := &corev1.Secret{}
 	err := c.Client.Get(ctx, c.Key(cluster), secret)
-	if client.IgnoreNotFound(err) != nil {
-		return nil, fmt.Errorf("reading cluster Secret %s: %w", SecretName(cluster), err)
-	}
-	if err != nil {
+	switch {
+	case apierrors.IsNotFound(err):
 		return nil, nil //nolint:nilnil // absence is an answer
+	case err != nil:
+		return nil, fmt.Errorf("reading cluster Secret %s: %w", SecretName(cluster), err)
 	}
 	return secret, nil
 }

@@ -77,14 +77,17 @@ func (p *Pipeline[S]) Run(ctx context.Context, obj Object, scope S) (reconcile.R
 	return reconcile.Result{RequeueAfter: next}, nil
 }
 
-// record sets the condition and announces it when it changed.
+// record sets the condition of a step and announces it when it changed.
 func (p *Pipeline[S]) record(obj Object, c metav1.Condition) {
 	before := meta.FindStatusCondition(*obj.GetConditions(), c.Type)
 	news := c.Reason != v1alpha1.ReasonBlocked && (before == nil || before.Status != c.Status || before.Reason != c.Reason)
 	p.set(obj, c)
-	if !news {
-		return
+	if news {
+		p.announce(obj, c)
 	}
+}
+
+func (p *Pipeline[S]) announce(obj Object, c metav1.Condition) {
 	kind := corev1.EventTypeNormal
 	if c.Status == metav1.ConditionFalse || c.Reason == v1alpha1.ReasonRetrying ||
 		c.Reason == v1alpha1.ReasonAccessDenied || c.Reason == v1alpha1.ReasonQuotaExceeded {
@@ -107,14 +110,19 @@ func (p *Pipeline[S]) set(obj Object, c metav1.Condition) {
 	observeCondition(p.Kind, obj, c)
 }
 
-// summarize sets Ready and its companions from the steps' conditions.
+// summarize sets Ready and its companions from the steps' conditions. Ready is
+// announced when it comes and goes; in between, the steps speak for themselves.
 func (p *Pipeline[S]) summarize(obj Object) {
 	ready := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonSucceeded}
 	if unmet := p.unmet(*obj.GetConditions()); unmet != nil {
 		ready.Status, ready.Reason = unmet.Status, unmet.Reason
 		ready.Message = truncate(unmet.Type + ": " + unmet.Message)
 	}
-	p.record(obj, ready)
+	wasReady := meta.IsStatusConditionTrue(*obj.GetConditions(), v1alpha1.ConditionReady)
+	p.set(obj, ready)
+	if wasReady != (ready.Status == metav1.ConditionTrue) {
+		p.announce(obj, ready)
+	}
 	p.setWhile(obj, ready.Status == metav1.ConditionFalse, v1alpha1.ConditionStalled, ready)
 	p.setWhile(obj, ready.Status == metav1.ConditionUnknown, v1alpha1.ConditionReconciling, ready)
 }

@@ -281,12 +281,13 @@ func TestEventsTellTransitions(t *testing.T) {
 		"nothing new":              {Wait("R", "x"), Wait("R", "x"), nil},
 		"another message only":     {Wait("R", "1 of 2"), Wait("R", "2 of 2"), nil},
 		"done":                     {Wait("R", "x"), nil, []string{"Normal Succeeded A is True", "Normal Succeeded Ready is True"}},
-		"another reason":           {Wait("R", "x"), Wait("S", "y"), []string{"Normal S A: y", "Normal S Ready: A: y"}},
+		"another reason":           {Wait("R", "x"), Wait("S", "y"), []string{"Normal S A: y"}},
 		"refused":                  {nil, Terminal("NoCIDR", "add one"), []string{"Warning NoCIDR A: add one", "Warning NoCIDR Ready: A: add one"}},
 		"failing":                  {nil, errors.New("broken"), []string{"Warning Retrying A: broken", "Warning Retrying Ready: A: broken"}},
 		"somebody has to allow it": {nil, Poll(1, v1alpha1.ReasonAccessDenied, "grant x"), []string{"Warning AccessDenied A: grant x", "Warning AccessDenied Ready: A: grant x"}},
 		"somebody has to raise it": {nil, Poll(1, v1alpha1.ReasonQuotaExceeded, "raise x"), []string{"Warning QuotaExceeded A: raise x", "Warning QuotaExceeded Ready: A: raise x"}},
-		"blocked is no news":       {nil, Blocked("B"), nil},
+		"blocked is no news":       {Wait("R", "x"), Blocked("B"), nil},
+		"but no longer Ready is":   {nil, Blocked("B"), []string{"Normal Blocked Ready: A: waiting for B"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -305,6 +306,8 @@ func TestEventNotesFitTheAPI(t *testing.T) {
 	g := NewWithT(t)
 	const noteLimit = 1024 // of events.k8s.io/v1; longer ones are refused
 	b := newBench(t, "A")
+	_, _ = b.run(t)
+	b.announced()
 	b.results["A"] = errors.New(strings.Repeat("x", 2*noteLimit))
 	_, _ = b.run(t)
 	announced := b.announced()

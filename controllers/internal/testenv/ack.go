@@ -88,7 +88,7 @@ func (a *ACK) Condition(conditionType, status, message string) map[string]any {
 // the kinds given, and tells whether there was any.
 func (a *ACK) SyncAll(ctx context.Context, namespace string, except ...client.Object) bool {
 	GinkgoHelper()
-	any := false
+	found := false
 	for _, kind := range ack.Kinds() {
 		if contains(a.client, except, kind) {
 			continue
@@ -96,11 +96,11 @@ func (a *ACK) SyncAll(ctx context.Context, namespace string, except ...client.Ob
 		for _, obj := range a.List(ctx, namespace, kind) {
 			if a.synced[obj.GetUID()] != obj.GetResourceVersion() {
 				a.MarkSynced(ctx, obj)
-				any = true
+				found = true
 			}
 		}
 	}
-	return any
+	return found
 }
 
 // List returns the namespace's objects of some kinds, by default of all.

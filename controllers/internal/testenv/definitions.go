@@ -77,11 +77,12 @@ func ackDefinitions(root string) string {
 
 func definitionsIn(folder string, known *runtime.Scheme) ([]*apiextensionsv1.CustomResourceDefinition, error) {
 	var found []*apiextensionsv1.CustomResourceDefinition
-	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+	files := os.DirFS(folder)
+	err := fs.WalkDir(files, ".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || filepath.Ext(path) != ".yaml" {
 			return err
 		}
-		content, err := os.ReadFile(path)
+		content, err := fs.ReadFile(files, path)
 		if err != nil {
 			return err //nolint:wrapcheck // wrapped below
 		}
@@ -103,5 +104,5 @@ func definitionsIn(folder string, known *runtime.Scheme) ([]*apiextensionsv1.Cus
 
 func parse(content []byte) (*apiextensionsv1.CustomResourceDefinition, error) {
 	crd := &apiextensionsv1.CustomResourceDefinition{}
-	return crd, yaml.Unmarshal(content, crd)
+	return crd, yaml.Unmarshal(content, crd) //nolint:wrapcheck // the caller names the file
 }

@@ -55,7 +55,7 @@ func StartRegional() *Regional {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode(map[string]string{"major": "1", "minor": "34", "gitVersion": "v1.34.0"})
+		reply(w, map[string]any{"major": "1", "minor": "34", "gitVersion": "v1.34.0"})
 	})
 	mux.HandleFunc("GET /api/v1/{resource}", r.listOrWatch)
 	mux.HandleFunc("GET /api/v1/namespaces/{namespace}/pods/{pod}/proxy/metrics", r.metrics)
@@ -202,8 +202,7 @@ func (r *Regional) list(w http.ResponseWriter, resource string, kind metav1.Type
 	for _, obj := range r.objects[resource] {
 		items = append(items, obj)
 	}
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(map[string]any{
+	reply(w, map[string]any{
 		"apiVersion": kind.APIVersion,
 		"kind":       kind.Kind + "List",
 		"metadata":   map[string]string{"resourceVersion": strconv.Itoa(r.version)},
@@ -232,7 +231,6 @@ func (r *Regional) watch(w http.ResponseWriter, q *http.Request, resource string
 		delete(r.watchers, events)
 	}()
 
-	w.Header().Set("Content-Type", "application/json")
 	stream := http.NewResponseController(w)
 	for {
 		_ = stream.Flush()
@@ -240,9 +238,15 @@ func (r *Regional) watch(w http.ResponseWriter, q *http.Request, resource string
 		case <-q.Context().Done():
 			return
 		case e := <-events:
-			if json.NewEncoder(w).Encode(map[string]any{"type": e.Type, "object": e.Object}) != nil {
-				return
-			}
+			reply(w, map[string]any{"type": e.Type, "object": e.Object})
 		}
+	}
+}
+
+// reply writes one JSON document, and gives up on clients that are gone.
+func reply(w http.ResponseWriter, document map[string]any) {
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(document); err != nil {
+		panic(http.ErrAbortHandler)
 	}
 }
