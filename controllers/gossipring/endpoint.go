@@ -32,6 +32,9 @@ func (r *Reconciler) lookAtEndpoint(ctx context.Context, s *scope, region *v1alp
 	case balancer == "":
 		m.message = fmt.Sprintf("the load balancer of Service %s/%s has no name", ref.Namespace, ref.Name)
 		return
+	case s.environment == nil:
+		m.message = "there is no Environment that says which zones to ask"
+		return
 	case s.ring.Spec.Endpoint == nil:
 		m.endpoint, m.source = balancer, v1alpha1.EndpointFromLoadBalancer
 		return

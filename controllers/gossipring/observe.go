@@ -22,16 +22,11 @@ const parallelObservations = 16
 // observe looks at every member. A region that cannot be seen is marked so and keeps
 // what was known of it; it never makes the pass fail.
 func (r *Reconciler) observe(ctx context.Context, ring *v1alpha1.GossipRing) (*scope, error) {
-	s := &scope{ring: ring}
-	env := &v1alpha1.Environment{}
-	err := r.Client.Get(ctx, client.ObjectKey{Namespace: ring.Namespace, Name: ring.Spec.EnvironmentRef.Name}, env)
-	if apierrors.IsNotFound(err) {
-		return s, nil
-	}
+	env, err := r.environmentOf(ctx, ring)
 	if err != nil {
-		return nil, fmt.Errorf("reading Environment %s: %w", ring.Spec.EnvironmentRef.Name, err)
+		return nil, err
 	}
-	s.environment = env
+	s := &scope{ring: ring, environment: env}
 	regions := &v1alpha1.RegionList{}
 	if err := r.Client.List(ctx, regions, client.InNamespace(ring.Namespace)); err != nil {
 		return nil, fmt.Errorf("listing Regions: %w", err)
@@ -58,6 +53,20 @@ func (r *Reconciler) observe(ctx context.Context, ring *v1alpha1.GossipRing) (*s
 	}
 	seedAll(s.members)
 	return s, nil
+}
+
+// environmentOf returns the ring's Environment, or nil when there is none. Who is a
+// member does not depend on it, only which names can be looked up.
+func (r *Reconciler) environmentOf(ctx context.Context, ring *v1alpha1.GossipRing) (*v1alpha1.Environment, error) {
+	env := &v1alpha1.Environment{}
+	err := r.Client.Get(ctx, client.ObjectKey{Namespace: ring.Namespace, Name: ring.Spec.EnvironmentRef.Name}, env)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil //nolint:nilnil // absence is an answer
+	case err != nil:
+		return nil, fmt.Errorf("reading Environment %s: %w", ring.Spec.EnvironmentRef.Name, err)
+	}
+	return env, nil
 }
 
 // known starts from what the last pass reported.

@@ -41,7 +41,7 @@ func (r *Reconciler) reconcileEndpoints(_ context.Context, s *scope) error {
 // member really run with theirs. A cluster that cannot be written does not keep the
 // others from learning about a new member.
 func (r *Reconciler) reconcileSeeds(ctx context.Context, s *scope) error {
-	if s.environment == nil || len(s.members) == 0 {
+	if len(s.members) == 0 {
 		return step.Blocked(v1alpha1.RingEndpointsReady)
 	}
 	var failed []error
@@ -69,7 +69,7 @@ func (r *Reconciler) reconcileSeeds(ctx context.Context, s *scope) error {
 
 // reconcileConvergence asks whether every member sees every member.
 func (r *Reconciler) reconcileConvergence(_ context.Context, s *scope) error {
-	if s.environment == nil || len(s.members) == 0 {
+	if len(s.members) == 0 {
 		return step.Blocked(v1alpha1.RingEndpointsReady)
 	}
 	var unknown, apart []string

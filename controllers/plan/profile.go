@@ -21,7 +21,7 @@ func Profile(env *v1alpha1.Environment, name string) (v1alpha1.Profile, error) {
 }
 
 // CheckProfiles reports the first profile that leads nowhere or in a circle, or that no
-// Region could have. One without version that others extend may be a part for those only.
+// Region could have. One that others extend may be a part for those only.
 func CheckProfiles(env *v1alpha1.Environment) error {
 	parts := map[string]bool{}
 	for _, p := range env.Spec.Profiles {
@@ -29,7 +29,7 @@ func CheckProfiles(env *v1alpha1.Environment) error {
 	}
 	for _, p := range env.Spec.Profiles {
 		_, err := extended(env, p.Name)
-		if err == nil && (p.KubernetesVersion != "" || !parts[p.Name]) {
+		if err == nil && !parts[p.Name] {
 			_, err = Profile(env, p.Name)
 		}
 		if err != nil {

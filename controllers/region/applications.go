@@ -20,8 +20,11 @@ func (r *Reconciler) reconcileApplications(ctx context.Context, s *scope) error 
 		return step.NotRequired("the profile lists no applications")
 	}
 	secret, err := r.ArgoCD.Get(ctx, s.plan.Cluster)
-	if err != nil || secret == nil {
-		return err //nolint:wrapcheck // named there
+	switch {
+	case err != nil:
+		return err
+	case secret == nil: // deleted since the step before looked
+		return step.Blocked(v1alpha1.RegionRegistered)
 	}
 	found, err := r.ArgoCD.Applications(ctx, s.region)
 	if meta.IsNoMatchError(err) {

@@ -6,18 +6,12 @@ import (
 	"fmt"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
-	"github.com/portolan-dev/portolan/controllers/internal/ack"
-	"github.com/portolan-dev/portolan/controllers/internal/ack/ec2"
 	"github.com/portolan-dev/portolan/controllers/internal/ack/eks"
-	"github.com/portolan-dev/portolan/controllers/internal/ack/iam"
-	"github.com/portolan-dev/portolan/controllers/internal/aws"
 	"github.com/portolan-dev/portolan/controllers/internal/finalizer"
 	"github.com/portolan-dev/portolan/controllers/internal/status"
 	"github.com/portolan-dev/portolan/controllers/internal/step"
@@ -67,17 +61,7 @@ func (r *Reconciler) finalize(ctx context.Context, region *v1alpha1.Region) (rec
 // reportStage says in Deleting and Ready which stage runs and what it waits for.
 func (r *Reconciler) reportStage(ctx context.Context, region *v1alpha1.Region, reason string, because error) (reconcile.Result, error) {
 	before := region.DeepCopy()
-	for _, c := range []metav1.Condition{
-		{Type: v1alpha1.ConditionDeleting, Status: metav1.ConditionTrue},
-		{Type: v1alpha1.ConditionReady, Status: metav1.ConditionUnknown},
-		{Type: v1alpha1.ConditionReconciling, Status: metav1.ConditionTrue},
-	} {
-		c.Reason, c.Message = reason, because.Error()
-		c.ObservedGeneration = region.Generation
-		c.LastTransitionTime = metav1.NewTime(r.Clock.Now())
-		meta.SetStatusCondition(&region.Status.Conditions, c)
-	}
-	meta.RemoveStatusCondition(&region.Status.Conditions, v1alpha1.ConditionStalled)
+	r.pipeline.Stage(region, reason, because.Error())
 	region.Status.ObservedGeneration = region.Generation
 	err := status.Patch(ctx, r.Client, region, before)
 	if !step.IsWaiting(because) {
@@ -166,113 +150,4 @@ func (r *Reconciler) unregister(ctx context.Context, region *v1alpha1.Region) er
 		return err //nolint:wrapcheck // named there
 	}
 	return r.ArgoCD.Delete(ctx, cluster) //nolint:wrapcheck // named there
-}
-
-// stopReplication removes the region's copies, unless another Region of the
-// environment still needs them in the same AWS region.
-func (r *Reconciler) stopReplication(ctx context.Context, region *v1alpha1.Region) error {
-	shared, err := r.sharesAWSRegion(ctx, region)
-	if err != nil || shared {
-		return err
-	}
-	here := string(region.Spec.AWSRegion)
-	for _, s := range region.Status.Secrets {
-		if s.State == secretPrimary || s.State == secretMissing || s.PrimaryRegion == "" {
-			continue
-		}
-		states, err := r.Secrets.ReplicaStates(ctx, region.Status.RoleARN, string(s.PrimaryRegion), s.Name)
-		if aws.ClassOf(err) == aws.NotFound {
-			continue
-		}
-		if err != nil {
-			return r.fromAWS(err)
-		}
-		if _, copied := states[here]; !copied {
-			continue
-		}
-		if err := r.Secrets.StopReplication(ctx, region.Status.RoleARN, string(s.PrimaryRegion), s.Name, here); err != nil {
-			return r.fromAWS(err)
-		}
-	}
-	return nil
-}
-
-func (r *Reconciler) sharesAWSRegion(ctx context.Context, region *v1alpha1.Region) (bool, error) {
-	regions := &v1alpha1.RegionList{}
-	if err := r.Live.List(ctx, regions, client.InNamespace(region.Namespace)); err != nil {
-		return false, fmt.Errorf("listing Regions: %w", err)
-	}
-	for _, other := range regions.Items {
-		if other.Name != region.Name && other.DeletionTimestamp.IsZero() &&
-			other.Spec.EnvironmentRef == region.Spec.EnvironmentRef && other.Spec.AWSRegion == region.Spec.AWSRegion {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-// deleteCluster deletes what is in the cluster and then the cluster. ACK forgets node
-// groups when AWS has only begun to delete them, so AWS itself is asked.
-func (r *Reconciler) deleteCluster(ctx context.Context, region *v1alpha1.Region) error {
-	if err := r.tearDown(ctx, region, v1alpha1.ReasonDeletingCluster, &eks.Nodegroup{}, &eks.Addon{}, &eks.AccessEntry{}); err != nil {
-		return err
-	}
-	if c := region.Status.Cluster; c != nil {
-		for _, name := range c.NodeGroups {
-			exists, err := r.Cloud.NodegroupExists(ctx, region.Status.RoleARN, string(region.Spec.AWSRegion), c.Name, name)
-			if err != nil {
-				return r.fromAWS(err)
-			}
-			if exists {
-				return step.Poll(r.Poll, v1alpha1.ReasonDeletingCluster, "AWS is deleting node group %s", name)
-			}
-		}
-	}
-	r.Clusters.Remove(client.ObjectKeyFromObject(region))
-	return r.tearDown(ctx, region, v1alpha1.ReasonDeletingCluster, &eks.Cluster{})
-}
-
-// deleteNetwork deletes from the inside out. An address cannot be released before AWS
-// has finished deleting the gateway that holds it.
-func (r *Reconciler) deleteNetwork(ctx context.Context, region *v1alpha1.Region) error {
-	if err := r.tearDown(ctx, region, v1alpha1.ReasonDeletingNetwork, &ec2.NATGateway{}); err != nil {
-		return err
-	}
-	if n := region.Status.Network; n != nil {
-		for _, id := range n.NATGatewayIDs {
-			gone, err := r.Cloud.NATGatewayGone(ctx, region.Status.RoleARN, string(region.Spec.AWSRegion), id)
-			if err != nil {
-				return r.fromAWS(err)
-			}
-			if !gone {
-				return step.Poll(r.Poll, v1alpha1.ReasonDeletingNetwork, "AWS is deleting NAT gateway %s", id)
-			}
-		}
-	}
-	for _, kind := range []client.Object{&ec2.ElasticIPAddress{}, &ec2.Subnet{}, &ec2.RouteTable{}, &ec2.InternetGateway{}, &ec2.VPC{}} {
-		if err := r.tearDown(ctx, region, v1alpha1.ReasonDeletingNetwork, kind); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *Reconciler) deleteIdentity(ctx context.Context, region *v1alpha1.Region) error {
-	return r.tearDown(ctx, region, v1alpha1.ReasonDeletingIdentity, &iam.Role{})
-}
-
-// tearDown deletes the region's objects of some kinds at once and waits until they are gone.
-func (r *Reconciler) tearDown(ctx context.Context, region *v1alpha1.Region, reason string, kinds ...client.Object) error {
-	var left []string
-	for _, k := range kinds {
-		names, err := ack.Teardown(ctx, r.Client, r.Live, k, region.Namespace, plan.Labels(region))
-		if err != nil {
-			return err //nolint:wrapcheck // named there
-		}
-		left = append(left, names...)
-	}
-	if len(left) > 0 {
-		return step.Wait(reason, "deleting %s", strings.Join(left, ", "))
-	}
-	return nil
 }

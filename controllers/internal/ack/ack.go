@@ -7,7 +7,6 @@ import (
 
 	ackv1alpha1 "github.com/aws-controllers-k8s/runtime/apis/core/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -45,14 +44,17 @@ const AnnotationRegion = ackv1alpha1.AnnotationRegion
 // synced explains what ACK's conditions mean for the object's owner.
 //
 // ACK's conditions carry no observedGeneration, so they describe the previous spec
-// until ACK has looked at the new one. Only a Synced condition that is not older
-// than the last apply counts.
-func synced(name string, conditions []*ackv1alpha1.Condition, appliedAt metav1.Time) error {
-	if c := find(conditions, ackv1alpha1.ConditionTypeTerminal); isTrue(c) {
-		return step.Terminal(v1alpha1.ReasonRejectedByAWS, "%s: %s", name, textOf(c))
-	}
+// until ACK has looked at the new one. They count only when Synced, which ACK renews
+// on every reconcile, does not predate the last change of the spec.
+func synced(name string, conditions []*ackv1alpha1.Condition, last record) error {
 	c := find(conditions, ackv1alpha1.ConditionTypeResourceSynced)
-	if isTrue(c) && !isOlder(c, appliedAt) {
+	if c != nil && last.predates(c) {
+		return step.Wait(v1alpha1.ReasonSyncing, "%s", name)
+	}
+	if t := find(conditions, ackv1alpha1.ConditionTypeTerminal); isTrue(t) {
+		return step.Terminal(v1alpha1.ReasonRejectedByAWS, "%s: %s", name, textOf(t))
+	}
+	if isTrue(c) {
 		return nil
 	}
 	if r := find(conditions, ackv1alpha1.ConditionTypeRecoverable); isTrue(r) && !benign(textOf(r)) {
@@ -62,10 +64,6 @@ func synced(name string, conditions []*ackv1alpha1.Condition, appliedAt metav1.T
 		return step.Wait(v1alpha1.ReasonCreating, "%s", name)
 	}
 	return step.Wait(v1alpha1.ReasonSyncing, "%s", name)
-}
-
-func isOlder(c *ackv1alpha1.Condition, than metav1.Time) bool {
-	return c.LastTransitionTime != nil && c.LastTransitionTime.Time.Before(than.Time)
 }
 
 // benignMessages are what ACK reports as recoverable while all is well.

@@ -73,6 +73,13 @@ func TestSynced(t *testing.T) {
 			conditions: conditions{at(applied.Add(-time.Second), says(isSynced, "True", ""))},
 			wantReason: v1alpha1.ReasonSyncing, wantMessage: "VPC x",
 		},
+		"synced since, by a clock that is behind ours": {
+			conditions: conditions{at(applied.Add(-500*time.Millisecond), says(isSynced, "True", ""))}, wantDone: true,
+		},
+		"refused, but the spec before": {
+			conditions: conditions{at(applied.Add(-time.Second), says(isSynced, "False", "")), says(isTerminal, "True", "bad block")},
+			wantReason: v1alpha1.ReasonSyncing, wantMessage: "VPC x",
+		},
 		"not synced": {
 			conditions: conditions{at(applied.Add(time.Second), says(isSynced, "False", "Resource not synced"))},
 			wantReason: v1alpha1.ReasonSyncing, wantMessage: "VPC x",
@@ -114,7 +121,7 @@ func TestSynced(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			err := synced("VPC x", tc.conditions, metav1.NewTime(applied))
+			err := synced("VPC x", tc.conditions, record{at: applied, syncedBefore: applied.Add(-time.Second)})
 			if tc.wantDone {
 				g.Expect(err).NotTo(HaveOccurred())
 				return

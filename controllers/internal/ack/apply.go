@@ -2,17 +2,12 @@ package ack
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"reflect"
 	"strings"
-	"time"
 
 	ackv1alpha1 "github.com/aws-controllers-k8s/runtime/apis/core/v1alpha1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -23,10 +18,6 @@ import (
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/step"
 )
-
-// annotationApplied records what was last applied and when: "<hash> <RFC 3339 time>".
-// The hash tells a spec that has shrunk; the time tells conditions of the spec before.
-const annotationApplied = "portolan.dev/applied"
 
 // Applier applies a step's objects and remembers what is not done yet, so that a
 // step can go on with everything that does not depend on it.
@@ -42,8 +33,8 @@ func NewApplier(c client.Client, clk clock.PassiveClock, owner client.FieldOwner
 	return &Applier{client: c, clock: clk, owner: owner}
 }
 
-// Ensure applies desired by server-side apply and returns what is known of it, or
-// nil when nothing is yet. Nothing is written when the object already is as desired:
+// Ensure applies desired by server-side apply and returns what is known of it,
+// which is an empty object when nothing is yet. Nothing is written when the object already is as desired:
 // ACK late-initialises and rewrites specs, so only fields that we own are compared.
 //
 // done reports whether ACK has applied this very spec and no check of the kind's
@@ -63,27 +54,28 @@ func Ensure[T client.Object](ctx context.Context, a *Applier, desired T, checks 
 	return observed, err == nil
 }
 
-// Hold adds an outcome that is not an object's to those of the step.
-func (a *Applier) Hold(err error) {
-	a.pending = append(a.pending, err)
-}
-
-// Outcome is the step's outcome: the first failure, else all that is waited for in one
-// message, with the reason of what is in trouble before that of what only takes time.
+// Outcome is the step's outcome: the first failure to retry, else the first thing that
+// only a spec can cure, else all that is waited for in one message, with the reason of
+// what is in trouble before that of what only takes time.
 func (a *Applier) Outcome() error {
+	var terminal error
 	var waits []string
 	reason := ""
 	for _, err := range a.pending {
-		if !step.IsWaiting(err) {
+		switch {
+		case step.IsWaiting(err):
+			if reason == "" || takesTime(reason) && !takesTime(step.ReasonOf(err)) {
+				reason = step.ReasonOf(err)
+			}
+			waits = append(waits, err.Error())
+		case !step.IsTerminal(err):
 			return err
+		case terminal == nil:
+			terminal = err
 		}
-		if reason == "" || takesTime(reason) && !takesTime(step.ReasonOf(err)) {
-			reason = step.ReasonOf(err)
-		}
-		waits = append(waits, err.Error())
 	}
-	if len(waits) == 0 {
-		return nil
+	if terminal != nil || len(waits) == 0 {
+		return terminal
 	}
 	return step.Wait(reason, "%s", strings.Join(waits, ", "))
 }
@@ -104,33 +96,53 @@ func apply[T client.Object](ctx context.Context, a *Applier, desired T) (T, erro
 	err = a.client.Get(ctx, client.ObjectKeyFromObject(desired), current)
 	switch {
 	case apierrors.IsNotFound(err):
-		return current, a.write(ctx, name, desired, v1alpha1.ReasonCreating)
+		return current, a.create(ctx, name, desired)
 	case err != nil:
 		return current, fmt.Errorf("reading %s: %w", name, err)
 	case !current.GetDeletionTimestamp().IsZero():
 		return current, step.Wait(v1alpha1.ReasonDeleting, "%s is being deleted and will be created again", name)
 	}
 
-	same, err := matches(desired, current)
+	next, err := hashes(desired)
 	if err != nil {
 		return current, err
 	}
-	if !same {
-		return current, a.write(ctx, name, desired, v1alpha1.ReasonSyncing)
+	specHolds, allHolds, err := compare(current, desired)
+	if err != nil {
+		return current, err
+	}
+	last := lastApply(current)
+	specHolds = specHolds && last.spec == next.spec
+	switch {
+	case !specHolds:
+		next.at, next.syncedBefore = a.clock.Now(), lastSync(current)
+		return current, a.write(ctx, name, desired, v1alpha1.ReasonSyncing, next)
+	case !allHolds || last.metadata != next.metadata: // ACK does not look at those: it is not waited for
+		next.at, next.syncedBefore = last.at, last.syncedBefore
+		return current, a.write(ctx, name, desired, v1alpha1.ReasonSyncing, next)
 	}
 	conditions, err := conditionsOf(current)
 	if err != nil {
 		return current, err
 	}
-	return current, synced(name, conditions, appliedAt(current))
+	return current, synced(name, conditions, last)
+}
+
+func (a *Applier) create(ctx context.Context, name string, desired client.Object) error {
+	first, err := hashes(desired)
+	if err != nil {
+		return err
+	}
+	first.at = a.clock.Now()
+	return a.write(ctx, name, desired, v1alpha1.ReasonCreating, first)
 }
 
 // write applies desired and waits: what ACK reports now is about the spec before.
 //
 // The patch goes through the typed object, so that the client's read-your-writes
 // consistency covers the typed reads.
-func (a *Applier) write(ctx context.Context, name string, desired client.Object, reason string) error {
-	raw, err := a.configuration(desired)
+func (a *Applier) write(ctx context.Context, name string, desired client.Object, reason string, r record) error {
+	raw, err := a.configuration(desired, r)
 	if err != nil {
 		return fmt.Errorf("describing %s: %w", name, err)
 	}
@@ -145,11 +157,7 @@ func (a *Applier) write(ctx context.Context, name string, desired client.Object,
 }
 
 // configuration renders the fields that we own, and the record of this apply.
-func (a *Applier) configuration(desired client.Object) ([]byte, error) {
-	hash, err := hashOf(desired)
-	if err != nil {
-		return nil, err
-	}
+func (a *Applier) configuration(desired client.Object, r record) ([]byte, error) {
 	content, err := contentOf(desired)
 	if err != nil {
 		return nil, err
@@ -164,7 +172,7 @@ func (a *Applier) configuration(desired client.Object) ([]byte, error) {
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
-	annotations[annotationApplied] = hash + " " + a.clock.Now().UTC().Format(time.RFC3339)
+	annotations[annotationApplied] = r.String()
 	u.SetAnnotations(annotations)
 	return u.MarshalJSON() //nolint:wrapcheck // the caller names the object
 }
@@ -189,39 +197,19 @@ func contentOf(desired client.Object) (map[string]any, error) {
 	return content, nil
 }
 
-func hashOf(desired client.Object) (string, error) {
-	content, err := contentOf(desired)
-	if err != nil {
-		return "", err
-	}
-	raw, err := json.Marshal(content)
-	if err != nil {
-		return "", fmt.Errorf("hashing %T: %w", desired, err)
-	}
-	sum := sha256.Sum256(raw)
-	return hex.EncodeToString(sum[:8]), nil
-}
-
-// matches tells whether current was made from this very desired state and still holds all of it.
-func matches(desired, current client.Object) (bool, error) {
-	hash, err := hashOf(desired)
-	if err != nil {
-		return false, err
-	}
-	if recorded, _, _ := strings.Cut(current.GetAnnotations()[annotationApplied], " "); recorded != hash {
-		return false, nil
-	}
+// compare tells whether current still has everything that desired says in its spec,
+// and in everything.
+func compare(current, desired client.Object) (spec, all bool, err error) {
 	want, err := contentOf(desired)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	have, err := contentOf(current)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
-	delete(want, "kind")
-	delete(want, "apiVersion")
-	return contains(have, want), nil
+	spec = contains(have["spec"], want["spec"])
+	return spec, spec && contains(have["metadata"], want["metadata"]), nil
 }
 
 // contains tells whether every field of want is in have. Lists are ACK's atomic
@@ -253,16 +241,6 @@ func contains(have, want any) bool {
 	default:
 		return reflect.DeepEqual(have, want)
 	}
-}
-
-// appliedAt is when the current spec was applied, truncated as ACK truncates its times.
-func appliedAt(obj client.Object) metav1.Time {
-	_, at, _ := strings.Cut(obj.GetAnnotations()[annotationApplied], " ")
-	t, err := time.Parse(time.RFC3339, at)
-	if err != nil {
-		return metav1.Time{}
-	}
-	return metav1.NewTime(t)
 }
 
 // conditionsOf reads status.conditions of any kind of ACK.

@@ -334,18 +334,32 @@ func TestOutcomeOfAStepWithSeveralObjects(t *testing.T) {
 	}
 }
 
-func FuzzAppliedAt(f *testing.F) {
-	f.Add("0123 2026-01-02T03:04:05Z")
+func TestEnsureDoesNotWaitForACKToSeeALabel(t *testing.T) {
+	g := NewWithT(t)
+	w := newWorld(t)
+	w.pass(t, desiredVPC())
+	w.reconcileVPC(t, nil, syncedAt(applied.Add(time.Second)))
+
+	w.clock.SetTime(applied.Add(time.Minute))
+	labelled := desiredVPC()
+	labelled.Labels["new"] = "x"
+	w.pass(t, labelled)
+	g.Expect(w.writes).To(Equal(2))
+	_, done, _ := w.ensure(t, labelled)
+	g.Expect(done).To(BeTrue(), "ACK reconciles no object whose generation stays, so its conditions stay valid")
+}
+
+func FuzzLastApply(f *testing.F) {
+	f.Add("0123.4567 2026-01-02T03:04:05Z 2026-01-02T03:04:04Z")
+	f.Add("0123.4567 2026-01-02T03:04:05Z -")
 	f.Add("0123")
 	f.Add("")
 	f.Fuzz(func(t *testing.T, annotation string) {
 		v := desiredVPC()
 		v.Annotations[annotationApplied] = annotation
-		// Whatever somebody wrote there, ACK's word on a synced object still counts
-		// unless the annotation names a later time.
-		moment := appliedAt(v)
-		err := synced("VPC x", syncedAt(moment.Time), moment)
-		if err != nil {
+		// Whatever somebody wrote there, ACK's word on an object that it synced since counts.
+		last := lastApply(v)
+		if err := synced("VPC x", syncedAt(last.syncedBefore.Add(time.Second)), last); err != nil {
 			t.Errorf("%q: %v", annotation, err)
 		}
 	})

@@ -32,9 +32,9 @@ func substance(obj client.Object) map[string]any {
 	if err != nil {
 		return map[string]any{"unreadable": err.Error()}
 	}
-	applied := appliedAt(obj)
+	last := lastApply(obj)
 	for _, c := range conditions {
-		content[string(c.Type)] = []any{c.Status, c.Message, c.Reason, isOlder(c, applied)}
+		content[string(c.Type)] = []any{c.Status, c.Message, c.Reason, last.predates(c)}
 	}
 	return content
 }

@@ -47,7 +47,7 @@ func TestSubstantial(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			before := desiredVPC()
 			before.ResourceVersion = "1"
-			before.Annotations[annotationApplied] = "0123 " + applied.Format(time.RFC3339)
+			before.Annotations[annotationApplied] = record{spec: "01", metadata: "23", at: applied, syncedBefore: applied.Add(-time.Minute)}.String()
 			before.Status.Conditions = stale
 			if tc.before != nil {
 				before.Status.Conditions = tc.before

@@ -2,7 +2,9 @@ package argocd
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -135,24 +137,29 @@ func hasOurKeys(s *corev1.Secret) bool {
 	return false
 }
 
+// annotationRegistered is a hash of what was last registered. It tells labels that are
+// no longer wanted, which server-side apply then removes.
+const annotationRegistered = "portolan.dev/registered"
+
 // Register writes the Region's part, if the Secret does not have it already.
 func (c *Clusters) Register(ctx context.Context, r Registration) (changed bool, err error) {
 	data, err := r.data()
 	if err != nil {
 		return false, err
 	}
-	labels := maps.Clone(r.Labels)
+	labels, annotations := maps.Clone(r.Labels), maps.Clone(r.Annotations)
 	labels[LabelSecretType] = SecretTypeCluster
+	annotations[annotationRegistered] = hashOf(labels, r.Annotations)
 	current, err := c.Get(ctx, r.Cluster)
 	if err != nil {
 		return false, err
 	}
-	if current != nil && holds(current.Labels, labels) && holds(current.Annotations, r.Annotations) &&
+	if current != nil && holds(current.Labels, labels) && holds(current.Annotations, annotations) &&
 		maps.EqualFunc(current.Data, data, slices.Equal[[]byte]) {
 		return false, nil
 	}
 	secret := c.secret(r.Cluster).WithType(corev1.SecretTypeOpaque).
-		WithLabels(labels).WithAnnotations(r.Annotations).WithData(data)
+		WithLabels(labels).WithAnnotations(annotations).WithData(data)
 	return true, c.apply(ctx, secret, ownerRegion)
 }
 
@@ -224,6 +231,16 @@ func (c *Clusters) apply(ctx context.Context, secret *applycorev1.SecretApplyCon
 		return fmt.Errorf("applying cluster Secret %s as %s: %w", *secret.Name, owner, err)
 	}
 	return nil
+}
+
+func hashOf(parts ...map[string]string) string {
+	h := sha256.New()
+	for _, part := range parts {
+		for _, k := range slices.Sorted(maps.Keys(part)) {
+			fmt.Fprintf(h, "%q=%q\n", k, part[k])
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
 func holds(have, want map[string]string) bool {

@@ -3,6 +3,7 @@ package argocd
 import (
 	"context"
 	"errors"
+	"maps"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -79,6 +80,24 @@ func registration() Registration {
 	}
 }
 
+// forApplicationSets returns the annotations without our own bookkeeping.
+func forApplicationSets(s *corev1.Secret) map[string]string {
+	annotations := maps.Clone(s.Annotations)
+	delete(annotations, annotationRegistered)
+	return annotations
+}
+
+func TestALabelThatIsNoLongerWantedGoes(t *testing.T) {
+	g := NewWithT(t)
+	h := newHub(t)
+	g.Expect(h.Register(t.Context(), registration())).To(BeTrue())
+	fewer := registration()
+	delete(fewer.Labels, "tier")
+	g.Expect(h.Register(t.Context(), fewer)).To(BeTrue())
+	g.Expect(h.secret(t).Labels).NotTo(HaveKey("tier"))
+	g.Expect(h.Register(t.Context(), fewer)).To(BeFalse())
+}
+
 func TestBirthPrecedesRegistration(t *testing.T) {
 	g := NewWithT(t)
 	h := newHub(t)
@@ -93,7 +112,7 @@ func TestBirthPrecedesRegistration(t *testing.T) {
 	g.Expect(secret.Labels).To(Equal(map[string]string{
 		LabelSecretType: "cluster", v1alpha1.LabelManaged: "true", v1alpha1.LabelRegion: "dublin", "tier": "edge",
 	}))
-	g.Expect(secret.Annotations).To(Equal(map[string]string{ringKey: "x,y", pinKey: oldSHA, "portolan.dev/vpc-id": "vpc-1"}))
+	g.Expect(forApplicationSets(secret)).To(Equal(map[string]string{ringKey: "x,y", pinKey: oldSHA, "portolan.dev/vpc-id": "vpc-1"}))
 	g.Expect(secret.Type).To(Equal(corev1.SecretTypeOpaque))
 	g.Expect(secret.Data).To(HaveLen(3))
 	g.Expect(string(secret.Data["name"])).To(Equal(cluster))
@@ -220,7 +239,7 @@ func TestOwnersDoNotTakeEachOthersKeys(t *testing.T) {
 	r := registration()
 	r.Annotations = map[string]string{"portolan.dev/vpc-id": "vpc-2"}
 	g.Expect(h.Register(t.Context(), r)).To(BeTrue())
-	g.Expect(h.secret(t).Annotations).To(Equal(map[string]string{
+	g.Expect(forApplicationSets(h.secret(t))).To(Equal(map[string]string{
 		ringKey: "AA", otherRing: "B", pinKey: "C", otherPin: "D", "portolan.dev/vpc-id": "vpc-2",
 	}))
 }

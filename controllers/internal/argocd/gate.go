@@ -38,7 +38,7 @@ var comparisonErrors = []string{"InvalidSpecError", "ComparisonError", "UnknownE
 // Each check closes one of those holes.
 func Evaluate(a *Application, revision string) Verdict {
 	for _, check := range []func(*Application, string) *Verdict{
-		specUpdated, comparable, operationSettled, compared, healthy,
+		specUpdated, comparisonWorked, operationSettled, compared, healthy,
 	} {
 		if v := check(a, revision); v != nil {
 			return *v
@@ -65,9 +65,9 @@ func specUpdated(a *Application, revision string) *Verdict {
 	return nil
 }
 
-// comparable looks for an error of a comparison at this revision. Argo CD reports it
+// comparisonWorked looks for an error of a comparison at this revision. Argo CD reports it
 // beside a Synced status and a Healthy one.
-func comparable(a *Application, revision string) *Verdict {
+func comparisonWorked(a *Application, revision string) *Verdict {
 	i := slices.IndexFunc(a.Status.Conditions, func(c Condition) bool { return slices.Contains(comparisonErrors, c.Type) })
 	if i < 0 || a.Status.Sync.ComparedTo.Source.TargetRevision != revision {
 		return nil

@@ -127,6 +127,16 @@ func (p *Pipeline[S]) summarize(obj Object) {
 	p.setWhile(obj, ready.Status == metav1.ConditionUnknown, v1alpha1.ConditionReconciling, ready)
 }
 
+// Stage reports that an object is being taken down: the stage in Deleting and in Ready,
+// and what it waits for. Each stage is announced once.
+func (p *Pipeline[S]) Stage(obj Object, reason, message string) {
+	p.record(obj, metav1.Condition{Type: v1alpha1.ConditionDeleting, Status: metav1.ConditionTrue, Reason: reason, Message: truncate(message)})
+	ready := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionUnknown, Reason: reason, Message: truncate(message)}
+	p.set(obj, ready)
+	p.setWhile(obj, false, v1alpha1.ConditionStalled, ready)
+	p.setWhile(obj, true, v1alpha1.ConditionReconciling, ready)
+}
+
 // setWhile keeps a condition that is present only while it is true.
 func (p *Pipeline[S]) setWhile(obj Object, holds bool, conditionType string, because metav1.Condition) {
 	if !holds {
