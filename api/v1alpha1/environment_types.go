@@ -192,7 +192,8 @@ type Profile struct {
 	// +optional
 	Extends string `json:"extends,omitempty"`
 
-	// kubernetesVersion of the control plane and the nodes, for example "1.34".
+	// kubernetesVersion of the control plane, for example "1.34". EKS creates node groups
+	// with the version that the control plane has at that moment.
 	// Required here or in a profile that this one extends.
 	// +kubebuilder:validation:Pattern=`^1\.[0-9]{2}$`
 	// +optional
@@ -260,7 +261,8 @@ type NodeGroup struct {
 	// +required
 	Max int32 `json:"max"`
 
-	// desired is the number of nodes to begin with. Default: min.
+	// desired is the number of nodes to begin with; from then on it is an autoscaler's to
+	// change. Default: min.
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=450
 	// +optional

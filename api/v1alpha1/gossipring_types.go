@@ -23,13 +23,6 @@ type GossipRingSpec struct {
 	// +required
 	Service ServiceReference `json:"service"`
 
-	// port on which members listen for other regions, TCP and UDP.
-	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=65535
-	// +kubebuilder:default=7947
-	// +optional
-	Port int32 `json:"port,omitempty"`
-
 	// endpoint is the name that peers use as the seed. Default: the load balancer's own name.
 	// +optional
 	Endpoint *RingEndpoint `json:"endpoint,omitempty"`
@@ -152,7 +145,8 @@ const (
 	MemberEndpointReady MemberState = "EndpointReady"
 	// MemberSeeded runs with its seeds but does not see the whole ring.
 	MemberSeeded MemberState = "Seeded"
-	// MemberConverged runs with its seeds and sees every member.
+	// MemberConverged sees every member that was converged before; a newcomer sees all that
+	// take part. It may still be waiting for its turn to get new seeds.
 	MemberConverged MemberState = "Converged"
 	// MemberIsolated runs with seeds and sees nobody but itself.
 	MemberIsolated MemberState = "Isolated"

@@ -37,7 +37,6 @@ var _ = Describe("GossipRing", func() {
 			g.Spec.Endpoint = &v1alpha1.RingEndpoint{Hostname: "gossip.aws.unkey.cloud"}
 		})
 		expectAccepted(ctx, g)
-		Expect(g.Spec.Port).To(BeEquivalentTo(7947))
 		Expect(g.Spec.Membership.Path).To(Equal("/metrics"))
 		Expect(g.Spec.Endpoint.Fallback).To(Equal(v1alpha1.FallbackNone))
 	})
@@ -48,7 +47,6 @@ var _ = Describe("GossipRing", func() {
 		Entry("without an environment", func(g *v1alpha1.GossipRing) { g.Spec.EnvironmentRef.Name = "" }, "spec.environmentRef.name: Invalid value"),
 		Entry("with a profile twice", func(g *v1alpha1.GossipRing) { g.Spec.Profiles = []string{"edge", "edge"} }, "spec.profiles[1]: Duplicate value"),
 		Entry("without a Service", func(g *v1alpha1.GossipRing) { g.Spec.Service.Name = "" }, "spec.service.name in body should be at least 1 chars long"),
-		Entry("on a port that does not exist", func(g *v1alpha1.GossipRing) { g.Spec.Port = 70000 }, "spec.port in body should be less than or equal to 65535"),
 		Entry("with an empty hostname", func(g *v1alpha1.GossipRing) { g.Spec.Endpoint = &v1alpha1.RingEndpoint{} }, "spec.endpoint.hostname in body should be at least 1 chars long"),
 		Entry("with an unknown fallback", func(g *v1alpha1.GossipRing) {
 			g.Spec.Endpoint = &v1alpha1.RingEndpoint{Hostname: "gossip.aws.unkey.cloud", Fallback: "Address"}

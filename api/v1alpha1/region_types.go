@@ -79,6 +79,10 @@ type RegionStatus struct {
 	// +optional
 	Rings []RingStatus `json:"rings,omitempty"`
 
+	// joinedRings is "converged/all" of the rings that select the region.
+	// +optional
+	JoinedRings string `json:"joinedRings,omitempty"`
+
 	// steps records when each step began and when it was first done.
 	// +listType=map
 	// +listMapKey=name
@@ -148,7 +152,8 @@ type SecretStatus struct {
 	// name of the secret.
 	// +required
 	Name string `json:"name"`
-	// state in AWS's words: InSync, InProgress, Failed; Missing when there is no primary.
+	// state in AWS's words: InSync, InProgress, Failed; Primary where the original is,
+	// Missing when there is none, Kept when the profile does not list the secret any more.
 	// +optional
 	State string `json:"state,omitempty"`
 	// primaryRegion is where the secret is replicated from, recorded so that the copy can
@@ -325,7 +330,7 @@ const (
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Waits for",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:printcolumn:name="Apps",type=integer,priority=1,JSONPath=`.status.applications.healthy`
-// +kubebuilder:printcolumn:name="Rings",type=string,priority=1,JSONPath=`.status.rings[*].state`
+// +kubebuilder:printcolumn:name="Rings",type=string,priority=1,JSONPath=`.status.joinedRings`
 // +kubebuilder:printcolumn:name="Endpoint",type=string,priority=1,JSONPath=`.status.cluster.endpoint`
 type Region struct {
 	metav1.TypeMeta   `json:",inline"`

@@ -94,7 +94,9 @@ func (b *bed) deploy(ctx context.Context, name string, seeds ...string) *v1alpha
 	b.ExpectApplied(ctx, region)
 	cluster := plan.ClusterName(region)
 	Expect(b.ArgoCD.Bear(ctx, cluster, map[string]string{v1alpha1.AnnotationWANSeedsPrefix + ringName: strings.Join(seeds, ",")})).To(Succeed())
-	_, err := b.ArgoCD.Register(ctx, argocd.Registration{Cluster: cluster, Labels: plan.Labels(region)})
+	_, err := b.ArgoCD.Register(ctx, argocd.Registration{
+		Cluster: cluster, Labels: plan.Labels(region), Annotations: map[string]string{"portolan.dev/cluster-name": cluster},
+	})
 	Expect(err).NotTo(HaveOccurred())
 
 	b.apis[name].Set(build.Service(balancer(name)))

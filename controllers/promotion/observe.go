@@ -76,7 +76,7 @@ func (r *Reconciler) look(ctx context.Context, s *scope, env *v1alpha1.Environme
 	for _, app := range profile.Applications {
 		responsible := plan.Responsible(promotions, env.Name, app.Name)
 		if responsible == nil || responsible.Name != s.promotion.Name {
-			s.noteConflict(app.Name)
+			s.noteConflict(app.Name, responsible)
 			continue
 		}
 		pinned := secret.Annotations[v1alpha1.AnnotationRevisionPrefix+app.Name]
@@ -90,9 +90,14 @@ func (r *Reconciler) look(ctx context.Context, s *scope, env *v1alpha1.Environme
 	return state, nil
 }
 
-// noteConflict remembers an application that this promotion names and another one pins.
-func (s *scope) noteConflict(app string) {
-	if slices.Contains(s.promotion.Spec.Applications, app) && !slices.Contains(s.conflicts, app) {
+// noteConflict remembers an application that this promotion and another one pin with
+// the same right: both by name, or both by naming none.
+func (s *scope) noteConflict(app string, responsible *v1alpha1.Promotion) {
+	if responsible == nil || slices.Contains(s.conflicts, app) {
+		return
+	}
+	ours, theirs := s.promotion.Spec.Applications, responsible.Spec.Applications
+	if slices.Contains(ours, app) || len(ours) == 0 && len(theirs) == 0 {
 		s.conflicts = append(s.conflicts, app)
 	}
 }

@@ -55,7 +55,9 @@ func (b *bed) register(ctx context.Context, region *v1alpha1.Region, apps ...str
 	}
 	cluster := plan.ClusterName(region)
 	Expect(b.ArgoCD.Bear(ctx, cluster, pins)).To(Succeed())
-	_, err := b.ArgoCD.Register(ctx, argocd.Registration{Cluster: cluster, Labels: plan.Labels(region)})
+	_, err := b.ArgoCD.Register(ctx, argocd.Registration{
+		Cluster: cluster, Labels: plan.Labels(region), Annotations: map[string]string{"portolan.dev/cluster-name": cluster},
+	})
 	Expect(err).NotTo(HaveOccurred())
 }
 

@@ -216,6 +216,10 @@ func (b blueprint) addon(a v1alpha1.Addon) *eks.Addon {
 	return addon
 }
 
+// annotationDesiredSize makes ACK leave the desired size alone after the creation of a
+// node group (eks-controller, apis/v1alpha1/annotation.go).
+const annotationDesiredSize = "eks.services.k8s.aws/desired-size-managed-by"
+
 // eksEffects translates taint effects to EKS's spelling.
 var eksEffects = map[string]string{
 	"NoSchedule": "NO_SCHEDULE", "NoExecute": "NO_EXECUTE", "PreferNoSchedule": "PREFER_NO_SCHEDULE",
@@ -238,6 +242,7 @@ func (b blueprint) nodegroup(g v1alpha1.NodeGroup, roleARN string, subnetIDs []s
 			Tags: b.eksTags(),
 		},
 	}
+	group.Annotations[annotationDesiredSize] = "external-autoscaler"
 	if len(g.Labels) > 0 {
 		group.Spec.Labels = map[string]*string{}
 		for k, v := range g.Labels {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 
+	"k8s.io/utils/ptr"
+
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/ack"
 	"github.com/portolan-dev/portolan/controllers/internal/ack/eks"
@@ -20,14 +22,14 @@ func (r *Reconciler) reconcileNodes(ctx context.Context, s *scope) error {
 	}
 	a := r.applier()
 	b := blueprint{plan: s.plan, region: s.region}
-	want := 0
+	want := int64(0)
 	for _, g := range s.plan.Profile.NodeGroups {
 		desired := b.nodegroup(g, s.nodeRole, s.subnets)
-		want += int(*desired.Spec.ScalingConfig.DesiredSize)
 		recordNodeGroup(s.region.Status.Cluster, g.Name)
-		ack.Ensure(ctx, a, desired, func(o *eks.Nodegroup) error {
+		observed, _ := ack.Ensure(ctx, a, desired, func(o *eks.Nodegroup) error {
 			return inState("Nodegroup "+o.Name, o.Status.Status, o.Status.Health)
 		})
+		want += ptr.Deref(observed.Status.DesiredSize, int64(g.Min))
 	}
 	if err := a.Outcome(); err != nil {
 		return err
@@ -35,7 +37,7 @@ func (r *Reconciler) reconcileNodes(ctx context.Context, s *scope) error {
 	return nodesReady(s, want)
 }
 
-func nodesReady(s *scope, want int) error {
+func nodesReady(s *scope, want int64) error {
 	if s.remote == nil {
 		return step.Blocked(v1alpha1.RegionAccessReady)
 	}
@@ -43,7 +45,7 @@ func nodesReady(s *scope, want int) error {
 	switch {
 	case err != nil:
 		return reachable(s.remote)
-	case ready < want:
+	case int64(ready) < want:
 		return step.Wait(v1alpha1.ReasonNodesNotReady, "%d of %d nodes are Ready", ready, want)
 	}
 	return nil

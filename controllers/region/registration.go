@@ -24,11 +24,11 @@ func (r *Reconciler) reconcileRegistration(ctx context.Context, s *scope) error 
 	if s.remote == nil {
 		return step.Blocked(v1alpha1.RegionAccessReady)
 	}
-	keys, err := r.birthKeys(ctx, s.region, s.plan)
+	b, err := r.birth(ctx, s.region, s.plan)
 	if err != nil {
 		return err
 	}
-	secret, err := r.clusterSecret(ctx, s, keys)
+	secret, err := r.clusterSecret(ctx, s, b)
 	if err != nil {
 		return err
 	}
@@ -44,11 +44,11 @@ func (r *Reconciler) reconcileRegistration(ctx context.Context, s *scope) error 
 		return step.Wait(v1alpha1.ReasonSyncing, "the cluster Secret %s was written", argocd.SecretName(s.plan.Cluster))
 	}
 	s.registered = true
-	return keysPresent(secret, keys)
+	return b.presentIn(secret)
 }
 
 // clusterSecret returns the region's Secret, or nil when it was only just born.
-func (r *Reconciler) clusterSecret(ctx context.Context, s *scope, keys map[string]string) (*corev1.Secret, error) {
+func (r *Reconciler) clusterSecret(ctx context.Context, s *scope, b birth) (*corev1.Secret, error) {
 	secret, err := r.ArgoCD.Get(ctx, s.plan.Cluster)
 	if err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func (r *Reconciler) clusterSecret(ctx context.Context, s *scope, keys map[strin
 		}
 	}
 	if secret == nil {
-		return nil, r.bear(ctx, s, keys)
+		return nil, r.bear(ctx, s, b)
 	}
 	return secret, nil
 }
@@ -77,51 +77,66 @@ func (r *Reconciler) refuseForeign(ctx context.Context, s *scope) error {
 
 // bear writes the seeds and pins of a cluster that Argo CD does not know yet, once the
 // cluster's endpoint has answered: Argo CD remembers the errors of one that does not.
-func (r *Reconciler) bear(ctx context.Context, s *scope, keys map[string]string) error {
+func (r *Reconciler) bear(ctx context.Context, s *scope, b birth) error {
 	if s.remote.Connected() != nil {
 		return step.Blocked(v1alpha1.RegionAccessReady)
 	}
-	return r.ArgoCD.Bear(ctx, s.plan.Cluster, keys) //nolint:wrapcheck // named there
+	if len(b.unpinned) > 0 {
+		return b.noPin(b.unpinned)
+	}
+	return r.ArgoCD.Bear(ctx, s.plan.Cluster, b.keys) //nolint:wrapcheck // named there
 }
 
-// birthKeys returns the first value of every annotation that ApplicationSets read.
-func (r *Reconciler) birthKeys(ctx context.Context, region *v1alpha1.Region, p *plan.Plan) (map[string]string, error) {
-	keys := map[string]string{}
+// birth is what a cluster Secret has to carry from its first moment on.
+type birth struct {
+	environment string
+	keys        map[string]string // the first value of every annotation that ApplicationSets read
+	unpinned    []string          // applications that no Promotion pins
+}
+
+func (r *Reconciler) birth(ctx context.Context, region *v1alpha1.Region, p *plan.Plan) (birth, error) {
+	b := birth{environment: region.Spec.EnvironmentRef.Name, keys: map[string]string{}}
 	rings, err := r.rings(ctx, region)
 	if err != nil {
-		return nil, err
+		return b, err
 	}
 	for _, ring := range rings {
-		keys[v1alpha1.AnnotationWANSeedsPrefix+ring.Name] = strings.Join(plan.Seeds(plan.Endpoints(&ring), region.Name), ",")
+		b.keys[v1alpha1.AnnotationWANSeedsPrefix+ring.Name] = strings.Join(plan.Seeds(plan.Endpoints(&ring), region.Name), ",")
 	}
 	promotions := &v1alpha1.PromotionList{}
 	if err := r.Client.List(ctx, promotions, client.InNamespace(region.Namespace)); err != nil {
-		return nil, fmt.Errorf("listing Promotions: %w", err)
+		return b, fmt.Errorf("listing Promotions: %w", err)
 	}
-	var unpinned []string
 	for _, app := range p.Profile.Applications {
-		pin, ok := plan.Pin(promotions.Items, region.Spec.EnvironmentRef.Name, app.Name)
+		pin, ok := plan.Pin(promotions.Items, b.environment, app.Name)
 		if !ok {
-			unpinned = append(unpinned, app.Name)
+			b.unpinned = append(b.unpinned, app.Name)
 			continue
 		}
-		keys[v1alpha1.AnnotationRevisionPrefix+app.Name] = string(pin)
+		b.keys[v1alpha1.AnnotationRevisionPrefix+app.Name] = string(pin)
 	}
-	if len(unpinned) > 0 {
-		return nil, step.Wait(v1alpha1.ReasonNoPin, "no Promotion of environment %s pins %s: create one",
-			region.Spec.EnvironmentRef.Name, strings.Join(unpinned, ", "))
-	}
-	return keys, nil
+	return b, nil
 }
 
-// keysPresent asks for the keys, not their values: rings and promotions move those on.
-func keysPresent(secret *corev1.Secret, keys map[string]string) error {
-	for _, k := range slices.Sorted(maps.Keys(keys)) {
+// presentIn asks for the keys, not their values: rings and promotions move those on. A
+// pin stays good when its Promotion is deleted.
+func (b birth) presentIn(secret *corev1.Secret) error {
+	for _, k := range slices.Sorted(maps.Keys(b.keys)) {
 		if _, ok := secret.Annotations[k]; !ok {
 			return step.Wait(v1alpha1.ReasonSyncing, "the cluster Secret has no annotation %s yet", k)
 		}
 	}
+	unpinned := slices.DeleteFunc(slices.Clone(b.unpinned), func(app string) bool {
+		return secret.Annotations[v1alpha1.AnnotationRevisionPrefix+app] != ""
+	})
+	if len(unpinned) > 0 {
+		return b.noPin(unpinned)
+	}
 	return nil
+}
+
+func (b birth) noPin(applications []string) error {
+	return step.Wait(v1alpha1.ReasonNoPin, "no Promotion of environment %s pins %s: create one", b.environment, strings.Join(applications, ", "))
 }
 
 func (r *Reconciler) registrationFor(s *scope) (argocd.Registration, error) {

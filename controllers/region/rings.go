@@ -19,18 +19,23 @@ func (r *Reconciler) reconcileRings(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	s.region.Status.Rings = nil
+	s.region.Status.Rings, s.region.Status.JoinedRings = nil, ""
 	if len(rings) == 0 {
 		return step.NotRequired("no GossipRing selects the region")
 	}
 	var waiting error
+	joined := 0
 	for _, ring := range rings {
 		state, message := memberOf(&ring, s.region.Name)
 		s.region.Status.Rings = append(s.region.Status.Rings, v1alpha1.RingStatus{Name: ring.Name, State: state})
-		if state != v1alpha1.MemberConverged && waiting == nil {
+		switch {
+		case state == v1alpha1.MemberConverged:
+			joined++
+		case waiting == nil:
 			waiting = step.Wait(v1alpha1.ReasonJoining, "ring %s: %s%s", ring.Name, state, message)
 		}
 	}
+	s.region.Status.JoinedRings = fmt.Sprintf("%d/%d", joined, len(rings))
 	if !s.registered {
 		return step.Blocked(v1alpha1.RegionRegistered)
 	}

@@ -26,6 +26,8 @@ type SecretReplicator interface {
 const (
 	secretPrimary = "Primary"
 	secretMissing = "Missing"
+	// secretKept is no longer in the profile; its copy goes with the Region.
+	secretKept = "Kept"
 )
 
 // reconcileSecrets keeps every secret of the profile replicated into the region.
@@ -34,6 +36,7 @@ func (r *Reconciler) reconcileSecrets(ctx context.Context, s *scope) error {
 		return step.Blocked(v1alpha1.RegionPlanned)
 	}
 	if len(s.plan.Profile.Secrets) == 0 {
+		s.region.Status.Secrets = kept(s.region.Status.Secrets, nil)
 		return step.NotRequired("the profile lists no secrets")
 	}
 	var errs []error
@@ -47,7 +50,7 @@ func (r *Reconciler) reconcileSecrets(ctx context.Context, s *scope) error {
 		}
 		states = append(states, state)
 	}
-	s.region.Status.Secrets = states
+	s.region.Status.Secrets = append(states, kept(s.region.Status.Secrets, s.plan.Profile.Secrets)...)
 	if len(errs) > 0 {
 		return r.fromAWS(errors.Join(errs...))
 	}
@@ -62,6 +65,18 @@ func lastKnown(region *v1alpha1.Region, name string) []v1alpha1.SecretStatus {
 		return nil
 	}
 	return region.Status.Secrets[i : i+1]
+}
+
+// kept returns what was replicated before and is not wanted any more.
+func kept(recorded []v1alpha1.SecretStatus, wanted []string) []v1alpha1.SecretStatus {
+	var all []v1alpha1.SecretStatus
+	for _, s := range recorded {
+		if !slices.Contains(wanted, s.Name) && s.State != secretPrimary && s.State != secretMissing {
+			s.State, s.Message = secretKept, ""
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 // replicate looks at one secret and starts copying it if it has no copy here.

@@ -38,11 +38,12 @@ type settings struct {
 
 func parse() settings {
 	var s settings
-	flag.BoolVar(&s.exit, "exit", false, "End after the summary instead of staying up; the exit status tells whether all is Ready.")
-	flag.Float64Var(&s.timeScale, "time-scale", 1.0/60, "Real time per simulated time: at 1/60 an AWS minute takes a second.")
-	flag.Uint64Var(&s.seed, "seed", 1, "Seed of the sampled AWS durations.")
-	flag.DurationVar(&s.deadline, "deadline", 10*time.Minute, "Give up when a part of the demonstration takes longer.")
-	flag.Parse()
+	flags := flag.NewFlagSet("demo", flag.ExitOnError) // libraries add theirs to the default one
+	flags.BoolVar(&s.exit, "exit", false, "End after the summary instead of staying up; the exit status tells whether all is Ready.")
+	flags.Float64Var(&s.timeScale, "time-scale", 1.0/60, "Real time per simulated time: at 1/60 an AWS minute takes a second.")
+	flags.Uint64Var(&s.seed, "seed", 1, "Seed of the sampled AWS durations.")
+	flags.DurationVar(&s.deadline, "deadline", 10*time.Minute, "Give up when a part of the demonstration takes longer.")
+	_ = flags.Parse(os.Args[1:]) // exits on an error
 	return s
 }
 

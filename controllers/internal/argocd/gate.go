@@ -54,7 +54,7 @@ func missing(reason, format string, args ...any) *Verdict {
 func specUpdated(a *Application, revision string) *Verdict {
 	switch {
 	case a == nil:
-		return missing("ApplicationMissing", "no Application carries the labels portolan.dev/application and portolan.dev/region: see docs/argocd.md")
+		return missing("ApplicationMissing", "no Application carries the labels portolan.dev/application, portolan.dev/region and portolan.dev/environment: see docs/argocd.md")
 	case !a.DeletionTimestamp.IsZero():
 		return missing("ApplicationTerminating", "")
 	case a.Spec.SourceHydrator != nil:

@@ -67,7 +67,6 @@ func Ring(namespace, name string, edits ...func(*v1alpha1.GossipRing)) *v1alpha1
 		Spec: v1alpha1.GossipRingSpec{
 			EnvironmentRef: v1alpha1.LocalReference{Name: EnvironmentName},
 			Service:        v1alpha1.ServiceReference{Namespace: "api", Name: "unkey-api-gossip-wan"},
-			Port:           7947,
 			Workload: v1alpha1.RingWorkload{
 				MatchLabels: map[string]string{"app.kubernetes.io/component": "unkey-api"},
 				Env:         "UNKEY_GOSSIP_WAN_SEEDS",
