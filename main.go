@@ -88,5 +88,8 @@ func run(ctx context.Context) error {
 	if err := controllers.Setup(ctx, mgr, s.controllers); err != nil {
 		return err
 	}
-	return mgr.Start(ctx)
+	if err := mgr.Start(ctx); err != nil {
+		return fmt.Errorf("running the manager: %w", err)
+	}
+	return nil
 }

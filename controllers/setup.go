@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/utils/clock"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -69,7 +68,7 @@ func (o Options) CacheOptions() cache.Options {
 // ClientOptions make the cached client wait for its own writes: what a pass wrote is
 // what the next one decides from.
 func (o Options) ClientOptions() client.Options {
-	return client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: ptr.To(true)}}
+	return client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(true)}}
 }
 
 // Setup adds every controller to the manager.
@@ -89,7 +88,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: clk,
 		Events: mgr.GetEventRecorder("portolan-environment"), Resync: o.Resync,
 	}).SetupWithManager(mgr); err != nil {
-		return err //nolint:wrapcheck // named there
+		return err
 	}
 	if err := region.NewReconciler(region.Deps{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: clk,
@@ -97,15 +96,15 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		Cloud:  cloud, Secrets: cloud, Clusters: clusters, ArgoCD: registry,
 		Poll: o.Poll, SlowPoll: o.SlowPoll, Resync: o.Resync,
 	}).SetupWithManager(mgr, clk); err != nil {
-		return err //nolint:wrapcheck // named there
+		return err
 	}
 	if err := gossipring.NewReconciler(gossipring.Deps{
 		Client: mgr.GetClient(), Clock: clk, Events: mgr.GetEventRecorder("portolan-gossipring"),
 		DNS: dns.New(), Clusters: clusters, ArgoCD: registry, Poll: o.Poll, Resync: o.Resync,
 	}).SetupWithManager(mgr); err != nil {
-		return err //nolint:wrapcheck // named there
+		return err
 	}
-	return promotion.NewReconciler(promotion.Deps{ //nolint:wrapcheck // named there
+	return promotion.NewReconciler(promotion.Deps{
 		Client: mgr.GetClient(), Clock: clk, Events: mgr.GetEventRecorder("portolan-promotion"),
 		ArgoCD: registry, Resync: o.Resync,
 	}).SetupWithManager(mgr, clk)

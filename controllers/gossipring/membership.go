@@ -19,7 +19,7 @@ import (
 func scrape(ctx context.Context, cluster *remote.Cluster, pod *corev1.Pod, m v1alpha1.MembershipMetric) (int32, error) {
 	raw, err := cluster.Scrape(ctx, pod, m.Port, m.Path)
 	if err != nil {
-		return 0, err //nolint:wrapcheck // named there
+		return 0, err
 	}
 	return membersIn(raw, m)
 }

@@ -49,7 +49,7 @@ func (r *Reconciler) observe(ctx context.Context, ring *v1alpha1.GossipRing) (*s
 		group.Go(func() error { return r.look(ctx, s, region, m) })
 	}
 	if err := group.Wait(); err != nil {
-		return nil, err //nolint:wrapcheck // named in look
+		return nil, err
 	}
 	seedAll(s.members)
 	return s, nil
@@ -85,7 +85,7 @@ func known(ring *v1alpha1.GossipRing, region *v1alpha1.Region) *member {
 func (r *Reconciler) look(ctx context.Context, s *scope, region *v1alpha1.Region, m *member) error {
 	secret, err := r.ArgoCD.Get(ctx, m.cluster)
 	if err != nil {
-		return err //nolint:wrapcheck // named there
+		return err
 	}
 	if secret != nil {
 		m.registered = true

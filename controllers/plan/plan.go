@@ -138,6 +138,6 @@ func nth(block netip.Prefix, bits, n int) netip.Prefix {
 	length := block.Bits() + bits
 	base := block.Addr().As4()
 	address := uint32(base[0])<<24 | uint32(base[1])<<16 | uint32(base[2])<<8 | uint32(base[3])
-	address += uint32(n) << (32 - length) //nolint:gosec // n is below 2^bits, which is at most 4
+	address += uint32(n) << (32 - length)
 	return netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(address >> 24), byte(address >> 16), byte(address >> 8), byte(address)}), length)
 }

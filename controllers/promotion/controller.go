@@ -124,7 +124,7 @@ func describe(f fleet) []v1alpha1.RegionPins {
 	for _, region := range f.regions {
 		pins := v1alpha1.RegionPins{
 			Region:       region.name,
-			Applications: int32(len(region.apps)), //nolint:gosec // at most 64
+			Applications: int32(len(region.apps)),
 			Message:      region.waitsFor(),
 		}
 		for _, a := range region.apps {

@@ -66,11 +66,11 @@ func (r *Reconciler) look(ctx context.Context, s *scope, env *v1alpha1.Environme
 	cluster := plan.ClusterName(region)
 	secret, err := r.ArgoCD.Get(ctx, cluster)
 	if err != nil || secret == nil {
-		return nil, err //nolint:wrapcheck // named there
+		return nil, err
 	}
 	found, err := r.ArgoCD.Applications(ctx, region)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // named there
+		return nil, err
 	}
 	state := &regionState{name: region.Name, cluster: cluster}
 	for _, app := range profile.Applications {

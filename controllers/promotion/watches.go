@@ -47,5 +47,5 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, clk clock.WithTicker) er
 		return fmt.Errorf("building the Promotion controller: %w", err)
 	}
 	applications := source.Kind(mgr.GetCache(), client.Object(&argocd.Application{}), ofRegion)
-	return watch.WhenInstalled(mgr, clk, c, &argocd.Application{}, applications) //nolint:wrapcheck // named there
+	return watch.WhenInstalled(mgr, clk, c, &argocd.Application{}, applications)
 }

@@ -67,7 +67,7 @@ func (r *Reconciler) connect(region *v1alpha1.Region, cluster *eks.Cluster) (*re
 	if err != nil {
 		return nil, fmt.Errorf("decoding the certificate authority of cluster %s: %w", cluster.Name, err)
 	}
-	return r.Clusters.Ensure(client.ObjectKeyFromObject(region), remote.Target{ //nolint:wrapcheck // named there
+	return r.Clusters.Ensure(client.ObjectKeyFromObject(region), remote.Target{
 		Name:      deref(cluster.Spec.Name),
 		AWSRegion: string(region.Spec.AWSRegion),
 		RoleARN:   region.Status.RoleARN,

@@ -31,9 +31,9 @@ func (r *Reconciler) reconcileApplications(ctx context.Context, s *scope) error 
 		return step.Poll(r.SlowPoll, v1alpha1.ReasonArgoCDNotInstalled, "the management cluster has no kind Application: install Argo CD")
 	}
 	if err != nil {
-		return err //nolint:wrapcheck // named there
+		return err
 	}
-	status := &v1alpha1.ApplicationsStatus{Total: int32(len(s.plan.Profile.Applications))} //nolint:gosec // at most 64
+	status := &v1alpha1.ApplicationsStatus{Total: int32(len(s.plan.Profile.Applications))}
 	var first string
 	for _, app := range s.plan.Profile.Applications {
 		verdict := argocd.Evaluate(found[app.Name], secret.Annotations[v1alpha1.AnnotationRevisionPrefix+app.Name])

@@ -54,7 +54,7 @@ func (b blueprint) tags(suffix string, more ...ec2.Tag) []ec2.Tag {
 func (b blueprint) eksTags() map[string]*string {
 	tags := map[string]*string{}
 	for k, v := range b.plan.Tags {
-		tags[k] = ptr.To(v)
+		tags[k] = new(v)
 	}
 	return tags
 }
@@ -64,8 +64,8 @@ func (b blueprint) vpc() *ec2.VPC {
 		ObjectMeta: b.meta(""),
 		Spec: ec2.VPCSpec{
 			CIDRBlocks:         []string{b.plan.CIDR.String()},
-			EnableDNSSupport:   ptr.To(true),
-			EnableDNSHostnames: ptr.To(true),
+			EnableDNSSupport:   new(true),
+			EnableDNSHostnames: new(true),
 			Tags:               b.tags(""),
 		},
 	}
@@ -80,7 +80,7 @@ func (b blueprint) publicRouteTable(vpcID, gatewayID string) *ec2.RouteTable {
 		ObjectMeta: b.meta("public"),
 		Spec: ec2.RouteTableSpec{
 			VPCID:  &vpcID,
-			Routes: []ec2.Route{{DestinationCIDRBlock: ptr.To(anywhere), GatewayID: &gatewayID}},
+			Routes: []ec2.Route{{DestinationCIDRBlock: new(anywhere), GatewayID: &gatewayID}},
 			Tags:   b.tags("public"),
 		},
 	}
@@ -90,7 +90,7 @@ func (b blueprint) privateRouteTable(zone, vpcID, natGatewayID string) *ec2.Rout
 	suffix := "private-" + zone
 	table := &ec2.RouteTable{ObjectMeta: b.meta(suffix), Spec: ec2.RouteTableSpec{VPCID: &vpcID, Tags: b.tags(suffix)}}
 	if natGatewayID != "" {
-		table.Spec.Routes = []ec2.Route{{DestinationCIDRBlock: ptr.To(anywhere), NATGatewayID: &natGatewayID}}
+		table.Spec.Routes = []ec2.Route{{DestinationCIDRBlock: new(anywhere), NATGatewayID: &natGatewayID}}
 	}
 	return table
 }
@@ -106,15 +106,15 @@ func (b blueprint) subnet(s plan.Subnet, vpcID, routeTableID string) *ec2.Subnet
 		ObjectMeta: b.meta(suffix),
 		Spec: ec2.SubnetSpec{
 			VPCID:                           &vpcID,
-			CIDRBlock:                       ptr.To(s.CIDR.String()),
-			AvailabilityZone:                ptr.To(s.Zone),
+			CIDRBlock:                       new(s.CIDR.String()),
+			AvailabilityZone:                new(s.Zone),
 			RouteTables:                     []*string{&routeTableID},
-			MapPublicIPOnLaunch:             ptr.To(s.Public),
-			AssignIPv6AddressOnCreation:     ptr.To(false),
-			EnableDNS64:                     ptr.To(false),
-			EnableResourceNameDNSARecord:    ptr.To(false),
-			EnableResourceNameDNSAAAARecord: ptr.To(false),
-			HostnameType:                    ptr.To("ip-name"),
+			MapPublicIPOnLaunch:             new(s.Public),
+			AssignIPv6AddressOnCreation:     new(false),
+			EnableDNS64:                     new(false),
+			EnableResourceNameDNSARecord:    new(false),
+			EnableResourceNameDNSAAAARecord: new(false),
+			HostnameType:                    new("ip-name"),
 			Tags: b.tags(suffix,
 				ec2.Tag{Key: role, Value: "1"},
 				ec2.Tag{Key: "kubernetes.io/cluster/" + b.plan.Cluster, Value: "shared"}),
@@ -132,7 +132,7 @@ func (b blueprint) natGateway(zone, subnetID, allocationID string) *ec2.NATGatew
 		Spec: ec2.NATGatewaySpec{
 			SubnetID:         &subnetID,
 			AllocationID:     &allocationID,
-			ConnectivityType: ptr.To("public"),
+			ConnectivityType: new("public"),
 			Tags:             b.tags("nat-" + zone),
 		},
 	}
@@ -143,13 +143,13 @@ func (b blueprint) role(suffix, service string, policies ...string) *iam.Role {
 	role := &iam.Role{
 		ObjectMeta: b.meta(suffix),
 		Spec: iam.RoleSpec{
-			Name: ptr.To(b.name(suffix)),
-			AssumeRolePolicyDocument: ptr.To(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"` +
+			Name: new(b.name(suffix)),
+			AssumeRolePolicyDocument: new(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"` +
 				service + `"},"Action":"sts:AssumeRole"}]}`),
 		},
 	}
 	for _, p := range policies {
-		role.Spec.Policies = append(role.Spec.Policies, ptr.To("arn:"+partition(b.region.Spec.AWSRegion)+":iam::aws:policy/"+p))
+		role.Spec.Policies = append(role.Spec.Policies, new("arn:"+partition(b.region.Spec.AWSRegion)+":iam::aws:policy/"+p))
 	}
 	for _, t := range b.tags(suffix) {
 		role.Spec.Tags = append(role.Spec.Tags, iam.Tag(t))
@@ -161,21 +161,21 @@ func (b blueprint) cluster(roleARN string, subnetIDs []string) *eks.Cluster {
 	return &eks.Cluster{
 		ObjectMeta: b.meta(""),
 		Spec: eks.ClusterSpec{
-			Name:    ptr.To(b.plan.Cluster),
-			Version: ptr.To(b.plan.Profile.KubernetesVersion),
+			Name:    new(b.plan.Cluster),
+			Version: new(b.plan.Profile.KubernetesVersion),
 			RoleARN: &roleARN,
 			AccessConfig: &eks.AccessConfig{
-				AuthenticationMode:                      ptr.To("API"),
-				BootstrapClusterCreatorAdminPermissions: ptr.To(false),
+				AuthenticationMode:                      new("API"),
+				BootstrapClusterCreatorAdminPermissions: new(false),
 			},
-			BootstrapSelfManagedAddons: ptr.To(false),
-			DeletionProtection:         ptr.To(false), // left out, ACK's late initialisation never ends
+			BootstrapSelfManagedAddons: new(false),
+			DeletionProtection:         new(false), // left out, ACK's late initialisation never ends
 			ResourcesVPCConfig: eks.VPCConfig{
-				EndpointPrivateAccess: ptr.To(true),
-				EndpointPublicAccess:  ptr.To(true),
+				EndpointPrivateAccess: new(true),
+				EndpointPublicAccess:  new(true),
 				SubnetIDs:             pointers(subnetIDs),
 			},
-			UpgradePolicy: &eks.UpgradePolicy{SupportType: ptr.To("STANDARD")},
+			UpgradePolicy: &eks.UpgradePolicy{SupportType: new("STANDARD")},
 			Tags:          b.eksTags(),
 		},
 	}
@@ -185,12 +185,12 @@ func (b blueprint) accessEntry(suffix, principalARN, policy string) *eks.AccessE
 	return &eks.AccessEntry{
 		ObjectMeta: b.meta(suffix),
 		Spec: eks.AccessEntrySpec{
-			ClusterName:  ptr.To(b.plan.Cluster),
+			ClusterName:  new(b.plan.Cluster),
 			PrincipalARN: &principalARN,
-			Type:         ptr.To("STANDARD"),
+			Type:         new("STANDARD"),
 			AccessPolicies: []eks.AccessPolicy{{
-				PolicyARN:   ptr.To("arn:" + partition(b.region.Spec.AWSRegion) + ":eks::aws:cluster-access-policy/" + policy),
-				AccessScope: &eks.AccessScope{Type: ptr.To("cluster")},
+				PolicyARN:   new("arn:" + partition(b.region.Spec.AWSRegion) + ":eks::aws:cluster-access-policy/" + policy),
+				AccessScope: &eks.AccessScope{Type: new("cluster")},
 			}},
 			Tags: b.eksTags(),
 		},
@@ -201,17 +201,17 @@ func (b blueprint) addon(a v1alpha1.Addon) *eks.Addon {
 	addon := &eks.Addon{
 		ObjectMeta: b.meta(a.Name),
 		Spec: eks.AddonSpec{
-			Name:             ptr.To(a.Name),
-			ClusterName:      ptr.To(b.plan.Cluster),
-			ResolveConflicts: ptr.To("OVERWRITE"),
+			Name:             new(a.Name),
+			ClusterName:      new(b.plan.Cluster),
+			ResolveConflicts: new("OVERWRITE"),
 			Tags:             b.eksTags(),
 		},
 	}
 	if a.Version != "" {
-		addon.Spec.AddonVersion = ptr.To(a.Version)
+		addon.Spec.AddonVersion = new(a.Version)
 	}
 	if a.Configuration != "" {
-		addon.Spec.ConfigurationValues = ptr.To(a.Configuration)
+		addon.Spec.ConfigurationValues = new(a.Configuration)
 	}
 	return addon
 }
@@ -229,15 +229,15 @@ func (b blueprint) nodegroup(g v1alpha1.NodeGroup, roleARN string, subnetIDs []s
 	group := &eks.Nodegroup{
 		ObjectMeta: b.meta(g.Name),
 		Spec: eks.NodegroupSpec{
-			Name:          ptr.To(g.Name),
-			ClusterName:   ptr.To(b.plan.Cluster),
+			Name:          new(g.Name),
+			ClusterName:   new(b.plan.Cluster),
 			NodeRole:      &roleARN,
 			Subnets:       pointers(subnetIDs),
 			InstanceTypes: pointers(g.InstanceTypes),
 			ScalingConfig: &eks.ScalingConfig{
-				MinSize:     ptr.To(int64(g.Min)),
-				MaxSize:     ptr.To(int64(g.Max)),
-				DesiredSize: ptr.To(int64(ptr.Deref(g.Desired, g.Min))),
+				MinSize:     new(int64(g.Min)),
+				MaxSize:     new(int64(g.Max)),
+				DesiredSize: new(int64(ptr.Deref(g.Desired, g.Min))),
 			},
 			Tags: b.eksTags(),
 		},
@@ -246,12 +246,12 @@ func (b blueprint) nodegroup(g v1alpha1.NodeGroup, roleARN string, subnetIDs []s
 	if len(g.Labels) > 0 {
 		group.Spec.Labels = map[string]*string{}
 		for k, v := range g.Labels {
-			group.Spec.Labels[k] = ptr.To(v)
+			group.Spec.Labels[k] = new(v)
 		}
 	}
 	for _, t := range g.Taints {
 		group.Spec.Taints = append(group.Spec.Taints, eks.Taint{
-			Key: ptr.To(t.Key), Value: ptr.To(t.Value), Effect: ptr.To(eksEffects[t.Effect]),
+			Key: new(t.Key), Value: new(t.Value), Effect: new(eksEffects[t.Effect]),
 		})
 	}
 	return group
@@ -260,7 +260,7 @@ func (b blueprint) nodegroup(g v1alpha1.NodeGroup, roleARN string, subnetIDs []s
 func pointers(values []string) []*string {
 	all := make([]*string, 0, len(values))
 	for _, v := range values {
-		all = append(all, ptr.To(v))
+		all = append(all, new(v))
 	}
 	return all
 }

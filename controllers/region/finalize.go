@@ -55,7 +55,7 @@ func (r *Reconciler) finalize(ctx context.Context, region *v1alpha1.Region) (rec
 	key := client.ObjectKeyFromObject(region)
 	r.Clusters.Remove(key)
 	step.Forget(kind, key)
-	return reconcile.Result{}, finalizer.Remove(ctx, r.Client, region, v1alpha1.RegionFinalizer) //nolint:wrapcheck // named there
+	return reconcile.Result{}, finalizer.Remove(ctx, r.Client, region, v1alpha1.RegionFinalizer)
 }
 
 // reportStage says in Deleting and Ready which stage runs and what it waits for.
@@ -71,7 +71,7 @@ func (r *Reconciler) reportStage(ctx context.Context, region *v1alpha1.Region, r
 	if after == 0 {
 		after = r.Resync
 	}
-	return reconcile.Result{RequeueAfter: after}, err //nolint:wrapcheck // named there
+	return reconcile.Result{RequeueAfter: after}, err
 }
 
 // leaveRings waits until no peer has the region's endpoint among its seeds.
@@ -94,12 +94,12 @@ func (r *Reconciler) leaveRings(ctx context.Context, region *v1alpha1.Region) er
 // until the load balancers are gone: they hold the VPC.
 func (r *Reconciler) removeApplications(ctx context.Context, region *v1alpha1.Region) error {
 	if err := r.ArgoCD.Deselect(ctx, plan.ClusterName(region)); err != nil {
-		return err //nolint:wrapcheck // named there
+		return err
 	}
 	left, err := r.ArgoCD.DeleteApplications(ctx, region)
 	switch {
 	case err != nil:
-		return err //nolint:wrapcheck // named there
+		return err
 	case len(left) > 0:
 		return step.Poll(r.Poll, v1alpha1.ReasonRemovingApplications, "Argo CD is deleting Applications %s", strings.Join(left, ", "))
 	}
@@ -147,7 +147,7 @@ func (r *Reconciler) unregister(ctx context.Context, region *v1alpha1.Region) er
 	cluster := plan.ClusterName(region)
 	foreign, err := r.ArgoCD.Foreign(ctx, cluster, region.Name)
 	if err != nil || foreign {
-		return err //nolint:wrapcheck // named there
+		return err
 	}
-	return r.ArgoCD.Delete(ctx, cluster) //nolint:wrapcheck // named there
+	return r.ArgoCD.Delete(ctx, cluster)
 }

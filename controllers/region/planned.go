@@ -73,7 +73,7 @@ func (r *Reconciler) zones(ctx context.Context, env *v1alpha1.Environment, regio
 	if n := region.Status.Network; n != nil && len(n.Zones) >= int(env.Spec.Network.AvailabilityZones) {
 		return n.Zones, nil
 	}
-	return r.Cloud.AvailabilityZones(ctx, env.Spec.AWS.RoleARN, string(region.Spec.AWSRegion)) //nolint:wrapcheck // classified there
+	return r.Cloud.AvailabilityZones(ctx, env.Spec.AWS.RoleARN, string(region.Spec.AWSRegion))
 }
 
 // allocate returns the Region's block and records it in the Environment. The record
@@ -114,7 +114,7 @@ func (r *Reconciler) take(ctx context.Context, key client.ObjectKey, region *v1a
 	}
 	block, err := plan.Address(env, wanted, taken)
 	if err != nil {
-		return netip.Prefix{}, err //nolint:wrapcheck // a finding
+		return netip.Prefix{}, err
 	}
 	before := env.DeepCopy()
 	env.Status.Allocations = append(env.Status.Allocations, v1alpha1.Allocation{Region: region.Name, CIDR: block.String()})

@@ -39,7 +39,7 @@ func (r *Reconciler) reconcileRegistration(ctx context.Context, s *scope) error 
 	changed, err := r.ArgoCD.Register(ctx, registration)
 	switch {
 	case err != nil:
-		return err //nolint:wrapcheck // named there
+		return err
 	case changed || secret == nil:
 		return step.Wait(v1alpha1.ReasonSyncing, "the cluster Secret %s was written", argocd.SecretName(s.plan.Cluster))
 	}
@@ -69,7 +69,7 @@ func (r *Reconciler) clusterSecret(ctx context.Context, s *scope, b birth) (*cor
 func (r *Reconciler) refuseForeign(ctx context.Context, s *scope) error {
 	foreign, err := r.ArgoCD.Foreign(ctx, s.plan.Cluster, s.region.Name)
 	if err != nil || !foreign {
-		return err //nolint:wrapcheck // named there
+		return err
 	}
 	return step.Poll(r.SlowPoll, v1alpha1.ReasonSecretNotOurs,
 		"a Secret %s that Portolan did not make is in the way: delete it", argocd.SecretName(s.plan.Cluster))
@@ -84,7 +84,7 @@ func (r *Reconciler) bear(ctx context.Context, s *scope, b birth) error {
 	if len(b.unpinned) > 0 {
 		return b.noPin(b.unpinned)
 	}
-	return r.ArgoCD.Bear(ctx, s.plan.Cluster, b.keys) //nolint:wrapcheck // named there
+	return r.ArgoCD.Bear(ctx, s.plan.Cluster, b.keys)
 }
 
 // birth is what a cluster Secret has to carry from its first moment on.

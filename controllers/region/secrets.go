@@ -91,7 +91,7 @@ func (r *Reconciler) replicate(ctx context.Context, s *scope, name string) (v1al
 		status.State = secretMissing
 		return status, nil
 	case err != nil:
-		return status, err //nolint:wrapcheck // classified there
+		return status, err
 	case here == source.PrimaryRegion:
 		status.State = secretPrimary
 		return status, nil
@@ -99,7 +99,7 @@ func (r *Reconciler) replicate(ctx context.Context, s *scope, name string) (v1al
 	replica, ok := replicas[string(here)]
 	if !ok {
 		status.State = aws.ReplicaInProgress
-		return status, r.Secrets.Replicate(ctx, role, string(source.PrimaryRegion), name, source.KMSKeyID, string(here)) //nolint:wrapcheck // classified there
+		return status, r.Secrets.Replicate(ctx, role, string(source.PrimaryRegion), name, source.KMSKeyID, string(here))
 	}
 	status.State, status.Message = replica.Status, replica.Message
 	return status, nil

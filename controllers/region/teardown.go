@@ -116,7 +116,7 @@ func (r *Reconciler) tearDown(ctx context.Context, region *v1alpha1.Region, reas
 	for _, k := range kinds {
 		names, err := ack.Teardown(ctx, r.Client, r.Live, k, region.Namespace, plan.Labels(region))
 		if err != nil {
-			return err //nolint:wrapcheck // named there
+			return err
 		}
 		left = append(left, names...)
 	}

@@ -65,7 +65,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, clk clock.WithTicker) er
 		return fmt.Errorf("building the Region controller: %w", err)
 	}
 	applications := source.Kind(mgr.GetCache(), client.Object(&argocd.Application{}), toRegion)
-	return watch.WhenInstalled(mgr, clk, c, &argocd.Application{}, applications) //nolint:wrapcheck // named there
+	return watch.WhenInstalled(mgr, clk, c, &argocd.Application{}, applications)
 }
 
 // concerns tells whether an Environment, or an object that names one, is the Region's.

@@ -242,7 +242,7 @@ func (b *Bed) serveEgress() (socket string, err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = b.network.ServeConnect(listener)
+		_ = b.network.ServeConnect(listener) //nolint:contextcheck // ends with its listener
 	}()
 	b.onStop(func() {
 		_ = listener.Close()

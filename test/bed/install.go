@@ -138,7 +138,7 @@ func (b *Bed) apply(ctx context.Context, obj *unstructured.Unstructured) error {
 	if meta.IsNoMatchError(err) {
 		return fmt.Errorf("%s is not installed: %w", obj.GetKind(), err)
 	}
-	return err //nolint:wrapcheck // the caller names the file
+	return err
 }
 
 func (b *Bed) pointZones(env *unstructured.Unstructured) error {

@@ -103,29 +103,34 @@ func apply[T client.Object](ctx context.Context, a *Applier, desired T) (T, erro
 		return current, step.Wait(v1alpha1.ReasonDeleting, "%s is being deleted and will be created again", name)
 	}
 
+	return current, a.update(ctx, name, desired, current)
+}
+
+// update brings current to what is desired, if it is not, and else asks what ACK says of it.
+func (a *Applier) update(ctx context.Context, name string, desired, current client.Object) error {
 	next, err := hashes(desired)
 	if err != nil {
-		return current, err
+		return err
 	}
 	specHolds, allHolds, err := compare(current, desired)
 	if err != nil {
-		return current, err
+		return err
 	}
 	last := lastApply(current)
 	specHolds = specHolds && last.spec == next.spec
 	switch {
 	case !specHolds:
 		next.at, next.syncedBefore = a.clock.Now(), lastSync(current)
-		return current, a.write(ctx, name, desired, v1alpha1.ReasonSyncing, next)
+		return a.write(ctx, name, desired, v1alpha1.ReasonSyncing, next)
 	case !allHolds || last.metadata != next.metadata: // ACK does not look at those: it is not waited for
 		next.at, next.syncedBefore = last.at, last.syncedBefore
-		return current, a.write(ctx, name, desired, v1alpha1.ReasonSyncing, next)
+		return a.write(ctx, name, desired, v1alpha1.ReasonSyncing, next)
 	}
 	conditions, err := conditionsOf(current)
 	if err != nil {
-		return current, err
+		return err
 	}
-	return current, synced(name, conditions, last)
+	return synced(name, conditions, last)
 }
 
 func (a *Applier) create(ctx context.Context, name string, desired client.Object) error {

@@ -115,7 +115,7 @@ func WhenInstalled(mgr manager.Manager, clk clock.WithTicker, c controller.Contr
 		defer ticker.Stop()
 		for {
 			if _, err := mgr.GetRESTMapper().RESTMapping(gvk.GroupKind(), gvk.Version); err == nil {
-				return c.Watch(src) //nolint:wrapcheck // names the kind
+				return c.Watch(src)
 			}
 			select {
 			case <-ctx.Done():

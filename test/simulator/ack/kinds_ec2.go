@@ -27,7 +27,7 @@ var vpc = &kind{
 		})
 	},
 	admit: func(_ account, r *cloud.Resource) error {
-		for _, block := range strings.Split(r.Data["cidr"], ",") {
+		for block := range strings.SplitSeq(r.Data["cidr"], ",") {
 			if _, err := parseCIDR(block); err != nil {
 				return err
 			}

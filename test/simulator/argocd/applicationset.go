@@ -3,6 +3,7 @@ package argocd
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -175,9 +176,7 @@ func withPreserved(wanted, live map[string]string) map[string]string {
 		return wanted
 	}
 	kept := map[string]string{refreshAnnotation: requested}
-	for key, value := range wanted {
-		kept[key] = value
-	}
+	maps.Copy(kept, wanted)
 	return kept
 }
 

@@ -121,7 +121,7 @@ func untilStopped(r reconcile.Reconciler) reconcile.Func {
 	return func(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 		result, err := r.Reconcile(ctx, request)
 		if ctx.Err() != nil {
-			return reconcile.Result{}, nil
+			return reconcile.Result{}, nil //nolint:nilerr // nobody is left to retry for
 		}
 		return result, err
 	}

@@ -92,7 +92,7 @@ func (d constantDuration) Sample(string) time.Duration { return time.Duration(d)
 type bed struct {
 	*WithT
 	client.Client
-	ctx         context.Context
+	ctx         context.Context //nolint:containedctx // the test's lifetime, which bounds everything here
 	namespace   string // Argo CD's
 	workloads   string // where Applications deploy to
 	unreachable atomic.Bool

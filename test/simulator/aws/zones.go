@@ -91,7 +91,7 @@ func zoneAttributes(z cloud.Resource, filter string) ([]string, bool) {
 func regionCode(region string) string {
 	parts := regionPattern.FindStringSubmatch(region)
 	code := parts[1]
-	for _, word := range strings.Split(strings.Trim(parts[2], "-"), "-") {
+	for word := range strings.SplitSeq(strings.Trim(parts[2], "-"), "-") {
 		for _, direction := range []string{"north", "south"} {
 			if rest, ok := strings.CutPrefix(word, direction); ok && rest != "" {
 				code, word = code+direction[:1], rest
