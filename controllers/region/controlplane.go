@@ -31,9 +31,13 @@ func (r *Reconciler) reconcileControlPlane(ctx context.Context, s *scope) error 
 	return a.Outcome()
 }
 
+// clusterStatus reports what was seen of the cluster, and keeps what could not be.
 func clusterStatus(s *scope, observed *eks.Cluster) *v1alpha1.RegionCluster {
 	status := &v1alpha1.RegionCluster{Name: s.plan.Cluster}
 	if before := s.region.Status.Cluster; before != nil {
+		if observed.Status.Status == nil { // it could not be read, or is only just there
+			return before
+		}
 		status.NodeGroups = before.NodeGroups
 	}
 	status.Endpoint = deref(observed.Status.Endpoint)

@@ -16,15 +16,23 @@ func (r *Reconciler) reconcileIdentity(ctx context.Context, s *scope) error {
 	}
 	a := r.applier()
 	b := blueprint{plan: s.plan, region: s.region}
-	if role, ok := ack.Ensure(ctx, a, b.role("cluster", "eks.amazonaws.com", "AmazonEKSClusterPolicy")); ok {
-		s.clusterRole = roleARN(role)
-	}
+	cluster := b.role("cluster", "eks.amazonaws.com", "AmazonEKSClusterPolicy")
+	s.clusterRole = r.ensureRole(ctx, a, s.region, cluster)
 	node := b.role("node", "ec2.amazonaws.com",
 		"AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryPullOnly")
-	if role, ok := ack.Ensure(ctx, a, node); ok {
-		s.nodeRole = roleARN(role)
-	}
+	s.nodeRole = r.ensureRole(ctx, a, s.region, node)
 	return a.Outcome()
+}
+
+// ensureRole returns the role's ARN. A new cluster waits until the role is complete,
+// because EKS refuses for good one that it cannot assume; one that exists does not
+// wait for a change of its role.
+func (r *Reconciler) ensureRole(ctx context.Context, a *ack.Applier, region *v1alpha1.Region, desired *iam.Role) string {
+	role, ok := ack.Ensure(ctx, a, desired)
+	if !ok && region.Status.Cluster == nil {
+		return ""
+	}
+	return roleARN(role)
 }
 
 func roleARN(role *iam.Role) string {

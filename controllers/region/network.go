@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/ack"
 	"github.com/portolan-dev/portolan/controllers/internal/ack/ec2"
@@ -21,8 +23,8 @@ func (r *Reconciler) reconcileNetwork(ctx context.Context, s *scope) error {
 	a := r.applier()
 	b := blueprint{plan: s.plan, region: s.region}
 	addresses := r.ensureAddresses(ctx, a, b)
-	vpc, ok := ack.Ensure(ctx, a, b.vpc())
-	if !ok || vpc.Status.VPCID == nil {
+	vpc, _ := ack.Ensure(ctx, a, b.vpc())
+	if vpc.Status.VPCID == nil {
 		return a.Outcome()
 	}
 	n := &network{blueprint: b, vpcID: *vpc.Status.VPCID}
@@ -80,7 +82,8 @@ func (n *network) gatewayFor(zone string) string {
 func (r *Reconciler) ensureAddresses(ctx context.Context, a *ack.Applier, b blueprint) map[string]string {
 	ids := map[string]string{}
 	for _, zone := range b.plan.NATZones {
-		if eip, ok := ack.Ensure(ctx, a, b.elasticIP(zone)); ok && eip.Status.AllocationID != nil {
+		eip, _ := ack.Ensure(ctx, a, b.elasticIP(zone))
+		if eip.Status.AllocationID != nil {
 			ids[zone] = *eip.Status.AllocationID
 		}
 	}
@@ -89,12 +92,12 @@ func (r *Reconciler) ensureAddresses(ctx context.Context, a *ack.Applier, b blue
 
 func (r *Reconciler) ensurePublic(ctx context.Context, a *ack.Applier, n *network) {
 	n.publicSubnets = map[string]string{}
-	igw, ok := ack.Ensure(ctx, a, n.internetGateway(n.vpcID))
-	if !ok || igw.Status.InternetGatewayID == nil {
+	igw, _ := ack.Ensure(ctx, a, n.internetGateway(n.vpcID))
+	if igw.Status.InternetGatewayID == nil {
 		return
 	}
-	table, ok := ack.Ensure(ctx, a, n.publicRouteTable(n.vpcID, *igw.Status.InternetGatewayID))
-	if !ok || table.Status.RouteTableID == nil {
+	table, _ := ack.Ensure(ctx, a, n.publicRouteTable(n.vpcID, *igw.Status.InternetGatewayID))
+	if table.Status.RouteTableID == nil {
 		return
 	}
 	for _, subnet := range n.plan.Subnets {
@@ -114,12 +117,12 @@ func (r *Reconciler) ensureNATGateways(ctx context.Context, a *ack.Applier, n *n
 		if subnet == "" || address == "" {
 			continue // their own absence is already pending
 		}
-		gateway, ok := ack.Ensure(ctx, a, n.natGateway(zone, subnet, address), natGatewayWorks)
+		gateway, _ := ack.Ensure(ctx, a, n.natGateway(zone, subnet, address), natGatewayWorks)
 		if gateway.Status.NATGatewayID == nil {
 			continue
 		}
 		n.allGateways = append(n.allGateways, *gateway.Status.NATGatewayID)
-		if ok {
+		if deref(gateway.Status.State) == "available" {
 			n.gateways[zone] = *gateway.Status.NATGatewayID
 		}
 	}
@@ -139,14 +142,30 @@ func (r *Reconciler) ensurePrivate(ctx context.Context, a *ack.Applier, n *netwo
 		if subnet.Public {
 			continue
 		}
-		table, _ := ack.Ensure(ctx, a, n.privateRouteTable(subnet.Zone, n.vpcID, n.gatewayFor(subnet.Zone)))
-		if table.Status.RouteTableID == nil {
+		table := r.ensurePrivateTable(ctx, a, n, subnet.Zone)
+		if table == "" {
 			continue
 		}
-		if id := r.ensureSubnet(ctx, a, n, subnet, *table.Status.RouteTableID); id != "" {
+		if id := r.ensureSubnet(ctx, a, n, subnet, table); id != "" {
 			n.privateSubnets = append(n.privateSubnets, id)
 		}
 	}
+}
+
+// ensurePrivateTable returns the ID of a zone's route table. One that has its way out
+// is left alone while the gateway cannot be seen: a lookup that fails must not cut
+// the zone's nodes off.
+func (r *Reconciler) ensurePrivateTable(ctx context.Context, a *ack.Applier, n *network, zone string) string {
+	desired := n.privateRouteTable(zone, n.vpcID, n.gatewayFor(zone))
+	if len(n.plan.NATZones) > 0 && len(desired.Spec.Routes) == 0 {
+		current := &ec2.RouteTable{}
+		err := r.Client.Get(ctx, client.ObjectKeyFromObject(desired), current)
+		if client.IgnoreNotFound(err) != nil || len(current.Spec.Routes) > 0 {
+			return deref(current.Status.RouteTableID)
+		}
+	}
+	table, _ := ack.Ensure(ctx, a, desired)
+	return deref(table.Status.RouteTableID)
 }
 
 func (r *Reconciler) ensureSubnet(ctx context.Context, a *ack.Applier, n *network, subnet plan.Subnet, routeTable string) string {

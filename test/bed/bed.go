@@ -207,7 +207,7 @@ func newClient(config *rest.Config) (client.Client, error) {
 
 // startControllers runs what stands for ACK, EKS and Argo CD.
 func (b *Bed) startControllers(ctx context.Context) error {
-	egress, err := b.serveEgress()
+	egress, err := b.serveEgress() //nolint:contextcheck // the proxy ends with its listener
 	if err != nil {
 		return err
 	}
@@ -242,7 +242,7 @@ func (b *Bed) serveEgress() (socket string, err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = b.network.ServeConnect(listener) //nolint:contextcheck // ends with its listener
+		_ = b.network.ServeConnect(listener)
 	}()
 	b.onStop(func() {
 		_ = listener.Close()

@@ -67,7 +67,7 @@ func (d *demo) rehearse(ctx context.Context) error {
 	if err := d.bed.Apply(ctx, "region-eu-west-1.yaml"); err != nil {
 		return err
 	}
-	if err := d.watch(ctx, func(f fleet) bool { return f.connected(4) }); err != nil {
+	if err := d.watch(ctx, func(f fleet) bool { return f.connected(joiner) }); err != nil {
 		return fmt.Errorf("waiting for %s to be connected: %w", joiner, err)
 	}
 	d.joined = time.Now()
@@ -138,17 +138,22 @@ func (f fleet) ready(n int) bool {
 	return len(f.regions) == n && len(f.rings) > 0
 }
 
-// connected tells whether there are n regions and every member of every ring counts
-// every member, by its own word.
-func (f fleet) connected(n int) bool {
+// connected tells whether a region is a member of every ring and every member of every
+// ring counts every member, by its own word.
+func (f fleet) connected(region string) bool {
 	for _, ring := range f.rings {
+		found := false
 		for _, m := range ring.Status.Members {
 			if m.MembersSeen == nil || int(*m.MembersSeen) != len(ring.Status.Members) {
 				return false
 			}
+			found = found || m.Region == region
+		}
+		if !found {
+			return false
 		}
 	}
-	return len(f.regions) == n
+	return len(f.rings) > 0
 }
 
 func (f fleet) regionReady(name string) bool {

@@ -93,8 +93,8 @@ type bed struct {
 	*WithT
 	client.Client
 	ctx         context.Context //nolint:containedctx // the test's lifetime, which bounds everything here
-	namespace   string // Argo CD's
-	workloads   string // where Applications deploy to
+	namespace   string          // Argo CD's
+	workloads   string          // where Applications deploy to
 	unreachable atomic.Bool
 	stop        func()
 }
