@@ -66,6 +66,11 @@ var _ = Describe("Environment", func() {
 		})),
 	)
 
+	It("keeps the number of zones that its blocks are divided by", func(ctx SpecContext) {
+		expectUpdate(ctx, edited(validEnvironment, func(*v1alpha1.Environment) {}),
+			func(e *v1alpha1.Environment) { e.Spec.Network.AvailabilityZones = 2 }, "availabilityZones is immutable")
+	})
+
 	It("fills in what is left out", func(ctx SpecContext) {
 		e := edited(validEnvironment, func(*v1alpha1.Environment) {})
 		expectAccepted(ctx, e)

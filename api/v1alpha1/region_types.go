@@ -270,6 +270,9 @@ const (
 	ReasonSyncing = "Syncing"
 	// ReasonRejectedByAWS means AWS refused a specification; the message is AWS's.
 	ReasonRejectedByAWS = "RejectedByAWS"
+	// ReasonRejectedByACK means the API server refused to change an ACK object, usually because
+	// AWS does not change the field in place; the message names it. Undo the change.
+	ReasonRejectedByACK = "RejectedByACK"
 	// ReasonRetryingInAWS means ACK retries a call that AWS refused for now.
 	ReasonRetryingInAWS = "RetryingInAWS"
 	// ReasonUnhealthyInAWS means AWS reports the resource failed or degraded.

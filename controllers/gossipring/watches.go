@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/remote"
 	"github.com/portolan-dev/portolan/controllers/internal/watch"
 )
 
@@ -37,7 +38,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(secretToRings)).
 		WatchesRawSource(watch.Remote(r.Clusters, func(ctx context.Context, region client.ObjectKey) []reconcile.Request {
 			return ringsIn(ctx, rings, region)
-		})).
+		}, remote.Topology, remote.Pods)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency}).
 		Complete(reconcile.AsReconciler(r.Client, r))
 	if err != nil {

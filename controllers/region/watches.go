@@ -19,6 +19,7 @@ import (
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/ack"
 	"github.com/portolan-dev/portolan/controllers/internal/argocd"
+	"github.com/portolan-dev/portolan/controllers/internal/remote"
 	"github.com/portolan-dev/portolan/controllers/internal/watch"
 )
 
@@ -55,7 +56,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, clk clock.WithTicker) er
 		Watches(&corev1.Secret{}, toRegion).
 		WatchesRawSource(watch.Remote(r.Clusters, func(_ context.Context, key client.ObjectKey) []reconcile.Request {
 			return []reconcile.Request{{NamespacedName: key}}
-		})).
+		}, remote.Topology)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency})
 	for _, k := range ack.Kinds() {
 		b = b.Watches(k, toRegion, builder.WithPredicates(ack.Substantial()))

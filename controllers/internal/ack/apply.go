@@ -155,7 +155,11 @@ func (a *Applier) write(ctx context.Context, name string, desired client.Object,
 	if !ok {
 		return fmt.Errorf("copying %T", desired)
 	}
-	if err := a.client.Patch(ctx, obj, client.RawPatch(types.ApplyPatchType, raw), a.owner, client.ForceOwnership); err != nil {
+	err = a.client.Patch(ctx, obj, client.RawPatch(types.ApplyPatchType, raw), a.owner, client.ForceOwnership)
+	switch {
+	case apierrors.IsInvalid(err): // ACK's schema guards what AWS does not change in place
+		return step.Terminal(v1alpha1.ReasonRejectedByACK, "%w", err)
+	case err != nil:
 		return fmt.Errorf("applying %s: %w", name, err)
 	}
 	return step.Wait(reason, "%s", name)

@@ -7,7 +7,10 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	testingclock "k8s.io/utils/clock/testing"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -252,6 +255,21 @@ func TestEnsureReportsWhatACKSays(t *testing.T) {
 	g.Expect(step.IsTerminal(outcome)).To(BeTrue())
 	g.Expect(outcome).To(MatchError("VPC production001-dublin: bad block"))
 	g.Expect(observed.Status.VPCID).To(HaveValue(Equal("vpc-1")), "what is known is known")
+}
+
+func TestEnsureReportsWhatACKsSchemaRefuses(t *testing.T) {
+	g := NewWithT(t)
+	w := newWorld(t)
+	w.pass(t, desiredVPC())
+	w.broken = apierrors.NewInvalid(schema.GroupKind{Group: "ec2.services.k8s.aws", Kind: "VPC"}, "production001-dublin",
+		field.ErrorList{field.Invalid(field.NewPath("spec", "cidrBlocks"), "10.9.0.0/18", "Value is immutable once set")})
+	changed := desiredVPC()
+	changed.Spec.CIDRBlocks = []string{"10.9.0.0/18"}
+	_, done, outcome := w.ensure(t, changed)
+	g.Expect(done).To(BeFalse())
+	g.Expect(step.IsTerminal(outcome)).To(BeTrue())
+	g.Expect(step.ReasonOf(outcome)).To(Equal(v1alpha1.ReasonRejectedByACK))
+	g.Expect(outcome).To(MatchError(ContainSubstring("Value is immutable once set")))
 }
 
 func TestEnsureChecksTheKindsOwnState(t *testing.T) {

@@ -31,7 +31,7 @@ type Cluster struct {
 	requests   kubernetes.Interface
 	clock      clock.WithTicker
 	probeEvery time.Duration
-	changed    func()
+	changed    func(Change)
 
 	informers informers.SharedInformerFactory
 	services  cache.SharedIndexInformer
@@ -47,7 +47,7 @@ type Cluster struct {
 	connected bool
 }
 
-func newCluster(target Target, watches, requests kubernetes.Interface, clk clock.WithTicker, probeEvery time.Duration, changed func()) *Cluster {
+func newCluster(target Target, watches, requests kubernetes.Interface, clk clock.WithTicker, probeEvery time.Duration, changed func(Change)) *Cluster {
 	factory := informers.NewSharedInformerFactoryWithOptions(watches, 0, informers.WithTransform(trim))
 	return &Cluster{
 		target: target, requests: requests, clock: clk, probeEvery: probeEvery, changed: changed,
@@ -99,33 +99,37 @@ func (c *Cluster) probe(ctx context.Context) bool {
 	c.probed, c.probeErr, c.connected = true, err, err == nil
 	c.mu.Unlock()
 	if news {
-		c.changed()
+		c.changed(Topology)
 	}
 	return err == nil
 }
 
 func (c *Cluster) watch(ctx context.Context) bool {
-	handler := cache.ResourceEventHandlerFuncs{
-		AddFunc: func(any) { c.changed() },
-		UpdateFunc: func(before, after any) {
-			if !equality.Semantic.DeepEqual(essence(before), essence(after)) {
-				c.changed()
-			}
-		},
-		DeleteFunc: func(any) { c.changed() },
-	}
-	for _, informer := range []cache.SharedIndexInformer{c.services, c.nodes, c.pods} {
-		if _, err := informer.AddEventHandler(handler); err != nil {
+	for informer, what := range map[cache.SharedIndexInformer]Change{c.services: Topology, c.nodes: Topology, c.pods: Pods} {
+		if _, err := informer.AddEventHandler(c.handler(what)); err != nil {
 			return false // only after a stop
 		}
 	}
 	c.informers.StartWithContext(ctx)
 	c.done.Go(func() {
 		if cache.WaitForCacheSync(ctx.Done(), c.services.HasSynced, c.nodes.HasSynced, c.pods.HasSynced) {
-			c.changed()
+			c.changed(Topology)
 		}
 	})
 	return true
+}
+
+// handler announces what changes, but not heartbeats.
+func (c *Cluster) handler(what Change) cache.ResourceEventHandler {
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc: func(any) { c.changed(what) },
+		UpdateFunc: func(before, after any) {
+			if !equality.Semantic.DeepEqual(essence(before), essence(after)) {
+				c.changed(what)
+			}
+		},
+		DeleteFunc: func(any) { c.changed(what) },
+	}
 }
 
 // Connected returns nil while the API server answers and its objects are known,

@@ -6,6 +6,7 @@ package remote
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -47,7 +48,23 @@ type Clusters struct {
 	mu          sync.Mutex
 	started     context.Context //nolint:containedctx // the manager's lifetime, which bounds every cluster's
 	clusters    map[client.ObjectKey]*Cluster
-	subscribers []func(client.ObjectKey)
+	subscribers []subscriber
+}
+
+// Change is what changed in a regional cluster.
+type Change int
+
+// Changes that subscribers can be told of.
+const (
+	// Topology is the connection, Services and nodes.
+	Topology Change = iota
+	// Pods come, go, or become Ready, in any namespace.
+	Pods
+)
+
+type subscriber struct {
+	changes []Change
+	notify  func(client.ObjectKey)
 }
 
 // New returns an empty set of clusters. It has to be added to the manager.
@@ -74,12 +91,12 @@ func (c *Clusters) Start(ctx context.Context) error {
 	return nil
 }
 
-// Subscribe calls notify with the Region's key whenever something that we look at
-// changes in its cluster. Subscribe before the manager starts.
-func (c *Clusters) Subscribe(notify func(client.ObjectKey)) {
+// Subscribe calls notify with the Region's key whenever one of the changes happens in
+// its cluster. Subscribe before the manager starts.
+func (c *Clusters) Subscribe(notify func(client.ObjectKey), changes ...Change) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.subscribers = append(c.subscribers, notify)
+	c.subscribers = append(c.subscribers, subscriber{changes: changes, notify: notify})
 }
 
 // Ensure returns the Region's cluster, and begins to connect to it when the Region
@@ -94,7 +111,7 @@ func (c *Clusters) Ensure(key client.ObjectKey, target Target) (*Cluster, error)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	cluster, err := c.connect(target, func() { c.notify(key) })
+	cluster, err := c.connect(target, func(what Change) { c.notify(key, what) })
 	if err != nil {
 		return nil, err
 	}
@@ -124,12 +141,14 @@ func (c *Clusters) Remove(key client.ObjectKey) {
 	}
 }
 
-func (c *Clusters) notify(key client.ObjectKey) {
+func (c *Clusters) notify(key client.ObjectKey, what Change) {
 	c.mu.Lock()
 	subscribers := c.subscribers
 	c.mu.Unlock()
-	for _, notify := range subscribers {
-		notify(key)
+	for _, s := range subscribers {
+		if slices.Contains(s.changes, what) {
+			s.notify(key)
+		}
 	}
 }
 
@@ -140,7 +159,7 @@ const (
 	requestTimeout    = 10 * time.Second
 )
 
-func (c *Clusters) connect(target Target, changed func()) (*Cluster, error) {
+func (c *Clusters) connect(target Target, changed func(Change)) (*Cluster, error) {
 	tokens := oauth2.ReuseTokenSourceWithExpiry(nil, &tokenSource{tokens: c.tokens, target: target}, tokenMargin)
 	config := &rest.Config{
 		Host:            target.Endpoint,
