@@ -51,7 +51,7 @@ func (r *Reconciler) observe(ctx context.Context, ring *v1alpha1.GossipRing) (*s
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	seedAll(s.members)
+	seedAll(s.members, s.leavers)
 	return s, nil
 }
 

@@ -25,7 +25,7 @@ func TestARolloutEnds(t *testing.T) {
 			m.applied = m.written
 			members = append(members, m)
 		}
-		seedAll(members)
+		seedAll(members, nil)
 
 		for range 2 * size {
 			writes := nextWrites(members, limit)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/step"
-	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
 // reconcileEndpoints waits until every member has an endpoint that peers can use.
@@ -148,17 +147,4 @@ func leaverState(leaver *member, members []*member) v1alpha1.MemberState {
 		}
 	}
 	return v1alpha1.MemberLeft
-}
-
-// seedAll computes what every member should have.
-func seedAll(members []*member) {
-	endpoints := map[string]string{}
-	for _, m := range members {
-		if m.endpoint != "" {
-			endpoints[m.name] = m.endpoint
-		}
-	}
-	for _, m := range members {
-		m.desired = plan.Seeds(endpoints, m.name)
-	}
 }
