@@ -24,7 +24,7 @@ func TestDescribeAvailabilityZones(t *testing.T) {
 		wantErr string
 	}{
 		"Ireland":             {region: "eu-west-1", want: map[string]string{"eu-west-1a": "euw1-az1", "eu-west-1b": "euw1-az2", "eu-west-1c": "euw1-az3"}},
-		"Virginia":            {region: "us-east-1", want: map[string]string{"us-east-1a": "use1-az1", "us-east-1b": "use1-az2", "us-east-1c": "use1-az3"}},
+		"Virginia":            {region: "us-east-1", want: map[string]string{"us-east-1a": "use1-az1", "us-east-1b": "use1-az2", "us-east-1c": "use1-az3", "us-east-1d": "use1-az4", "us-east-1e": "use1-az5", "us-east-1f": "use1-az6"}},
 		"Sydney by id":        {region: "ap-southeast-2", in: &ec2.DescribeAvailabilityZonesInput{ZoneIds: []string{"apse2-az2"}}, want: map[string]string{"ap-southeast-2b": "apse2-az2"}},
 		"Montreal by name":    {region: "ca-central-1", in: &ec2.DescribeAvailabilityZonesInput{ZoneNames: []string{"ca-central-1a"}}, want: map[string]string{"ca-central-1a": "cac1-az1"}},
 		"only available":      {region: "us-gov-west-1", in: &ec2.DescribeAvailabilityZonesInput{Filters: []types.Filter{filter("state", "available"), filter("zone-name", "*c")}}, want: map[string]string{"us-gov-west-1c": "usgw1-az3"}},
