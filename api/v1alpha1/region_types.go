@@ -64,7 +64,7 @@ type RegionStatus struct {
 	// secrets is the replication state of each secret of the profile.
 	// +listType=map
 	// +listMapKey=name
-	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:MaxItems=256
 	// +optional
 	Secrets []SecretStatus `json:"secrets,omitempty"`
 
@@ -75,7 +75,7 @@ type RegionStatus struct {
 	// rings is the region's part in each ring that selects it.
 	// +listType=map
 	// +listMapKey=name
-	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:MaxItems=64
 	// +optional
 	Rings []RingStatus `json:"rings,omitempty"`
 
@@ -117,7 +117,7 @@ type RegionNetwork struct {
 	// natGatewayIDs are the IDs of all NAT gateways. AWS goes on deleting them after
 	// their ACK objects are gone.
 	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:MaxItems=128
 	// +optional
 	NATGatewayIDs []string `json:"natGatewayIDs,omitempty"`
 }
@@ -142,7 +142,7 @@ type RegionCluster struct {
 	// nodeGroups are the names of all node groups. AWS goes on deleting them after
 	// their ACK objects are gone.
 	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:MaxItems=128
 	// +optional
 	NodeGroups []string `json:"nodeGroups,omitempty"`
 }
@@ -176,7 +176,7 @@ type ApplicationsStatus struct {
 	// blocked lists those that do not, with the reason.
 	// +listType=map
 	// +listMapKey=name
-	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:MaxItems=256
 	// +optional
 	Blocked []BlockedApplication `json:"blocked,omitempty"`
 }
