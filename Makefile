@@ -82,10 +82,14 @@ test-unit: k8s ## Run all tests but the end-to-end ones.
 e2e: bin/manager k8s ## Run the end-to-end tests against the real binary.
 	@hack/test.sh ./test/e2e/...
 
+.PHONY: bench
+bench: build k8s ## Measure bring-ups and what they ask of AWS; ARGS=--regions=10.
+	@bin/bench $(ARGS)
+
 ##@ Build
 
 .PHONY: build
-build: bin/manager bin/demo ## Build the operator and the demo.
+build: bin/manager bin/demo bin/bench ## Build the operator, the demo and the benchmark.
 
 .PHONY: k8s
 k8s: ## Build the API server and etcd of the tests and the demo (minutes, once).
@@ -96,11 +100,13 @@ clean: ## Remove everything built.
 	rm -rf bin
 
 # The go command knows best what has changed.
-.PHONY: bin/manager bin/demo
+.PHONY: bin/manager bin/demo bin/bench
 bin/manager:
 	go build -o $@ .
 bin/demo:
 	go build -o $@ ./test/demo
+bin/bench:
+	go build -o $@ ./test/bench
 
 # install-tool builds a command of a module: $(1) is its package, $(2) the version.
 # bin/<name> is a link to the pinned version.

@@ -21,7 +21,9 @@ import (
 	"github.com/portolan-dev/portolan/controllers/internal/ack"
 	"github.com/portolan-dev/portolan/controllers/internal/argocd"
 	"github.com/portolan-dev/portolan/controllers/internal/aws"
+	"github.com/portolan-dev/portolan/controllers/internal/bootstrap"
 	"github.com/portolan-dev/portolan/controllers/internal/dns"
+	"github.com/portolan-dev/portolan/controllers/internal/gitrepo"
 	"github.com/portolan-dev/portolan/controllers/internal/remote"
 	"github.com/portolan-dev/portolan/controllers/promotion"
 	"github.com/portolan-dev/portolan/controllers/region"
@@ -71,6 +73,10 @@ func (o Options) ClientOptions() client.Options {
 	return client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(true)}}
 }
 
+// establishing is how soon CRDs of a bootstrap list are looked at again: the API server
+// serves them within a second or two, and the items behind them wait.
+const establishing = 2 * time.Second
+
 // Setup adds every controller to the manager.
 func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	clk := clock.RealClock{}
@@ -93,7 +99,9 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if err := region.NewReconciler(region.Deps{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: clk,
 		Events: mgr.GetEventRecorder("portolan-region"),
-		Cloud:  cloud, Secrets: cloud, Clusters: clusters, ArgoCD: registry,
+		Cloud:  cloud, Survey: cloud, Finder: cloud, Traffic: cloud, Secrets: cloud,
+		Clusters: clusters, ArgoCD: registry, Files: gitrepo.New(clk),
+		Charts: bootstrap.NewSource(bootstrap.Options{}), Installs: &bootstrap.Installer{Poll: min(o.Poll, establishing)},
 		Poll: o.Poll, SlowPoll: o.SlowPoll, Resync: o.Resync,
 	}).SetupWithManager(mgr, clk); err != nil {
 		return err

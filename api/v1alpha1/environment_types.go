@@ -28,6 +28,10 @@ type EnvironmentSpec struct {
 	// +optional
 	ArgoCD ArgoCD `json:"argocd,omitzero"`
 
+	// globalAccelerator is where profiles' globalTraffic goes.
+	// +optional
+	GlobalAccelerator *GlobalAccelerator `json:"globalAccelerator,omitempty"`
+
 	// profiles are the classes of region. A Region picks one by name.
 	// +listType=map
 	// +listMapKey=name
@@ -38,6 +42,7 @@ type EnvironmentSpec struct {
 }
 
 // AWSAccount identifies the account and how to act in it.
+// +kubebuilder:validation:XValidation:rule="!has(self.roleARN) || self.roleARN.split(':')[4] == self.accountID",message="roleARN is a role of another account than accountID"
 type AWSAccount struct {
 	// accountID is the account's twelve digits.
 	// +kubebuilder:validation:Pattern=`^[0-9]{12}$`
@@ -66,6 +71,15 @@ type NetworkPlan struct {
 	// +kubebuilder:validation:MaxItems=64
 	// +optional
 	Assignments []CIDRAssignment `json:"assignments,omitempty"`
+
+	// pool gives a block to every region that has no assignment: the first that is free.
+	// +optional
+	Pool *AddressPool `json:"pool,omitempty"`
+
+	// gossip opens every region's gossip port to its peers by a security group of its own,
+	// whose ID the cluster Secret carries for the Service's annotations. Default: no security group.
+	// +optional
+	Gossip *GossipIngress `json:"gossip,omitempty"`
 
 	// reserved ranges, for example legacy and peered networks, never overlap a region.
 	// +listType=set
@@ -109,6 +123,75 @@ type CIDRAssignment struct {
 	// cidr is the block of that region's VPC.
 	// +required
 	CIDR VPCCIDR `json:"cidr"`
+}
+
+// AddressPool gives blocks of one size.
+// +kubebuilder:validation:XValidation:rule="self.cidrs.all(c, !isCIDR(c) || cidr(c).prefixLength() <= self.prefixLength)",message="prefixLength is shorter than that of a block of the pool, so nothing fits"
+type AddressPool struct {
+	// cidrs are the ranges that blocks are taken from, in this order.
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +required
+	CIDRs []CIDR `json:"cidrs"`
+
+	// prefixLength of every block.
+	// +kubebuilder:validation:Minimum=16
+	// +kubebuilder:validation:Maximum=22
+	// +kubebuilder:default=18
+	// +optional
+	PrefixLength int32 `json:"prefixLength,omitempty"`
+}
+
+// GossipIngress opens one port over TCP and UDP.
+type GossipIngress struct {
+	// port of gossip between regions.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	// +kubebuilder:default=7947
+	// +optional
+	Port int32 `json:"port,omitempty"`
+
+	// allowFrom are the ranges that may connect, for example the peers' or 0.0.0.0/0.
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=50
+	// +required
+	AllowFrom []CIDR `json:"allowFrom"`
+}
+
+// GlobalAccelerator is an accelerator's listener.
+type GlobalAccelerator struct {
+	// listenerARN of the listener that regions are attached to.
+	// +kubebuilder:validation:Pattern=`^arn:aws[a-z-]*:globalaccelerator::[0-9]{12}:accelerator/.+/listener/.+$`
+	// +kubebuilder:validation:MaxLength=512
+	// +required
+	ListenerARN string `json:"listenerARN"`
+}
+
+// ConfigRepository is the git repository that applications are deployed from.
+type ConfigRepository struct {
+	// url of the repository: https:// or ssh://.
+	// +kubebuilder:validation:Pattern=`^(https?|ssh)://.+$`
+	// +kubebuilder:validation:MaxLength=512
+	// +required
+	URL string `json:"url"`
+
+	// credentialsSecretRef names a Secret in Argo CD's namespace that is labelled
+	// argocd.argoproj.io/secret-type: repository (or repo-creds); its username and password, or its
+	// sshPrivateKey, are used. Default: none.
+	// +optional
+	CredentialsSecretRef *LocalReference `json:"credentialsSecretRef,omitempty"`
+
+	// configFiles have to exist at an application's pinned revision before a region is
+	// built; they may hold {{ .environment }}, {{ .region }} and {{ .application }}.
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=512
+	// +required
+	ConfigFiles []string `json:"configFiles"`
 }
 
 // NATGatewayMode says how many NAT gateways a region has.
@@ -170,6 +253,11 @@ type ArgoCD struct {
 	// +kubebuilder:validation:MaxLength=512
 	// +optional
 	RoleARN string `json:"roleARN,omitempty"`
+
+	// repository that the applications come from. With it, a region is held when a pinned
+	// revision lacks the region's configuration files.
+	// +optional
+	Repository *ConfigRepository `json:"repository,omitempty"`
 
 	// clusterLabels are added to every cluster Secret, for generators to select by.
 	// +kubebuilder:validation:MaxProperties=32

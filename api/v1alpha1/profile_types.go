@@ -23,6 +23,10 @@ type Profile struct {
 	// +optional
 	KubernetesVersion string `json:"kubernetesVersion,omitempty"`
 
+	// controlPlane says how the API server is reached, logged and protected.
+	// +optional
+	ControlPlane *ControlPlane `json:"controlPlane,omitempty"`
+
 	// nodeGroups are the managed node groups.
 	// +listType=map
 	// +listMapKey=name
@@ -36,6 +40,44 @@ type Profile struct {
 	// +kubebuilder:validation:MaxItems=32
 	// +optional
 	Addons []Addon `json:"addons,omitempty"`
+
+	// podIdentities give the pods of service accounts an IAM role, before the first
+	// application starts. Entries merge by namespace and serviceAccount.
+	// +listType=map
+	// +listMapKey=namespace
+	// +listMapKey=serviceAccount
+	// +kubebuilder:validation:MaxItems=64
+	// +optional
+	PodIdentities []PodIdentity `json:"podIdentities,omitempty"`
+
+	// buckets are private S3 buckets in the region. They are kept when the Region is deleted.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	Buckets []Bucket `json:"buckets,omitempty"`
+
+	// certificates are ACM certificates in the region, validated through DNS.
+	// +listType=map
+	// +listMapKey=domain
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	Certificates []Certificate `json:"certificates,omitempty"`
+
+	// bootstrap is installed into the cluster in this order before Argo CD is told of it:
+	// CRDs, the load balancer controller and whatever else applications take for granted.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=32
+	// +optional
+	Bootstrap []BootstrapItem `json:"bootstrap,omitempty"`
+
+	// globalTraffic attaches load balancers of the region to AWS Global Accelerator.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	GlobalTraffic []GlobalTraffic `json:"globalTraffic,omitempty"`
 
 	// applications are expected to become healthy in the region. Their
 	// ApplicationSets are the user's; see docs/argocd.md.
@@ -92,6 +134,24 @@ type NodeGroup struct {
 	// +optional
 	Desired *int32 `json:"desired,omitempty"`
 
+	// capacityType of the instances. It never changes: AWS does not change it in place.
+	// +kubebuilder:default=OnDemand
+	// +optional
+	CapacityType CapacityType `json:"capacityType,omitempty"`
+
+	// amiType is EKS's name of the machine image, for example AL2023_ARM_64_STANDARD or
+	// BOTTLEROCKET_x86_64. Default: EKS chooses by instance type.
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_]+$`
+	// +kubebuilder:validation:MaxLength=64
+	// +optional
+	AMIType string `json:"amiType,omitempty"`
+
+	// diskSize of each node in GiB. Default: EKS's, 20.
+	// +kubebuilder:validation:Minimum=10
+	// +kubebuilder:validation:Maximum=16384
+	// +optional
+	DiskSize int32 `json:"diskSize,omitempty"`
+
 	// labels of the nodes.
 	// +kubebuilder:validation:MaxProperties=32
 	// +optional
@@ -103,6 +163,16 @@ type NodeGroup struct {
 	// +optional
 	Taints []Taint `json:"taints,omitempty"`
 }
+
+// CapacityType says how instances are paid for.
+// +kubebuilder:validation:Enum=OnDemand;Spot
+type CapacityType string
+
+// Capacity types.
+const (
+	CapacityOnDemand CapacityType = "OnDemand"
+	CapacitySpot     CapacityType = "Spot"
+)
 
 // Taint keeps pods without a matching toleration off a node group.
 type Taint struct {
@@ -137,8 +207,17 @@ type Addon struct {
 	// +optional
 	Version string `json:"version,omitempty"`
 
+	// tolerations of the add-on's pods, from its first second. They are merged into
+	// configuration at the place where this add-on reads them. Default: everything is tolerated
+	// by coredns, eks-pod-identity-agent, metrics-server and aws-ebs-csi-driver, unless
+	// configuration says otherwise; vpc-cni and kube-proxy tolerate everything by themselves.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	Tolerations []Toleration `json:"tolerations,omitempty"`
+
 	// configuration is the add-on's configurationValues, a JSON object, for example
-	// '{"tolerations":[{"operator":"Exists"}]}'.
+	// '{"replicaCount":3}'.
 	// +kubebuilder:validation:MaxLength=16384
 	// +optional
 	Configuration string `json:"configuration,omitempty"`

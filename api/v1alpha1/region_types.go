@@ -34,6 +34,61 @@ type RegionSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="cidr is immutable"
 	// +optional
 	CIDR VPCCIDR `json:"cidr,omitempty"`
+
+	// nodeGroups are sizes that differ in this region from the profile's, by name.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	NodeGroups []NodeGroupSize `json:"nodeGroups,omitempty"`
+
+	// managementPolicy Observe plans the region and reports what would be created and
+	// changed, but writes nothing anywhere.
+	// +kubebuilder:default=Manage
+	// +optional
+	ManagementPolicy ManagementPolicy `json:"managementPolicy,omitempty"`
+
+	// paused leaves everything as it is until it is set to false. It never blocks deletion.
+	// +optional
+	Paused bool `json:"paused,omitempty"`
+}
+
+// ManagementPolicy says whether Portolan acts on what it sees.
+// +kubebuilder:validation:Enum=Manage;Observe
+type ManagementPolicy string
+
+// Management policies.
+const (
+	ManagementManage  ManagementPolicy = "Manage"
+	ManagementObserve ManagementPolicy = "Observe"
+)
+
+// NodeGroupSize is a node group's size in one region.
+// +kubebuilder:validation:XValidation:rule="!has(self.min) || !has(self.max) || self.min <= self.max",message="min must not exceed max"
+type NodeGroupSize struct {
+	// name of a node group of the profile.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=40
+	// +required
+	Name string `json:"name"`
+
+	// min is the smallest number of nodes. Default: the profile's.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=450
+	// +optional
+	Min *int32 `json:"min,omitempty"`
+
+	// max is the largest number of nodes. Default: the profile's.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=450
+	// +optional
+	Max *int32 `json:"max,omitempty"`
+
+	// desired is the number of nodes to begin with. Default: the profile's.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=450
+	// +optional
+	Desired *int32 `json:"desired,omitempty"`
 }
 
 // RegionStatus is what Portolan recorded and saw.
@@ -53,6 +108,17 @@ type RegionStatus struct {
 	// +optional
 	RoleARN string `json:"roleARN,omitempty"`
 
+	// plan is what the region consists of, and what was found before anything was created.
+	// +optional
+	Plan *RegionPlan `json:"plan,omitempty"`
+
+	// drift is what managementPolicy Observe would create or change.
+	// +listType=map
+	// +listMapKey=object
+	// +kubebuilder:validation:MaxItems=256
+	// +optional
+	Drift []Drift `json:"drift,omitempty"`
+
 	// network is the region's addresses and VPC.
 	// +optional
 	Network *RegionNetwork `json:"network,omitempty"`
@@ -67,6 +133,32 @@ type RegionStatus struct {
 	// +kubebuilder:validation:MaxItems=256
 	// +optional
 	Secrets []SecretStatus `json:"secrets,omitempty"`
+
+	// certificates is the state of each certificate of the profile.
+	// +listType=map
+	// +listMapKey=domain
+	// +kubebuilder:validation:MaxItems=256
+	// +optional
+	Certificates []CertificateStatus `json:"certificates,omitempty"`
+
+	// bootstrap is the state of each item of the profile's bootstrap list.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=256
+	// +optional
+	Bootstrap []BootstrapStatus `json:"bootstrap,omitempty"`
+
+	// traffic is the state of each entry of the profile's globalTraffic.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=128
+	// +optional
+	Traffic []TrafficStatus `json:"traffic,omitempty"`
+
+	// restartedPods counts pods that were evicted because they had started before
+	// their pod identity was effective.
+	// +optional
+	RestartedPods int32 `json:"restartedPods,omitempty"`
 
 	// applications counts the profile's applications by health.
 	// +optional
@@ -107,6 +199,10 @@ type RegionNetwork struct {
 	// vpcID is the VPC's ID.
 	// +optional
 	VPCID string `json:"vpcID,omitempty"`
+
+	// gossipSecurityGroupID is the ID of the gossip security group, where there is one.
+	// +optional
+	GossipSecurityGroupID string `json:"gossipSecurityGroupID,omitempty"`
 
 	// subnetIDs are the IDs of all subnets, private ones first.
 	// +listType=atomic
@@ -216,106 +312,6 @@ type StepTimes struct {
 
 // RegionFinalizer keeps a Region until nothing of it is left in AWS.
 const RegionFinalizer = "portolan.dev/region"
-
-// Conditions of a Region, in the order in which they become True. Each is owned
-// by the step of the same name.
-const (
-	// RegionPlanned is True when environment, profile and addresses check out.
-	RegionPlanned = "Planned"
-	// RegionNetworkReady is True when VPC, subnets, gateways and routes exist.
-	RegionNetworkReady = "NetworkReady"
-	// RegionIdentityReady is True when the IAM roles exist.
-	RegionIdentityReady = "IdentityReady"
-	// RegionSecretsReplicated is True while every secret of the profile is in sync in the region.
-	RegionSecretsReplicated = "SecretsReplicated"
-	// RegionStorageReady is True when buckets and certificates exist.
-	RegionStorageReady = "StorageReady"
-	// RegionControlPlaneReady is True when EKS reports the control plane ACTIVE.
-	RegionControlPlaneReady = "ControlPlaneReady"
-	// RegionAccessReady is True when access entries exist and the API server accepted Portolan.
-	RegionAccessReady = "AccessReady"
-	// RegionAddonsReady is True when every add-on is ACTIVE.
-	RegionAddonsReady = "AddonsReady"
-	// RegionNodesReady is True when every node group is ACTIVE and its nodes are Ready.
-	RegionNodesReady = "NodesReady"
-	// RegionBootstrapped is True when the bootstrap list is installed.
-	RegionBootstrapped = "Bootstrapped"
-	// RegionRegistered is True while the Argo CD cluster Secret carries everything ApplicationSets read.
-	RegionRegistered = "Registered"
-	// RegionApplicationsHealthy is True while every application is healthy at its pinned revision.
-	RegionApplicationsHealthy = "ApplicationsHealthy"
-	// RegionRingsJoined is True while the region is a converged member of every ring that selects it.
-	RegionRingsJoined = "RingsJoined"
-	// RegionTrafficReady is True when traffic reaches the region.
-	RegionTrafficReady = "TrafficReady"
-	// RegionConnected is True while the regional API server answers.
-	RegionConnected = "Connected"
-)
-
-// Reasons of a Region's conditions.
-const (
-	// ReasonProfileNotFound means the environment has no profile of that name.
-	ReasonProfileNotFound = "ProfileNotFound"
-	// ReasonNoCIDR means the address plan has no block for the AWS region; add an assignment.
-	ReasonNoCIDR = "NoCIDR"
-	// ReasonCIDROverlap means the block overlaps another Region's or a reserved range.
-	ReasonCIDROverlap = "CIDROverlap"
-	// ReasonTooFewZones means the AWS region offers fewer usable zones than the environment asks for.
-	ReasonTooFewZones = "TooFewZones"
-	// ReasonNameTooLong means names that derive from environment and Region exceed a limit of AWS.
-	ReasonNameTooLong = "NameTooLong"
-	// ReasonCreating means AWS is creating what the message names.
-	ReasonCreating = "Creating"
-	// ReasonSyncing means ACK has not yet applied the newest spec.
-	ReasonSyncing = "Syncing"
-	// ReasonRejectedByAWS means AWS refused a specification; the message is AWS's.
-	ReasonRejectedByAWS = "RejectedByAWS"
-	// ReasonRejectedByACK means the API server refused to change an ACK object, usually because
-	// AWS does not change the field in place; the message names it. Undo the change.
-	ReasonRejectedByACK = "RejectedByACK"
-	// ReasonRetryingInAWS means ACK retries a call that AWS refused for now.
-	ReasonRetryingInAWS = "RetryingInAWS"
-	// ReasonUnhealthyInAWS means AWS reports the resource failed or degraded.
-	ReasonUnhealthyInAWS = "UnhealthyInAWS"
-	// ReasonReplicating means Secrets Manager is copying secrets.
-	ReasonReplicating = "Replicating"
-	// ReasonReplicationFailed means Secrets Manager could not copy a secret.
-	ReasonReplicationFailed = "ReplicationFailed"
-	// ReasonSecretMissing means a secret of the profile does not exist in the primary region.
-	ReasonSecretMissing = "SecretMissing"
-	// ReasonClusterUnreachable means the regional API server does not answer.
-	ReasonClusterUnreachable = "ClusterUnreachable"
-	// ReasonNodesNotReady means fewer nodes are Ready than the node groups ask for.
-	ReasonNodesNotReady = "NodesNotReady"
-	// ReasonNoPin means an application has no revision: no Promotion of the environment pins it.
-	ReasonNoPin = "NoPin"
-	// ReasonSecretNotOurs means a cluster Secret of that name exists and is not Portolan's.
-	ReasonSecretNotOurs = "SecretNotOurs"
-	// ReasonArgoCDNotInstalled means the management cluster has no Argo CD CRDs.
-	ReasonArgoCDNotInstalled = "ArgoCDNotInstalled"
-	// ReasonApplicationsNotHealthy means applications are missing or not healthy; see status.applications.
-	ReasonApplicationsNotHealthy = "ApplicationsNotHealthy"
-	// ReasonJoining means the region is not yet a converged member of a ring.
-	ReasonJoining = "Joining"
-)
-
-// Stages of a Region's deletion: the reasons of its Deleting condition, in order.
-const (
-	// ReasonLeavingRings means peers are dropping the region's seeds.
-	ReasonLeavingRings = "LeavingRings"
-	// ReasonRemovingApplications means Argo CD is deleting the region's applications and their load balancers.
-	ReasonRemovingApplications = "RemovingApplications"
-	// ReasonUnregistering means the cluster Secret is being deleted.
-	ReasonUnregistering = "Unregistering"
-	// ReasonStoppingReplication means the region's secret replicas are being removed.
-	ReasonStoppingReplication = "StoppingReplication"
-	// ReasonDeletingCluster means node groups, add-ons, access entries and the cluster are being deleted.
-	ReasonDeletingCluster = "DeletingCluster"
-	// ReasonDeletingNetwork means the VPC and what it holds are being deleted.
-	ReasonDeletingNetwork = "DeletingNetwork"
-	// ReasonDeletingIdentity means the IAM roles are being deleted.
-	ReasonDeletingIdentity = "DeletingIdentity"
-)
 
 // Region is one AWS region of an environment, with exactly one EKS cluster.
 //

@@ -58,4 +58,13 @@ const (
 	AnnotationRevisionPrefix = "portolan.dev/revision."
 	// AnnotationWANSeedsPrefix precedes a ring's name in the seeds on the cluster Secret.
 	AnnotationWANSeedsPrefix = "portolan.dev/wan-seeds."
+	// AnnotationGossipSecurityGroup on the cluster Secret carries the ID of the region's gossip security group.
+	AnnotationGossipSecurityGroup = "portolan.dev/gossip-security-group"
+	// AnnotationVPC on the cluster Secret carries the ID of the region's VPC.
+	AnnotationVPC = "portolan.dev/vpc-id"
+	// AnnotationCertificatePrefix on the cluster Secret precedes a certificate's position in
+	// the profile, from 0; the value is its ARN.
+	AnnotationCertificatePrefix = "portolan.dev/certificate-arn."
+	// TagObject in AWS carries the name of the ACK object that a resource was created for.
+	TagObject = "portolan.dev/object"
 )

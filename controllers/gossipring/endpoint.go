@@ -7,13 +7,13 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"text/template"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/dns"
 	"github.com/portolan-dev/portolan/controllers/internal/remote"
+	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
 // lookAtEndpoint finds the name that peers can use. An endpoint that was once seen to
@@ -97,20 +97,15 @@ func zonesOf(env *v1alpha1.Environment) []dns.Zone {
 
 // hostname renders the endpoint's template for one Region.
 func hostname(ring *v1alpha1.GossipRing, region *v1alpha1.Region) (string, error) {
-	t, err := template.New("hostname").Option("missingkey=error").Parse(ring.Spec.Endpoint.Hostname)
-	if err != nil {
-		return "", fmt.Errorf("spec.endpoint.hostname is no template: %w", err)
-	}
-	var name strings.Builder
-	err = t.Execute(&name, map[string]string{
+	name, err := plan.Expand(ring.Spec.Endpoint.Hostname, plan.Variables{
 		"environment": region.Spec.EnvironmentRef.Name,
 		"region":      string(region.Spec.AWSRegion),
 		"name":        region.Name,
 	})
 	if err != nil {
-		return "", fmt.Errorf("spec.endpoint.hostname knows .environment, .region and .name only: %w", err)
+		return "", fmt.Errorf("spec.endpoint.hostname: %w", err)
 	}
-	return name.String(), nil
+	return name, nil
 }
 
 // checkHostname finds out with an example what is wrong with the template.

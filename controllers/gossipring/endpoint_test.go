@@ -97,8 +97,8 @@ func TestHostname(t *testing.T) {
 	}{
 		"everything it knows": {template: "{{ .name }}-{{ .environment }}.{{ .region }}.aws.unkey.cloud", want: "dublin-production001.eu-west-1.aws.unkey.cloud"},
 		"a fixed name":        {template: "gossip.aws.unkey.cloud", want: "gossip.aws.unkey.cloud"},
-		"something unknown":   {template: "{{ .zone }}.unkey.cloud", wantErr: MatchError(HavePrefix("spec.endpoint.hostname knows .environment, .region and .name only"))},
-		"no template":         {template: "{{ .region", wantErr: MatchError(HavePrefix("spec.endpoint.hostname is no template"))},
+		"something unknown":   {template: "{{ .zone }}.unkey.cloud", wantErr: MatchError(HavePrefix("spec.endpoint.hostname: \"{{ .zone }}.unkey.cloud\" has the unknown key .zone"))},
+		"no template":         {template: "{{ .region", wantErr: MatchError(ContainSubstring("is not a template that Portolan expands"))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -127,7 +127,7 @@ func TestCheckHostname(t *testing.T) {
 		"there are no zones":       {"gossip.unkey.com", nil, MatchError(ContainSubstring("none of the environment's zones"))},
 		"only the ending looks so": {"gossip.notaws.unkey.cloud", []string{"aws.unkey.cloud"}, HaveOccurred()},
 		"the zone itself":          {"aws.unkey.cloud", []string{"aws.unkey.cloud"}, HaveOccurred()},
-		"no template":              {"{{", []string{"aws.unkey.cloud"}, MatchError(HavePrefix("spec.endpoint.hostname is no template"))},
+		"no template":              {"{{", []string{"aws.unkey.cloud"}, MatchError(ContainSubstring("is not a template that Portolan expands"))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			NewWithT(t).Expect(checkHostname(ringWith(tc.template), environmentWith(tc.zones...))).To(tc.want)

@@ -46,8 +46,8 @@ var _ = Describe("GossipRing", func() {
 			Expect(b.ring).To(testenv.HaveCondition("Stalled", "True", "InvalidHostname"))
 			b.Recorder.ExpectNoWrites(func() { b.reconcile(ctx) })
 		},
-			Entry("a hostname that is no template", "gossip.{{ .region", "is no template"),
-			Entry("a hostname with unknown fields", "gossip.{{ .cluster }}.aws.unkey.test", "knows .environment, .region and .name only"),
+			Entry("a hostname that is no template", "gossip.{{ .region", "is not a template that Portolan expands"),
+			Entry("a hostname with unknown fields", "gossip.{{ .cluster }}.aws.unkey.test", "has the unknown key .cluster: it may hold {{ .environment }}, {{ .name }}, {{ .region }}"),
 			Entry("a hostname in no zone of the environment", "gossip.{{ .region }}.example.test", "gossip.us-east-1.example.test lies in none of the environment's zones"),
 		)
 

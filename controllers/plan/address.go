@@ -14,20 +14,25 @@ type Block struct {
 	Holder string
 }
 
-// Address returns the block that a Region should get: its own, else the
-// environment's assignment for its AWS region. taken is what others hold.
+// Address returns the block that a Region should get: its own, else the environment's
+// assignment for its AWS region, else the first that is free in the environment's pool.
+// taken is what others hold.
 func Address(env *v1alpha1.Environment, region *v1alpha1.Region, taken []Block) (netip.Prefix, error) {
 	wanted := string(region.Spec.CIDR)
 	if wanted == "" {
 		i := slices.IndexFunc(env.Spec.Network.Assignments, func(a v1alpha1.CIDRAssignment) bool {
 			return a.AWSRegion == region.Spec.AWSRegion
 		})
-		if i < 0 {
+		switch {
+		case i >= 0:
+			wanted = string(env.Spec.Network.Assignments[i].CIDR)
+		case env.Spec.Network.Pool != nil:
+			return fromPool(env, region, taken)
+		default:
 			return netip.Prefix{}, finding(v1alpha1.ReasonNoCIDR,
 				"no CIDR for %s %s: add it to spec.network.assignments of Environment %s%s",
 				env.Name, region.Spec.AWSRegion, env.Name, suggestion(env, taken))
 		}
-		wanted = string(env.Spec.Network.Assignments[i].CIDR)
 	}
 	block, err := netip.ParsePrefix(wanted)
 	if err != nil {
@@ -57,7 +62,7 @@ func CheckAddresses(env *v1alpha1.Environment) error {
 		}
 		held = append(held, Block{CIDR: block, Holder: fmt.Sprintf("the assignment of %s", a.AWSRegion)})
 	}
-	return nil
+	return checkPool(env)
 }
 
 func reserved(env *v1alpha1.Environment) []Block {

@@ -25,6 +25,65 @@ type Plan struct {
 	NATZones []string
 	// Tags go on everything that is created in AWS.
 	Tags map[string]string
+	// NodeGroups are the profile's with the Region's sizes.
+	NodeGroups []v1alpha1.NodeGroup
+	// Addons are the profile's with their tolerations in place.
+	Addons []Addon
+	// PodRoles are the IAM roles of the profile's pod identities.
+	PodRoles []PodRole
+	// Buckets are the names of the S3 buckets.
+	Buckets []string
+	// Certificates are the ACM certificates.
+	Certificates []Certificate
+	// Gossip is what the gossip security group lets in; nil for none.
+	Gossip *v1alpha1.GossipIngress
+	// Traffic are the endpoints of Global Accelerator.
+	Traffic []Traffic
+
+	// settings of the environment that no object of the plan shows but checks depend on.
+	settings settings
+}
+
+// Addon is an EKS add-on.
+type Addon struct {
+	Name, Version string
+	// Configuration is the configurationValues, a JSON object or "".
+	Configuration string
+	// NeedsNodes tells that the add-on fails when it is created before there are nodes.
+	NeedsNodes bool
+}
+
+// PodRole is the IAM role of a service account's pods.
+type PodRole struct {
+	// Suffix follows the cluster's name in the names of the role and the association.
+	Suffix                    string
+	Namespace, ServiceAccount string
+	// PolicyARNs are attached managed policies.
+	PolicyARNs []string
+	// Inline are policy documents by name.
+	Inline map[string]string
+}
+
+// Certificate is an ACM certificate.
+type Certificate struct {
+	// Suffix follows the cluster's name in the name of the object.
+	Suffix string
+	Domain string
+	// Names are all names of the certificate, the domain first: ACK loops without it.
+	Names []string
+	// Validations are the names to validate, without wildcards and repetitions, by the suffix of
+	// the record's object.
+	Validations map[string]string
+}
+
+// Traffic is an endpoint of Global Accelerator.
+type Traffic struct {
+	Name        string
+	Service     v1alpha1.ServiceReference
+	ListenerARN string
+	// HealthCheckPort is 0 for the listener's own.
+	HealthCheckPort int32
+	Dial            []int32
 }
 
 // Subnet is one subnet of the plan.
@@ -50,8 +109,12 @@ func finding(reason, format string, args ...any) *Finding {
 
 // Limits of AWS that names derived from environment and Region must keep.
 const (
-	// maxRoleName is IAM's limit of 64 characters less the longest suffix that is appended.
-	maxRoleName = 64 - len("-cluster")
+	// maxRole is IAM's limit for the name of a role.
+	maxRole = 64
+	// maxRoleName leaves room for the longest fixed suffix that is appended to a cluster's name.
+	maxRoleName = maxRole - len("-cluster")
+	// maxPodRoleName leaves room for the shortest suffix that tells the roles of pods apart.
+	maxPodRoleName = maxRole - len("-") - minPodSuffix
 )
 
 // ClusterName is the name of a Region's EKS cluster. It derives from the Region's
@@ -78,9 +141,13 @@ func For(env *v1alpha1.Environment, region *v1alpha1.Region, block netip.Prefix,
 		return nil, err
 	}
 	name := ClusterName(region)
-	if len(name) > maxRoleName {
+	longest := maxRoleName
+	if len(profile.PodIdentities) > 0 {
+		longest = maxPodRoleName
+	}
+	if len(name) > longest {
 		return nil, finding(v1alpha1.ReasonNameTooLong,
-			"the name %s is longer than %d characters, the limit of IAM role names: shorten the environment's or the Region's name", name, maxRoleName)
+			"the name %s is longer than %d characters, the limit of IAM role names: shorten the environment's or the Region's name", name, longest)
 	}
 	want := int(env.Spec.Network.AvailabilityZones)
 	if len(zones) < want {
@@ -88,14 +155,31 @@ func For(env *v1alpha1.Environment, region *v1alpha1.Region, block netip.Prefix,
 			"%s has %d zones that EKS can use and the environment asks for %d: lower spec.network.availabilityZones", region.Spec.AWSRegion, len(zones), want)
 	}
 	zones = zones[:want]
-	return &Plan{
+	p := &Plan{
 		Profile:  profile,
 		Cluster:  name,
 		CIDR:     block,
 		Subnets:  subnets(block, zones),
 		NATZones: natZones(env.Spec.Network.NATGateways, zones),
 		Tags:     tags(env, region),
-	}, nil
+		Gossip:   gossip(env),
+		settings: settingsOf(env, region),
+	}
+	if err := p.addProfile(env, region); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// defaultGossipPort is the API's default.
+const defaultGossipPort = 7947
+
+func gossip(env *v1alpha1.Environment) *v1alpha1.GossipIngress {
+	ingress := env.Spec.Network.Gossip.DeepCopy()
+	if ingress != nil && ingress.Port == 0 {
+		ingress.Port = defaultGossipPort
+	}
+	return ingress
 }
 
 func tags(env *v1alpha1.Environment, region *v1alpha1.Region) map[string]string {

@@ -70,33 +70,32 @@ func missingProfile(env *v1alpha1.Environment, name string, path []string) error
 	return finding(v1alpha1.ReasonProfileNotFound, "environment %s has no profile %s; it has %s", env.Name, name, strings.Join(known, ", "))
 }
 
-// complete checks what may come from any profile of the chain and must come from one.
-func complete(p v1alpha1.Profile, env *v1alpha1.Environment) error {
-	switch {
-	case p.KubernetesVersion == "":
-		return finding(v1alpha1.ReasonInvalidProfile, "profile %s has no kubernetesVersion, nor has one that it extends", p.Name)
-	case len(p.NodeGroups) == 0:
-		return finding(v1alpha1.ReasonInvalidProfile, "profile %s has no nodeGroups, nor has one that it extends", p.Name)
-	case len(p.Secrets) > 0 && env.Spec.Secrets == nil:
-		return finding(v1alpha1.ReasonInvalidProfile, "profile %s lists secrets: set spec.secrets.primaryRegion", p.Name)
-	}
-	return nil
-}
-
 func merge(base, over v1alpha1.Profile) v1alpha1.Profile {
 	merged := v1alpha1.Profile{
 		Name:              over.Name,
 		KubernetesVersion: base.KubernetesVersion,
+		ControlPlane:      base.ControlPlane,
 		NodeGroups:        mergeByName(base.NodeGroups, over.NodeGroups, func(n v1alpha1.NodeGroup) string { return n.Name }),
 		Addons:            mergeByName(base.Addons, over.Addons, func(a v1alpha1.Addon) string { return a.Name }),
+		PodIdentities:     mergeByName(base.PodIdentities, over.PodIdentities, serviceAccount),
+		Buckets:           mergeByName(base.Buckets, over.Buckets, func(b v1alpha1.Bucket) string { return b.Name }),
+		Certificates:      mergeByName(base.Certificates, over.Certificates, func(c v1alpha1.Certificate) string { return c.Domain }),
+		Bootstrap:         mergeByName(base.Bootstrap, over.Bootstrap, func(b v1alpha1.BootstrapItem) string { return b.Name }),
+		GlobalTraffic:     mergeByName(base.GlobalTraffic, over.GlobalTraffic, func(g v1alpha1.GlobalTraffic) string { return g.Name }),
 		Applications:      mergeByName(base.Applications, over.Applications, func(a v1alpha1.Application) string { return a.Name }),
 		Secrets:           mergeByName(base.Secrets, over.Secrets, func(s string) string { return s }),
 	}
 	if over.KubernetesVersion != "" {
 		merged.KubernetesVersion = over.KubernetesVersion
 	}
+	if over.ControlPlane != nil { // whole: half of another profile's access rules would surprise
+		merged.ControlPlane = over.ControlPlane
+	}
 	return merged
 }
+
+// serviceAccount is what a pod identity is for; neither part of it can hold a slash.
+func serviceAccount(p v1alpha1.PodIdentity) string { return p.Namespace + "/" + p.ServiceAccount }
 
 // mergeByName keeps base's order, replaces entries of the same name and appends the others.
 func mergeByName[T any](base, over []T, name func(T) string) []T {

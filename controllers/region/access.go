@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"slices"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -14,36 +15,71 @@ import (
 	"github.com/portolan-dev/portolan/controllers/internal/step"
 )
 
-// Access policies of EKS. Portolan only reads in the regional clusters; Argo CD deploys anything.
+// Access policies of EKS.
 const (
-	policyReadAll      = "AmazonEKSAdminViewPolicy"
+	policyReadAll = "AmazonEKSAdminViewPolicy"
+	// policyClusterAdmin is the only one that allows evictions. It can be limited to namespaces.
 	policyClusterAdmin = "AmazonEKSClusterAdminPolicy"
 )
 
-// reconcileAccess lets Portolan and Argo CD into the cluster, whose creator was ACK,
-// and waits until the API server accepts Portolan: access entries take effect late.
+// reconcileAccess lets Portolan and Argo CD into the cluster, whose creator was ACK, gives
+// pods their identities, and waits until the API server accepts Portolan: access entries
+// take effect late.
 func (r *Reconciler) reconcileAccess(ctx context.Context, s *scope) error {
 	if s.cluster == nil {
 		return step.Blocked(v1alpha1.RegionControlPlaneReady)
 	}
-	principal, err := r.Cloud.RoleARN(ctx, s.environment.Spec.AWS.RoleARN)
-	if err != nil {
-		return r.fromAWS(err)
+	a := r.applier(s)
+	if err := r.ensureEntries(ctx, s, a); err != nil {
+		return err
 	}
-	a := r.applier()
-	b := blueprint{plan: s.plan, region: s.region}
-	ack.Ensure(ctx, a, b.accessEntry("portolan", principal, policyReadAll))
-	if argocd := s.environment.Spec.ArgoCD.RoleARN; argocd != "" && argocd != principal {
-		ack.Ensure(ctx, a, b.accessEntry("argocd", argocd, policyClusterAdmin))
+	s.identities = r.ensureIdentities(ctx, s, a)
+	if s.observe {
+		return a.Outcome()
 	}
-	s.remote, err = r.connect(s.region, s.cluster)
-	if err != nil {
+	var err error
+	if s.remote, err = r.connect(s.region, s.cluster); err != nil {
 		return err
 	}
 	if err := a.Outcome(); err != nil {
 		return err
 	}
-	return reachable(s.remote)
+	if err := reachable(s.remote); err != nil {
+		return err
+	}
+	return r.restartPods(ctx, s)
+}
+
+func (r *Reconciler) ensureEntries(ctx context.Context, s *scope, a *ack.Applier) error {
+	principal, err := r.Cloud.RoleARN(ctx, s.environment.Spec.AWS.RoleARN)
+	if err != nil {
+		return r.fromAWS(err)
+	}
+	b := s.blueprint()
+	ack.Ensure(ctx, a, b.accessEntry("portolan", principal, ownPolicies(b)...))
+	if argocd := s.environment.Spec.ArgoCD.RoleARN; argocd != "" && argocd != principal {
+		ack.Ensure(ctx, a, b.accessEntry("argocd", argocd, b.accessPolicy(policyClusterAdmin)))
+	}
+	return nil
+}
+
+// ownPolicies is what Portolan needs itself: to read, to evict pods that started without
+// their identity from their namespaces, and everything everywhere only where it installs
+// the bootstrap list.
+func ownPolicies(b blueprint) []eks.AccessPolicy {
+	if len(b.plan.Profile.Bootstrap) > 0 {
+		return []eks.AccessPolicy{b.accessPolicy(policyClusterAdmin)}
+	}
+	policies := []eks.AccessPolicy{b.accessPolicy(policyReadAll)}
+	var namespaces []string
+	for _, p := range b.plan.PodRoles {
+		namespaces = append(namespaces, p.Namespace)
+	}
+	if len(namespaces) > 0 {
+		slices.Sort(namespaces)
+		policies = append(policies, b.accessPolicy(policyClusterAdmin, slices.Compact(namespaces)...))
+	}
+	return policies
 }
 
 // reconcileConnection reports whether the regional API server answers. When it does

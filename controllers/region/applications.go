@@ -17,6 +17,7 @@ func (r *Reconciler) reconcileApplications(ctx context.Context, s *scope) error 
 		return step.Blocked(v1alpha1.RegionRegistered)
 	}
 	if len(s.plan.Profile.Applications) == 0 {
+		s.healthy = true
 		return step.NotRequired("the profile lists no applications")
 	}
 	secret, err := r.ArgoCD.Get(ctx, s.plan.Cluster)
@@ -46,7 +47,7 @@ func (r *Reconciler) reconcileApplications(ctx context.Context, s *scope) error 
 		}
 		status.Blocked = append(status.Blocked, v1alpha1.BlockedApplication{Name: app.Name, Reason: verdict.Reason})
 	}
-	s.region.Status.Applications = status
+	s.region.Status.Applications, s.healthy = status, len(status.Blocked) == 0
 	if len(status.Blocked) > 0 {
 		return step.Wait(v1alpha1.ReasonApplicationsNotHealthy, "%d of %d applications are healthy; %s", status.Healthy, status.Total, first)
 	}

@@ -4,15 +4,11 @@ import (
 	"maps"
 	"slices"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
-
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/ack"
 	"github.com/portolan-dev/portolan/controllers/internal/ack/ec2"
-	"github.com/portolan-dev/portolan/controllers/internal/ack/eks"
-	"github.com/portolan-dev/portolan/controllers/internal/ack/iam"
 	"github.com/portolan-dev/portolan/controllers/plan"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // blueprint turns the plan into ACK objects. Its methods are pure.
@@ -25,6 +21,8 @@ type blueprint struct {
 	region *v1alpha1.Region
 }
 
+func (s *scope) blueprint() blueprint { return blueprint{plan: s.plan, region: s.region} }
+
 // meta names an object in the cluster and, because ACK needs it from the first
 // moment on, the AWS region that it is for.
 func (b blueprint) meta(suffix string) metav1.ObjectMeta {
@@ -36,15 +34,10 @@ func (b blueprint) meta(suffix string) metav1.ObjectMeta {
 	}
 }
 
-func (b blueprint) name(suffix string) string {
-	if suffix == "" {
-		return b.plan.Cluster
-	}
-	return b.plan.Cluster + "-" + suffix
-}
+func (b blueprint) name(suffix string) string { return b.plan.Name(suffix) }
 
 func (b blueprint) tags(suffix string, more ...ec2.Tag) []ec2.Tag {
-	tags := []ec2.Tag{{Key: "Name", Value: b.name(suffix)}}
+	tags := []ec2.Tag{{Key: "Name", Value: b.name(suffix)}, {Key: v1alpha1.TagObject, Value: b.name(suffix)}}
 	for _, k := range slices.Sorted(maps.Keys(b.plan.Tags)) {
 		tags = append(tags, ec2.Tag{Key: k, Value: b.plan.Tags[k]})
 	}
@@ -138,129 +131,27 @@ func (b blueprint) natGateway(zone, subnetID, allocationID string) *ec2.NATGatew
 	}
 }
 
-// role builds an IAM role that an AWS service assumes.
-func (b blueprint) role(suffix, service string, policies ...string) *iam.Role {
-	role := &iam.Role{
-		ObjectMeta: b.meta(suffix),
-		Spec: iam.RoleSpec{
-			Name: new(b.name(suffix)),
-			AssumeRolePolicyDocument: new(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"` +
-				service + `"},"Action":"sts:AssumeRole"}]}`),
+// gossipGroup lets peers reach the gossip port. The egress rule is AWS's default, which
+// ACK would take away if it were left out.
+func (b blueprint) gossipGroup(vpcID string, ingress v1alpha1.GossipIngress) *ec2.SecurityGroup {
+	group := &ec2.SecurityGroup{
+		ObjectMeta: b.meta("gossip"),
+		Spec: ec2.SecurityGroupSpec{
+			Name:        new(b.name("gossip")),
+			Description: new("Gossip between the regions of " + b.region.Spec.EnvironmentRef.Name),
+			VPCID:       &vpcID,
+			EgressRules: []ec2.IPPermission{{IPProtocol: new("-1"), IPRanges: []ec2.IPRange{{CIDRIP: new("0.0.0.0/0")}}}},
+			Tags:        b.tags("gossip"),
 		},
 	}
-	for _, p := range policies {
-		role.Spec.Policies = append(role.Spec.Policies, new("arn:"+partition(b.region.Spec.AWSRegion)+":iam::aws:policy/"+p))
+	var ranges []ec2.IPRange
+	for _, from := range ingress.AllowFrom {
+		ranges = append(ranges, ec2.IPRange{CIDRIP: new(string(from)), Description: new("gossip")})
 	}
-	for _, t := range b.tags(suffix) {
-		role.Spec.Tags = append(role.Spec.Tags, iam.Tag(t))
-	}
-	return role
-}
-
-func (b blueprint) cluster(roleARN string, subnetIDs []string) *eks.Cluster {
-	return &eks.Cluster{
-		ObjectMeta: b.meta(""),
-		Spec: eks.ClusterSpec{
-			Name:    new(b.plan.Cluster),
-			Version: new(b.plan.Profile.KubernetesVersion),
-			RoleARN: &roleARN,
-			AccessConfig: &eks.AccessConfig{
-				AuthenticationMode:                      new("API"),
-				BootstrapClusterCreatorAdminPermissions: new(false),
-			},
-			BootstrapSelfManagedAddons: new(false),
-			DeletionProtection:         new(false), // left out, ACK's late initialisation never ends
-			ResourcesVPCConfig: eks.VPCConfig{
-				EndpointPrivateAccess: new(true),
-				EndpointPublicAccess:  new(true),
-				SubnetIDs:             pointers(subnetIDs),
-			},
-			UpgradePolicy: &eks.UpgradePolicy{SupportType: new("STANDARD")},
-			Tags:          b.eksTags(),
-		},
-	}
-}
-
-func (b blueprint) accessEntry(suffix, principalARN, policy string) *eks.AccessEntry {
-	return &eks.AccessEntry{
-		ObjectMeta: b.meta(suffix),
-		Spec: eks.AccessEntrySpec{
-			ClusterName:  new(b.plan.Cluster),
-			PrincipalARN: &principalARN,
-			Type:         new("STANDARD"),
-			AccessPolicies: []eks.AccessPolicy{{
-				PolicyARN:   new("arn:" + partition(b.region.Spec.AWSRegion) + ":eks::aws:cluster-access-policy/" + policy),
-				AccessScope: &eks.AccessScope{Type: new("cluster")},
-			}},
-			Tags: b.eksTags(),
-		},
-	}
-}
-
-func (b blueprint) addon(a v1alpha1.Addon) *eks.Addon {
-	addon := &eks.Addon{
-		ObjectMeta: b.meta(a.Name),
-		Spec: eks.AddonSpec{
-			Name:             new(a.Name),
-			ClusterName:      new(b.plan.Cluster),
-			ResolveConflicts: new("OVERWRITE"),
-			Tags:             b.eksTags(),
-		},
-	}
-	if a.Version != "" {
-		addon.Spec.AddonVersion = new(a.Version)
-	}
-	if a.Configuration != "" {
-		addon.Spec.ConfigurationValues = new(a.Configuration)
-	}
-	return addon
-}
-
-// annotationDesiredSize makes ACK leave the desired size alone after the creation of a
-// node group (eks-controller, apis/v1alpha1/annotation.go).
-const annotationDesiredSize = "eks.services.k8s.aws/desired-size-managed-by"
-
-// eksEffects translates taint effects to EKS's spelling.
-var eksEffects = map[string]string{
-	"NoSchedule": "NO_SCHEDULE", "NoExecute": "NO_EXECUTE", "PreferNoSchedule": "PREFER_NO_SCHEDULE",
-}
-
-func (b blueprint) nodegroup(g v1alpha1.NodeGroup, roleARN string, subnetIDs []string) *eks.Nodegroup {
-	group := &eks.Nodegroup{
-		ObjectMeta: b.meta(g.Name),
-		Spec: eks.NodegroupSpec{
-			Name:          new(g.Name),
-			ClusterName:   new(b.plan.Cluster),
-			NodeRole:      &roleARN,
-			Subnets:       pointers(subnetIDs),
-			InstanceTypes: pointers(g.InstanceTypes),
-			ScalingConfig: &eks.ScalingConfig{
-				MinSize:     new(int64(g.Min)),
-				MaxSize:     new(int64(g.Max)),
-				DesiredSize: new(int64(ptr.Deref(g.Desired, g.Min))),
-			},
-			Tags: b.eksTags(),
-		},
-	}
-	group.Annotations[annotationDesiredSize] = "external-autoscaler"
-	if len(g.Labels) > 0 {
-		group.Spec.Labels = map[string]*string{}
-		for k, v := range g.Labels {
-			group.Spec.Labels[k] = new(v)
-		}
-	}
-	for _, t := range g.Taints {
-		group.Spec.Taints = append(group.Spec.Taints, eks.Taint{
-			Key: new(t.Key), Value: new(t.Value), Effect: new(eksEffects[t.Effect]),
+	for _, protocol := range []string{"tcp", "udp"} {
+		group.Spec.IngressRules = append(group.Spec.IngressRules, ec2.IPPermission{
+			IPProtocol: &protocol, FromPort: new(int64(ingress.Port)), ToPort: new(int64(ingress.Port)), IPRanges: ranges,
 		})
 	}
 	return group
-}
-
-func pointers(values []string) []*string {
-	all := make([]*string, 0, len(values))
-	for _, v := range values {
-		all = append(all, new(v))
-	}
-	return all
 }

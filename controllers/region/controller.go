@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -15,6 +17,7 @@ import (
 	"github.com/portolan-dev/portolan/controllers/internal/ack"
 	"github.com/portolan-dev/portolan/controllers/internal/ack/eks"
 	"github.com/portolan-dev/portolan/controllers/internal/argocd"
+	"github.com/portolan-dev/portolan/controllers/internal/bootstrap"
 	"github.com/portolan-dev/portolan/controllers/internal/finalizer"
 	"github.com/portolan-dev/portolan/controllers/internal/remote"
 	"github.com/portolan-dev/portolan/controllers/internal/status"
@@ -28,18 +31,6 @@ const fieldOwner = client.FieldOwner("portolan-region")
 // kind labels the metrics.
 const kind = "Region"
 
-// Cloud is what a Region asks AWS directly, because ACK cannot tell.
-type Cloud interface {
-	// AvailabilityZones returns the names of the zones that EKS can use, sorted.
-	AvailabilityZones(ctx context.Context, roleARN, awsRegion string) ([]string, error)
-	// RoleARN returns the role that Portolan acts as when it assumes the given one.
-	RoleARN(ctx context.Context, roleARN string) (string, error)
-	// NodegroupExists tells whether AWS still has the node group.
-	NodegroupExists(ctx context.Context, roleARN, awsRegion, cluster, name string) (bool, error)
-	// NATGatewayGone tells whether AWS has finished deleting the NAT gateway.
-	NATGatewayGone(ctx context.Context, roleARN, awsRegion, id string) (bool, error)
-}
-
 // Deps is what a Reconciler works with.
 type Deps struct {
 	// Client reads from the cache and writes.
@@ -49,9 +40,15 @@ type Deps struct {
 	Clock    clock.PassiveClock
 	Events   events.EventRecorder
 	Cloud    Cloud
+	Survey   Survey
+	Finder   Finder
+	Traffic  Accelerator
 	Secrets  SecretReplicator
 	Clusters *remote.Clusters
 	ArgoCD   *argocd.Clusters
+	Files    Files
+	Charts   *bootstrap.Source
+	Installs *bootstrap.Installer
 	// Poll is how often something that cannot be watched is looked at while it is expected to change.
 	Poll time.Duration
 	// SlowPoll is how often something is retried that somebody else has to put right.
@@ -64,49 +61,60 @@ type Deps struct {
 type Reconciler struct {
 	Deps
 	pipeline   step.Pipeline[*scope]
-	allocating sync.Mutex // held while a block is chosen and recorded
+	observing  step.Pipeline[*scope]
+	allocating sync.Mutex  // held while a block is chosen and recorded
+	copying    replication // what Secrets Manager was asked to copy
+	seen       recently    // what was found settled, and when
 }
 
 // scope is what one pass has seen. It is never kept between passes.
 type scope struct {
 	region      *v1alpha1.Region
+	observe     bool                  // managementPolicy Observe: nothing is written
 	environment *v1alpha1.Environment // set by reconcilePlan
 	plan        *plan.Plan            // set by reconcilePlan once everything checks out
+	appliers    []*ack.Applier        // of this pass
 	subnets     []string              // private ones; set by reconcileNetwork once all have IDs
 	clusterRole string                // ARN; set by reconcileIdentity
 	nodeRole    string                // ARN; set by reconcileIdentity
+	podRoles    map[string]string     // suffix → ARN; set by reconcileIdentity
 	cluster     *eks.Cluster          // set by reconcileControlPlane once EKS serves the API
 	remote      *remote.Cluster       // set by reconcileAccess
+	identities  bool                  // every pod identity exists; set by reconcileAccess
+	installed   bool                  // the bootstrap list is; set by reconcileBootstrap
 	registered  bool                  // set by reconcileRegistration
+	healthy     bool                  // all applications are; set by reconcileApplications
 }
 
 // NewReconciler returns a Reconciler; its steps run in the order listed here.
 func NewReconciler(d Deps) *Reconciler {
-	r := &Reconciler{Deps: d}
-	r.pipeline = step.Pipeline[*scope]{
-		Kind:   kind,
-		Clock:  d.Clock,
-		Events: d.Events,
-		Resync: d.Resync,
-		Steps: []step.Step[*scope]{
-			{Condition: v1alpha1.RegionPlanned, Run: r.reconcilePlan},
-			{Condition: v1alpha1.RegionNetworkReady, Run: r.reconcileNetwork},
-			{Condition: v1alpha1.RegionIdentityReady, Run: r.reconcileIdentity},
-			{Condition: v1alpha1.RegionSecretsReplicated, Run: r.reconcileSecrets},
-			{Condition: v1alpha1.RegionStorageReady, Run: notRequired("profiles have no buckets and certificates")},
-			{Condition: v1alpha1.RegionControlPlaneReady, Run: r.reconcileControlPlane},
-			{Condition: v1alpha1.RegionAccessReady, Run: r.reconcileAccess},
-			{Condition: v1alpha1.RegionConnected, Run: r.reconcileConnection, Informational: true},
-			{Condition: v1alpha1.RegionAddonsReady, Run: r.reconcileAddons},
-			{Condition: v1alpha1.RegionNodesReady, Run: r.reconcileNodes},
-			{Condition: v1alpha1.RegionBootstrapped, Run: notRequired("profiles have no bootstrap list")},
-			{Condition: v1alpha1.RegionRegistered, Run: r.reconcileRegistration},
-			{Condition: v1alpha1.RegionApplicationsHealthy, Run: r.reconcileApplications},
-			{Condition: v1alpha1.RegionRingsJoined, Run: r.reconcileRings},
-			{Condition: v1alpha1.RegionTrafficReady, Run: notRequired("profiles have no global traffic")},
-		},
-	}
+	r := &Reconciler{Deps: d, seen: recently{clock: d.Clock}, copying: replication{clock: d.Clock}}
+	r.pipeline = r.pipelineOf([]step.Step[*scope]{
+		{Condition: v1alpha1.RegionPlanned, Run: r.reconcilePlan},
+		{Condition: v1alpha1.RegionNetworkReady, Run: r.reconcileNetwork},
+		{Condition: v1alpha1.RegionIdentityReady, Run: r.reconcileIdentity},
+		{Condition: v1alpha1.RegionSecretsReplicated, Run: r.reconcileSecrets},
+		{Condition: v1alpha1.RegionStorageReady, Run: r.reconcileStorage},
+		{Condition: v1alpha1.RegionControlPlaneReady, Run: r.reconcileControlPlane},
+		{Condition: v1alpha1.RegionAccessReady, Run: r.reconcileAccess},
+		{Condition: v1alpha1.RegionConnected, Run: r.reconcileConnection, Informational: true},
+		{Condition: v1alpha1.RegionAddonsReady, Run: r.reconcileAddons},
+		{Condition: v1alpha1.RegionNodesReady, Run: r.reconcileNodes},
+		{Condition: v1alpha1.RegionBootstrapped, Run: r.reconcileBootstrap},
+		{Condition: v1alpha1.RegionRegistered, Run: r.reconcileRegistration},
+		{Condition: v1alpha1.RegionApplicationsHealthy, Run: r.reconcileApplications},
+		{Condition: v1alpha1.RegionRingsJoined, Run: r.reconcileRings},
+		{Condition: v1alpha1.RegionTrafficReady, Run: r.reconcileTraffic},
+	})
+	r.observing = r.pipelineOf([]step.Step[*scope]{
+		{Condition: v1alpha1.RegionPlanned, Run: r.reconcilePlan},
+		{Condition: v1alpha1.RegionObserved, Run: r.reconcileObserved},
+	})
 	return r
+}
+
+func (r *Reconciler) pipelineOf(steps []step.Step[*scope]) step.Pipeline[*scope] {
+	return step.Pipeline[*scope]{Kind: kind, Clock: r.Clock, Events: r.Events, Resync: r.Resync, Steps: steps}
 }
 
 // Reconcile implements reconcile.ObjectReconciler.
@@ -114,13 +122,21 @@ func (r *Reconciler) Reconcile(ctx context.Context, region *v1alpha1.Region) (re
 	if !region.DeletionTimestamp.IsZero() {
 		return r.finalize(ctx, region)
 	}
-	if err := finalizer.Ensure(ctx, r.Client, region, v1alpha1.RegionFinalizer); err != nil {
+	if region.Spec.Paused {
+		return reconcile.Result{}, r.pause(ctx, region)
+	}
+	s := &scope{region: region, observe: region.Spec.ManagementPolicy == v1alpha1.ManagementObserve}
+	pipeline := &r.pipeline
+	if s.observe {
+		pipeline = &r.observing
+	} else if err := finalizer.Ensure(ctx, r.Client, region, v1alpha1.RegionFinalizer); err != nil {
 		return reconcile.Result{}, err
 	}
 
 	before := region.DeepCopy()
-	result, err := r.pipeline.Run(ctx, region, &scope{region: region})
-	recordTimes(region, r.pipeline.Steps, r.Clock.Now())
+	forget(region, s.observe)
+	result, err := pipeline.Run(ctx, region, s)
+	recordTimes(region, pipeline.Steps, r.Clock.Now())
 	region.Status.ObservedGeneration = region.Generation
 	if patchErr := status.Patch(ctx, r.Client, region, before); patchErr != nil {
 		return reconcile.Result{}, errors.Join(err, patchErr)
@@ -128,12 +144,34 @@ func (r *Reconciler) Reconcile(ctx context.Context, region *v1alpha1.Region) (re
 	return result, err
 }
 
-// notRequired is the step of a condition that no profile asks for yet.
-func notRequired(why string) func(context.Context, *scope) error {
-	return func(context.Context, *scope) error { return step.NotRequired("%s", why) }
+// forget removes what was reported under another policy.
+func forget(region *v1alpha1.Region, observe bool) {
+	meta.RemoveStatusCondition(&region.Status.Conditions, v1alpha1.RegionPaused)
+	if !observe {
+		meta.RemoveStatusCondition(&region.Status.Conditions, v1alpha1.RegionObserved)
+		region.Status.Drift = nil
+	}
+}
+
+// pause reports that nothing is done, and leaves everything else as it was seen last.
+func (r *Reconciler) pause(ctx context.Context, region *v1alpha1.Region) error {
+	before := region.DeepCopy()
+	meta.SetStatusCondition(&region.Status.Conditions, metav1.Condition{
+		Type: v1alpha1.RegionPaused, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonPaused,
+		Message:            "nothing is changed and nothing is looked at until spec.paused is false",
+		ObservedGeneration: region.Generation, LastTransitionTime: metav1.NewTime(r.Clock.Now()),
+	})
+	region.Status.ObservedGeneration = region.Generation
+	return status.Patch(ctx, r.Client, region, before)
 }
 
 // applier returns an Applier for one pass of one step.
-func (r *Reconciler) applier() *ack.Applier {
-	return ack.NewApplier(r.Client, r.Clock, fieldOwner)
+func (r *Reconciler) applier(s *scope) *ack.Applier {
+	a := ack.NewApplier(ack.Config{
+		Client: r.Client, Clock: r.Clock, Owner: fieldOwner,
+		Existing: r.existing(s), Account: s.environment.Spec.AWS.AccountID,
+		RetryAfter: r.SlowPoll, Observe: s.observe,
+	})
+	s.appliers = append(s.appliers, a)
+	return a
 }

@@ -20,8 +20,8 @@ func (r *Reconciler) reconcileControlPlane(ctx context.Context, s *scope) error 
 	case s.clusterRole == "":
 		return step.Blocked(v1alpha1.RegionIdentityReady)
 	}
-	a := r.applier()
-	b := blueprint{plan: s.plan, region: s.region}
+	a := r.applier(s)
+	b := s.blueprint()
 	observed, _ := ack.Ensure(ctx, a, b.cluster(s.clusterRole, s.subnets), clusterActive)
 
 	s.region.Status.Cluster = clusterStatus(s, observed)
@@ -62,16 +62,24 @@ func certificate(c *eks.Cluster) string {
 	return deref(c.Status.CertificateAuthority.Data)
 }
 
+// clusterActive counts a cluster that failed before it ever had an API as one that EKS
+// could not create: it never becomes another.
 func clusterActive(c *eks.Cluster) error {
+	if deref(c.Status.Status) == "FAILED" && c.Status.Endpoint == nil {
+		return ack.Broken("EKS reports Cluster %s as FAILED%s", c.Name, issues(c.Status.Health))
+	}
 	return inState("Cluster "+c.Name, c.Status.Status, c.Status.Health)
 }
 
-// inState waits for EKS's ACTIVE. What EKS finds wrong is in the health only, never in ACK's conditions.
+// inState waits for EKS's ACTIVE. What EKS finds wrong is in the health only, never in
+// ACK's conditions, and what it could not create it never repairs.
 func inState(name string, state *string, health *eks.Health) error {
 	switch deref(state) {
 	case "ACTIVE":
 		return nil
-	case "FAILED", "CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED", "DEGRADED":
+	case "CREATE_FAILED":
+		return ack.Broken("EKS reports %s as %s%s", name, deref(state), issues(health))
+	case "FAILED", "UPDATE_FAILED", "DELETE_FAILED", "DEGRADED":
 		return step.Wait(v1alpha1.ReasonUnhealthyInAWS, "EKS reports %s as %s%s", name, deref(state), issues(health))
 	default:
 		return step.Wait(v1alpha1.ReasonCreating, "EKS reports %s as %s", name, deref(state))

@@ -3,6 +3,7 @@ package region_test
 import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/ack/ec2"
@@ -112,8 +113,8 @@ var _ = Describe("the control plane of a Region", func() {
 		Expect(b.region).To(testenv.HaveNoCondition("Stalled"))
 	},
 		Entry("in a node group", "NodesReady", func(ctx SpecContext) string {
-			b.ACK.MarkSyncedWith(ctx, object(ctx, b, &eks.Nodegroup{}, "system"), unhealthy("CREATE_FAILED"))
-			return "Nodegroup " + prefix + "-system as CREATE_FAILED"
+			b.ACK.MarkSyncedWith(ctx, object(ctx, b, &eks.Nodegroup{}, "system"), unhealthy("DEGRADED"))
+			return "Nodegroup " + prefix + "-system as DEGRADED"
 		}),
 		Entry("in an add-on", "AddonsReady", func(ctx SpecContext) string {
 			b.ACK.MarkSyncedWith(ctx, object(ctx, b, &eks.Addon{}, "vpc-cni"), unhealthy("DEGRADED"))
@@ -123,6 +124,22 @@ var _ = Describe("the control plane of a Region", func() {
 			b.ACK.MarkSyncedWith(ctx, b.cluster(ctx), unhealthy("FAILED"))
 			return "Cluster " + prefix + " as FAILED"
 		}),
+	)
+
+	DescribeTable("makes again what EKS could not create and never repairs", func(ctx SpecContext, condition string, obj client.Object, suffix string) {
+		b.apply(ctx)
+		b.settle(ctx)
+		b.ACK.MarkSyncedWith(ctx, object(ctx, b, obj, suffix), unhealthy("CREATE_FAILED"))
+		failed := obj.GetUID()
+		b.reconcile(ctx)
+		Expect(b.region).To(testenv.HaveCondition(condition, "Unknown", "Recreating", "CREATE_FAILED; NodeCreationFailure: Instances failed to join"))
+		b.Clock.Step(testenv.SlowPoll)
+		b.settle(ctx)
+		Expect(object(ctx, b, obj, suffix).GetUID()).NotTo(Equal(failed))
+		Expect(b.region).NotTo(testenv.HaveCondition(condition, "Unknown", "Recreating"))
+	},
+		Entry("a node group", "NodesReady", &eks.Nodegroup{}, "system"),
+		Entry("an add-on", "AddonsReady", &eks.Addon{}, "vpc-cni"),
 	)
 
 	It("describes node groups the way EKS spells them", func(ctx SpecContext) {

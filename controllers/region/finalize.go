@@ -29,12 +29,14 @@ type stage struct {
 // by label or in the Region's status: neither the profile nor the Environment is needed.
 func (r *Reconciler) stages() []stage {
 	return []stage{
+		{v1alpha1.ReasonDrainingTraffic, r.drainTraffic},
 		{v1alpha1.ReasonLeavingRings, r.leaveRings},
 		{v1alpha1.ReasonRemovingApplications, r.removeApplications},
 		{v1alpha1.ReasonUnregistering, r.unregister},
 		{v1alpha1.ReasonStoppingReplication, r.stopReplication},
 		{v1alpha1.ReasonDeletingCluster, r.deleteCluster},
 		{v1alpha1.ReasonDeletingNetwork, r.deleteNetwork},
+		{v1alpha1.ReasonDeletingStorage, r.deleteStorage},
 		{v1alpha1.ReasonDeletingIdentity, r.deleteIdentity},
 	}
 }
@@ -43,6 +45,10 @@ func (r *Reconciler) stages() []stage {
 func (r *Reconciler) finalize(ctx context.Context, region *v1alpha1.Region) (reconcile.Result, error) {
 	if !controllerutil.ContainsFinalizer(region, v1alpha1.RegionFinalizer) {
 		return reconcile.Result{}, nil
+	}
+	if region.Spec.ManagementPolicy == v1alpha1.ManagementObserve {
+		return r.reportStage(ctx, region, v1alpha1.ReasonObserving, step.Wait(v1alpha1.ReasonObserving,
+			"managementPolicy is Observe, so nothing is deleted: set it to Manage to take the region down"))
 	}
 	for _, st := range r.stages() {
 		if err := st.run(ctx, region); err != nil {
@@ -54,6 +60,7 @@ func (r *Reconciler) finalize(ctx context.Context, region *v1alpha1.Region) (rec
 	}
 	key := client.ObjectKeyFromObject(region)
 	r.Clusters.Remove(key)
+	r.seen.forget(seenOf(region))
 	step.Forget(kind, key)
 	return reconcile.Result{}, finalizer.Remove(ctx, r.Client, region, v1alpha1.RegionFinalizer)
 }

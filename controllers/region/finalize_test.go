@@ -253,6 +253,7 @@ var _ = Describe("the end of a Region", func() {
 		b.environment.Spec.Secrets = &v1alpha1.SecretSource{PrimaryRegion: primary}
 		b.profile().Secrets = []string{"db"}
 		b.AWS.AddSecret(primary, "db")
+		b.AWS.SetReplica(primary, "db", "eu-west-1", aws.ReplicaState{Status: aws.ReplicaInSync})
 		b.apply(ctx)
 		b.reconcile(ctx)
 		b.AWS.Fail(fake.StopReplication, &aws.Error{

@@ -9,18 +9,22 @@ import (
 	"github.com/portolan-dev/portolan/controllers/internal/step"
 )
 
-// reconcileIdentity declares the roles of the control plane and the nodes.
+// reconcileIdentity declares the roles of the control plane, the nodes and the pods.
 func (r *Reconciler) reconcileIdentity(ctx context.Context, s *scope) error {
 	if s.plan == nil {
 		return step.Blocked(v1alpha1.RegionPlanned)
 	}
-	a := r.applier()
-	b := blueprint{plan: s.plan, region: s.region}
-	cluster := b.role("cluster", "eks.amazonaws.com", "AmazonEKSClusterPolicy")
+	a := r.applier(s)
+	b := s.blueprint()
+	cluster := b.role("cluster", trustEKS, b.managed("AmazonEKSClusterPolicy"))
 	s.clusterRole = r.ensureRole(ctx, a, s.region, cluster)
-	node := b.role("node", "ec2.amazonaws.com",
-		"AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryPullOnly")
+	node := b.role("node", trustEC2,
+		b.managed("AmazonEKSWorkerNodePolicy"), b.managed("AmazonEKS_CNI_Policy"), b.managed("AmazonEC2ContainerRegistryPullOnly"))
 	s.nodeRole = r.ensureRole(ctx, a, s.region, node)
+	s.podRoles = map[string]string{}
+	for _, p := range s.plan.PodRoles {
+		s.podRoles[p.Suffix] = r.ensureRole(ctx, a, s.region, b.podRole(p))
+	}
 	return a.Outcome()
 }
 

@@ -20,8 +20,8 @@ func (r *Reconciler) reconcileNetwork(ctx context.Context, s *scope) error {
 	if s.plan == nil {
 		return step.Blocked(v1alpha1.RegionPlanned)
 	}
-	a := r.applier()
-	b := blueprint{plan: s.plan, region: s.region}
+	a := r.applier(s)
+	b := s.blueprint()
 	addresses := r.ensureAddresses(ctx, a, b)
 	vpc, _ := ack.Ensure(ctx, a, b.vpc())
 	if vpc.Status.VPCID == nil {
@@ -33,6 +33,7 @@ func (r *Reconciler) reconcileNetwork(ctx context.Context, s *scope) error {
 	r.ensurePublic(ctx, a, n)
 	r.ensureNATGateways(ctx, a, n, addresses)
 	r.ensurePrivate(ctx, a, n)
+	r.ensureGossipGroup(ctx, a, n)
 
 	status := s.region.Status.Network
 	status.SubnetIDs = slices.Concat(n.privateSubnets, n.publicSubnetIDs())
@@ -40,7 +41,10 @@ func (r *Reconciler) reconcileNetwork(ctx context.Context, s *scope) error {
 	if len(n.privateSubnets) == len(s.plan.Subnets)/2 {
 		s.subnets = n.privateSubnets
 	}
-	return a.Outcome()
+	if err := a.Outcome(); err != nil {
+		return err
+	}
+	return r.removeDuplicates(ctx, s)
 }
 
 // network is what is known of the network on one pass.
@@ -130,7 +134,7 @@ func (r *Reconciler) ensureNATGateways(ctx context.Context, a *ack.Applier, n *n
 
 func natGatewayWorks(g *ec2.NATGateway) error {
 	if g.Status.State != nil && *g.Status.State == "failed" {
-		return step.Wait(v1alpha1.ReasonUnhealthyInAWS, "NATGateway %s failed: %s; delete the object and it is created again", g.Name, deref(g.Status.FailureMessage))
+		return ack.Broken("AWS reports NATGateway %s as failed: %s", g.Name, deref(g.Status.FailureMessage))
 	}
 	return nil
 }
@@ -166,6 +170,19 @@ func (r *Reconciler) ensurePrivateTable(ctx context.Context, a *ack.Applier, n *
 	}
 	table, _ := ack.Ensure(ctx, a, desired)
 	return deref(table.Status.RouteTableID)
+}
+
+// ensureGossipGroup declares the security group that lets peers in.
+func (r *Reconciler) ensureGossipGroup(ctx context.Context, a *ack.Applier, n *network) {
+	status := n.region.Status.Network
+	if n.plan.Gossip == nil {
+		status.GossipSecurityGroupID = ""
+		return
+	}
+	group, _ := ack.Ensure(ctx, a, n.gossipGroup(n.vpcID, *n.plan.Gossip))
+	if group.Status.ID != nil {
+		status.GossipSecurityGroupID = *group.Status.ID
+	}
 }
 
 func (r *Reconciler) ensureSubnet(ctx context.Context, a *ack.Applier, n *network, subnet plan.Subnet, routeTable string) string {

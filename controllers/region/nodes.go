@@ -20,10 +20,10 @@ func (r *Reconciler) reconcileNodes(ctx context.Context, s *scope) error {
 	case s.nodeRole == "":
 		return step.Blocked(v1alpha1.RegionIdentityReady)
 	}
-	a := r.applier()
-	b := blueprint{plan: s.plan, region: s.region}
+	a := r.applier(s)
+	b := s.blueprint()
 	want := int64(0)
-	for _, g := range s.plan.Profile.NodeGroups {
+	for _, g := range s.plan.NodeGroups {
 		desired := b.nodegroup(g, s.nodeRole, s.subnets)
 		recordNodeGroup(s.region.Status.Cluster, g.Name)
 		observed, _ := ack.Ensure(ctx, a, desired, func(o *eks.Nodegroup) error {
@@ -31,7 +31,7 @@ func (r *Reconciler) reconcileNodes(ctx context.Context, s *scope) error {
 		})
 		want += ptr.Deref(observed.Status.DesiredSize, int64(g.Min))
 	}
-	if err := a.Outcome(); err != nil {
+	if err := a.Outcome(); err != nil || s.observe {
 		return err
 	}
 	return nodesReady(s, want)

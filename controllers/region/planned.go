@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
-	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
@@ -17,8 +14,9 @@ import (
 	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
-// reconcilePlan computes what the region consists of and fixes its addresses and
-// zones. Nothing is created before all of it checks out.
+// reconcilePlan computes what the region consists of, fixes its addresses and zones, and
+// looks for everything that would stop it later. Nothing is created before all of it
+// checks out.
 func (r *Reconciler) reconcilePlan(ctx context.Context, s *scope) error {
 	env, err := r.environment(ctx, s.region)
 	if err != nil {
@@ -29,28 +27,57 @@ func (r *Reconciler) reconcilePlan(ctx context.Context, s *scope) error {
 	}
 	s.environment = env
 	s.region.Status.RoleARN = env.Spec.AWS.RoleARN
-
-	if _, err := plan.Profile(env, s.region.Spec.Profile); err != nil {
-		return fromFinding(err)
-	}
-	block, err := r.allocate(ctx, env, s.region)
+	draft, err := r.draft(ctx, s)
 	if err != nil {
-		return fromFinding(err)
+		return err
 	}
-	zones, err := r.zones(ctx, env, s.region)
-	if err != nil {
-		return r.fromAWS(err)
+	if err := r.preflight(ctx, s, draft); err != nil {
+		return err
 	}
-	s.plan, err = plan.For(env, s.region, block, zones)
-	if err != nil {
-		return fromFinding(err)
-	}
-	if s.region.Status.Network == nil {
-		s.region.Status.Network = &v1alpha1.RegionNetwork{}
-	}
-	s.region.Status.Network.CIDR = block.String()
-	s.region.Status.Network.Zones = zones[:env.Spec.Network.AvailabilityZones]
+	s.plan = draft
 	return nil
+}
+
+// draft is the plan before anything was checked in AWS.
+func (r *Reconciler) draft(ctx context.Context, s *scope) (*plan.Plan, error) {
+	env, region := s.environment, s.region
+	if _, err := plan.Profile(env, region.Spec.Profile); err != nil {
+		return nil, fromFinding(err)
+	}
+	block, err := r.block(ctx, s)
+	if err != nil {
+		return nil, fromFinding(err)
+	}
+	zones, err := r.zones(ctx, env, region)
+	if err != nil {
+		return nil, err
+	}
+	draft, err := plan.For(env, region, block, zones)
+	if err != nil {
+		return nil, fromFinding(err)
+	}
+	if region.Status.Network == nil {
+		region.Status.Network = &v1alpha1.RegionNetwork{}
+	}
+	region.Status.Network.CIDR = block.String()
+	region.Status.Network.Zones = zones[:env.Spec.Network.AvailabilityZones]
+	return draft, nil
+}
+
+// block returns the Region's addresses; they are only recorded as given away when the
+// Region is not just observed.
+func (r *Reconciler) block(ctx context.Context, s *scope) (netip.Prefix, error) {
+	if !s.observe {
+		return r.allocate(ctx, s.environment, s.region)
+	}
+	if block, ok := allocated(s.environment, s.region.Name); ok {
+		return block, nil
+	}
+	taken, err := r.taken(ctx)
+	if err != nil {
+		return netip.Prefix{}, err
+	}
+	return plan.Address(s.environment, s.region, taken)
 }
 
 // environment returns the Region's Environment, or nil when there is none.
@@ -68,114 +95,23 @@ func (r *Reconciler) environment(ctx context.Context, region *v1alpha1.Region) (
 }
 
 // zones returns those fixed by the first plan, else what AWS offers now: a zone that
-// AWS adds later must not move the subnets.
+// AWS adds later must not move the subnets. A region that the account has not opted in
+// to does not even answer.
 func (r *Reconciler) zones(ctx context.Context, env *v1alpha1.Environment, region *v1alpha1.Region) ([]string, error) {
 	if n := region.Status.Network; n != nil && len(n.Zones) >= int(env.Spec.Network.AvailabilityZones) {
 		return n.Zones, nil
 	}
-	return r.Cloud.AvailabilityZones(ctx, env.Spec.AWS.RoleARN, string(region.Spec.AWSRegion))
-}
-
-// allocate returns the Region's block and records it in the Environment. The record
-// is written with the Environment's resourceVersion, so that of two Regions that
-// want the same block at the same moment one fails and looks again. That says nothing
-// about the records of other environments: allocating one at a time does.
-func (r *Reconciler) allocate(ctx context.Context, env *v1alpha1.Environment, region *v1alpha1.Region) (netip.Prefix, error) {
-	if block, ok := allocated(env, region.Name); ok {
-		return block, nil
+	role, here := env.Spec.AWS.RoleARN, string(region.Spec.AWSRegion)
+	zones, err := r.Cloud.AvailabilityZones(ctx, role, here)
+	if err == nil {
+		return zones, nil
 	}
-	var block netip.Prefix
-	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
-		var err error
-		block, err = r.take(ctx, client.ObjectKeyFromObject(env), region)
-		return err
-	})
-	return block, err //nolint:wrapcheck // named in take
-}
-
-// take is one attempt to get a block.
-func (r *Reconciler) take(ctx context.Context, key client.ObjectKey, region *v1alpha1.Region) (netip.Prefix, error) {
-	r.allocating.Lock()
-	defer r.allocating.Unlock()
-	env := &v1alpha1.Environment{}
-	if err := r.Live.Get(ctx, key, env); err != nil {
-		return netip.Prefix{}, fmt.Errorf("reading Environment %s: %w", key.Name, err)
+	if optedIn, optErr := r.Survey.OptedIn(ctx, role, here); optErr == nil && !optedIn {
+		return nil, step.Stuck(r.SlowPoll, v1alpha1.ReasonNotOptedIn,
+			"account %s has not opted in to %s: enable it (aws account enable-region --region-name %s) and wait until it is ENABLED",
+			env.Spec.AWS.AccountID, here, here)
 	}
-	if block, ok := allocated(env, region.Name); ok {
-		return block, nil
-	}
-	taken, err := r.taken(ctx)
-	if err != nil {
-		return netip.Prefix{}, err
-	}
-	wanted := region.DeepCopy()
-	if n := region.Status.Network; n != nil && n.CIDR != "" { // the record was lost, the VPC was not
-		wanted.Spec.CIDR = v1alpha1.VPCCIDR(n.CIDR)
-	}
-	block, err := plan.Address(env, wanted, taken)
-	if err != nil {
-		return netip.Prefix{}, err
-	}
-	before := env.DeepCopy()
-	env.Status.Allocations = append(env.Status.Allocations, v1alpha1.Allocation{Region: region.Name, CIDR: block.String()})
-	slices.SortFunc(env.Status.Allocations, func(a, b v1alpha1.Allocation) int { return strings.Compare(a.Region, b.Region) })
-	return block, r.patchAllocations(ctx, env, before)
-}
-
-func (r *Reconciler) patchAllocations(ctx context.Context, env, before *v1alpha1.Environment) error {
-	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	if err := r.Client.Status().Patch(ctx, env, patch); err != nil {
-		return fmt.Errorf("recording the allocations of Environment %s: %w", env.Name, err)
-	}
-	return nil
-}
-
-func allocated(env *v1alpha1.Environment, region string) (netip.Prefix, bool) {
-	i := slices.IndexFunc(env.Status.Allocations, func(a v1alpha1.Allocation) bool { return a.Region == region })
-	if i < 0 {
-		return netip.Prefix{}, false
-	}
-	block, err := netip.ParsePrefix(env.Status.Allocations[i].CIDR)
-	return block, err == nil
-}
-
-// taken returns every block that any environment's Regions hold: regions of
-// different environments may be peered.
-func (r *Reconciler) taken(ctx context.Context) ([]plan.Block, error) {
-	environments := &v1alpha1.EnvironmentList{}
-	if err := r.Live.List(ctx, environments); err != nil {
-		return nil, fmt.Errorf("listing Environments: %w", err)
-	}
-	var taken []plan.Block
-	for _, env := range environments.Items {
-		for _, a := range env.Status.Allocations {
-			if block, err := netip.ParsePrefix(a.CIDR); err == nil {
-				taken = append(taken, plan.Block{CIDR: block, Holder: "Region " + a.Region + " of " + env.Namespace + "/" + env.Name})
-			}
-		}
-	}
-	return taken, nil
-}
-
-// release forgets the Region's block.
-func (r *Reconciler) release(ctx context.Context, region *v1alpha1.Region) error {
-	return retry.RetryOnConflict(retry.DefaultBackoff, func() error { //nolint:wrapcheck // named in giveBack
-		return r.giveBack(ctx, client.ObjectKey{Namespace: region.Namespace, Name: region.Spec.EnvironmentRef.Name}, region)
-	})
-}
-
-// giveBack is one attempt to release a block.
-func (r *Reconciler) giveBack(ctx context.Context, key client.ObjectKey, region *v1alpha1.Region) error {
-	env := &v1alpha1.Environment{}
-	if err := r.Live.Get(ctx, key, env); err != nil {
-		return client.IgnoreNotFound(err)
-	}
-	before := env.DeepCopy()
-	env.Status.Allocations = slices.DeleteFunc(env.Status.Allocations, func(a v1alpha1.Allocation) bool { return a.Region == region.Name })
-	if len(env.Status.Allocations) == len(before.Status.Allocations) {
-		return nil
-	}
-	return r.patchAllocations(ctx, env, before)
+	return nil, r.fromAWS(err)
 }
 
 // fromFinding turns what the planner objects to into an outcome: a spec has to change.

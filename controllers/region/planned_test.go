@@ -113,7 +113,7 @@ var _ = Describe("the plan of a Region", func() {
 
 	It("takes its own block again when the environment was created anew", func(ctx SpecContext) {
 		b.apply(ctx)
-		b.reconcile(ctx)
+		b.settle(ctx)
 		b.ExpectDeleted(ctx, b.environment)
 		b.environment = build.Environment(b.Namespace, func(e *v1alpha1.Environment) {
 			e.Spec.Network.Assignments[0].CIDR = "10.17.0.0/18"

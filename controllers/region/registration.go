@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -21,8 +22,8 @@ import (
 // with every seed and every pin, so that the first rendering of each ApplicationSet
 // is right: new members start with their peers as seeds, and nothing starts at HEAD.
 func (r *Reconciler) reconcileRegistration(ctx context.Context, s *scope) error {
-	if s.remote == nil {
-		return step.Blocked(v1alpha1.RegionAccessReady)
+	if err := registrable(s); err != nil {
+		return err
 	}
 	b, err := r.birth(ctx, s.region, s.plan)
 	if err != nil {
@@ -45,6 +46,26 @@ func (r *Reconciler) reconcileRegistration(ctx context.Context, s *scope) error 
 	}
 	s.registered = true
 	return b.presentIn(secret)
+}
+
+// registrable holds the first application until everything exists that it takes for
+// granted: pods that start before their pod identity never get credentials, and an
+// annotation that is missing once freezes an ApplicationSet for every region.
+func registrable(s *scope) error {
+	switch {
+	case s.remote == nil || !s.identities:
+		return step.Blocked(v1alpha1.RegionAccessReady)
+	case !s.installed:
+		return step.Blocked(v1alpha1.RegionBootstrapped)
+	case s.plan.Gossip != nil && s.region.Status.Network.GossipSecurityGroupID == "":
+		return step.Blocked(v1alpha1.RegionNetworkReady)
+	}
+	for _, c := range s.region.Status.Certificates {
+		if c.ARN == "" {
+			return step.Blocked(v1alpha1.RegionStorageReady)
+		}
+	}
+	return nil
 }
 
 // clusterSecret returns the region's Secret, or nil when it was only just born.
@@ -154,15 +175,27 @@ func (r *Reconciler) registrationFor(s *scope) (argocd.Registration, error) {
 		"profile":             s.region.Spec.Profile,
 	})
 	return argocd.Registration{
-		Cluster: s.plan.Cluster,
-		Server:  deref(s.cluster.Status.Endpoint),
-		CA:      ca,
-		RoleARN: s.environment.Spec.ArgoCD.RoleARN,
-		Labels:  labels,
-		Annotations: map[string]string{
-			"portolan.dev/account-id":   s.environment.Spec.AWS.AccountID,
-			"portolan.dev/vpc-id":       s.region.Status.Network.VPCID,
-			"portolan.dev/cluster-name": s.plan.Cluster,
-		},
+		Cluster:     s.plan.Cluster,
+		Server:      deref(s.cluster.Status.Endpoint),
+		CA:          ca,
+		RoleARN:     s.environment.Spec.ArgoCD.RoleARN,
+		Labels:      labels,
+		Annotations: infrastructure(s),
 	}, nil
+}
+
+// infrastructure is what charts need to know of the region's AWS resources.
+func infrastructure(s *scope) map[string]string {
+	annotations := map[string]string{
+		"portolan.dev/account-id":   s.environment.Spec.AWS.AccountID,
+		v1alpha1.AnnotationVPC:      s.region.Status.Network.VPCID,
+		"portolan.dev/cluster-name": s.plan.Cluster,
+	}
+	if id := s.region.Status.Network.GossipSecurityGroupID; id != "" {
+		annotations[v1alpha1.AnnotationGossipSecurityGroup] = id
+	}
+	for i, c := range s.region.Status.Certificates {
+		annotations[v1alpha1.AnnotationCertificatePrefix+strconv.Itoa(i)] = c.ARN
+	}
+	return annotations
 }

@@ -96,13 +96,12 @@ func (r *Reconciler) replicate(ctx context.Context, s *scope, name string) (v1al
 		status.State = secretPrimary
 		return status, nil
 	}
-	replica, ok := replicas[string(here)]
-	if !ok {
-		status.State = aws.ReplicaInProgress
-		return status, r.Secrets.Replicate(ctx, role, string(source.PrimaryRegion), name, source.KMSKeyID, string(here))
+	if replica, ok := replicas[string(here)]; ok {
+		status.State, status.Message = replica.Status, replica.Message
+		return status, nil
 	}
-	status.State, status.Message = replica.Status, replica.Message
-	return status, nil
+	status.State = aws.ReplicaInProgress
+	return status, r.copy(ctx, s, name, replicas)
 }
 
 func (r *Reconciler) secretsOutcome(states []v1alpha1.SecretStatus) error {

@@ -8,6 +8,7 @@ import (
 	"github.com/portolan-dev/portolan/controllers/internal/aws"
 	"github.com/portolan-dev/portolan/controllers/internal/aws/fake"
 	"github.com/portolan-dev/portolan/controllers/internal/testenv"
+	"github.com/portolan-dev/portolan/controllers/internal/testenv/build"
 )
 
 const primary = "us-east-1"
@@ -21,15 +22,37 @@ var _ = Describe("the secrets of a Region", func() {
 		b.AWS.AddSecret(primary, "vault")
 	})
 
-	It("are asked for when the primary does not exist", func(ctx SpecContext) {
+	// collected lets the time pass in which Regions that join together are waited for.
+	collected := func(ctx SpecContext) {
+		GinkgoHelper()
+		b.reconcile(ctx)
+		b.Clock.Step(testenv.Poll)
+		b.reconcile(ctx)
+	}
+
+	It("hold the region before anything is created when the primary does not exist", func(ctx SpecContext) {
 		b.apply(ctx)
 		result := b.reconcile(ctx)
+		Expect(b.region).To(testenv.HaveCondition("Planned", "False", "SecretMissing", "us-east-1 does not have db"))
+		Expect(result.RequeueAfter).To(Equal(testenv.SlowPoll))
+		Expect(b.ACK.Names(ctx, b.Namespace)).To(BeEmpty())
+
+		By("going on when it is there")
+		b.AWS.AddSecret(primary, "db")
+		b.reconcile(ctx)
+		Expect(b.region).To(testenv.HaveCondition("Planned", "True", "Succeeded"))
+		Expect(b.ACK.Names(ctx, b.Namespace)).To(ContainElement("VPC " + prefix))
+	})
+
+	It("say when a primary was deleted later", func(ctx SpecContext) {
+		b.AWS.AddSecret(primary, "db")
+		b.apply(ctx)
+		collected(ctx)
+		b.AWS.RemoveSecret(primary, "db")
+		b.reconcile(ctx)
 		Expect(b.region).To(testenv.HaveCondition("SecretsReplicated", "Unknown", "SecretMissing",
 			"no secret db in us-east-1: create it, or take it out of the profile"))
-		Expect(b.region.Status.Secrets).To(ContainElements(
-			v1alpha1.SecretStatus{Name: "db", State: "Missing", PrimaryRegion: primary},
-			v1alpha1.SecretStatus{Name: "vault", State: "InProgress", PrimaryRegion: primary}))
-		Expect(result.RequeueAfter).To(Equal(testenv.SlowPoll))
+		Expect(b.region).To(testenv.HaveCondition("Planned", "True", "Succeeded"))
 	})
 
 	It("are copied once and polled until they are in sync", func(ctx SpecContext) {
@@ -38,13 +61,40 @@ var _ = Describe("the secrets of a Region", func() {
 		result := b.reconcile(ctx)
 		Expect(b.region).To(testenv.HaveCondition("SecretsReplicated", "Unknown", "Replicating", "copying db, vault"))
 		Expect(result.RequeueAfter).To(Equal(testenv.Poll))
+		Expect(b.AWS.Calls(fake.Replicate)).To(BeZero(), "others may be joining")
 
+		collected(ctx)
 		b.reconcile(ctx)
 		Expect(b.AWS.Calls(fake.Replicate)).To(Equal(2))
 		b.AWS.FinishReplication()
 		b.reconcile(ctx)
 		Expect(b.region).To(testenv.HaveCondition("SecretsReplicated", "True", "Succeeded"))
 		Expect(b.region.Status.Secrets).To(HaveEach(HaveField("State", "InSync")))
+	})
+
+	It("are asked for in one call by all Regions that join together", func(ctx SpecContext) {
+		b.AWS.AddSecret(primary, "db")
+		b.environment.Spec.Network.Assignments = append(b.environment.Spec.Network.Assignments,
+			v1alpha1.CIDRAssignment{AWSRegion: "eu-central-1", CIDR: "10.16.128.0/18"})
+		b.apply(ctx)
+		second, home := build.Region(b.Namespace, "eu-central-1"), build.Region(b.Namespace, primary)
+		paused := build.Region(b.Namespace, "ap-south-1", func(r *v1alpha1.Region) { r.Spec.Paused = true })
+		b.ExpectApplied(ctx, second, home, paused)
+		regions := []*v1alpha1.Region{b.region, second, home, paused}
+		for range 3 {
+			for _, r := range regions {
+				testenv.ExpectReconciled(ctx, b.Env, b.reconciler, r)
+			}
+			b.Clock.Step(testenv.Poll)
+		}
+		Expect(b.AWS.Calls(fake.Replicate)).To(Equal(2), "one for each secret")
+		b.AWS.FinishReplication()
+		for _, r := range regions[:2] {
+			testenv.ExpectReconciled(ctx, b.Env, b.reconciler, r)
+			Expect(r).To(testenv.HaveCondition("SecretsReplicated", "True", "Succeeded"))
+		}
+		Expect(home.Status.Secrets).To(HaveEach(HaveField("State", "Primary")))
+		Expect(b.AWS.Calls(fake.Replicate)).To(Equal(2))
 	})
 
 	It("report what AWS says when it cannot copy one", func(ctx SpecContext) {
@@ -76,7 +126,7 @@ var _ = Describe("the secrets of a Region", func() {
 	It("name the permission that AWS denies, keep what is known and recover", func(ctx SpecContext) {
 		b.AWS.AddSecret(primary, "db")
 		b.apply(ctx)
-		b.reconcile(ctx)
+		collected(ctx)
 		known := b.region.Status.Secrets
 		b.AWS.Fail(fake.ReplicaStates, &aws.Error{
 			Operation: "secretsmanager:DescribeSecret", Code: "AccessDeniedException", Class: aws.AccessDenied,
@@ -94,10 +144,10 @@ var _ = Describe("the secrets of a Region", func() {
 	})
 
 	It("do not hold the network up", func(ctx SpecContext) {
+		b.AWS.AddSecret(primary, "db")
 		b.apply(ctx)
 		b.settle(ctx)
-		Expect(b.region).To(testenv.HaveCondition("SecretsReplicated", "Unknown", "SecretMissing"))
+		Expect(b.region).To(testenv.HaveCondition("SecretsReplicated", "Unknown", "Replicating"))
 		Expect(b.region).To(testenv.HaveCondition("NetworkReady", "True", "Succeeded"))
-		Expect(b.region).To(testenv.HaveCondition("Ready", "Unknown", "SecretMissing"))
 	})
 })

@@ -11,6 +11,8 @@ import (
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/ack/eks"
+	"github.com/portolan-dev/portolan/controllers/internal/bootstrap"
+	"github.com/portolan-dev/portolan/controllers/internal/gitrepo"
 	"github.com/portolan-dev/portolan/controllers/internal/testenv"
 	"github.com/portolan-dev/portolan/controllers/internal/testenv/build"
 	"github.com/portolan-dev/portolan/controllers/region"
@@ -35,12 +37,20 @@ type bed struct {
 	reconciler  *region.Reconciler
 	environment *v1alpha1.Environment
 	region      *v1alpha1.Region
+	files       *files
+}
+
+// files plays the git repository.
+type files struct{ missing []string }
+
+func (f *files) Missing(context.Context, gitrepo.Repository, string, []string) ([]string, error) {
+	return f.missing, nil
 }
 
 func newBed(ctx context.Context) *bed {
 	GinkgoHelper()
 	api := testenv.StartRegional()
-	b := &bed{World: env.World(ctx), api: api}
+	b := &bed{World: env.World(ctx), api: api, files: &files{}}
 	b.ACK.Serve(api.Endpoint(), api.CA())
 	b.reconciler = b.newReconciler()
 	b.environment = build.Environment(b.Namespace)
@@ -51,7 +61,9 @@ func newBed(ctx context.Context) *bed {
 func (b *bed) newReconciler() *region.Reconciler {
 	return region.NewReconciler(region.Deps{
 		Client: b.Recorder, Live: b.Recorder, Clock: b.Clock, Events: b.Events,
-		Cloud: b.AWS, Secrets: b.AWS, Clusters: b.Clusters, ArgoCD: b.ArgoCD,
+		Cloud: b.AWS, Survey: b.AWS, Finder: b.AWS, Traffic: b.AWS, Secrets: b.AWS,
+		Clusters: b.Clusters, ArgoCD: b.ArgoCD, Files: b.files,
+		Charts: bootstrap.NewSource(bootstrap.Options{}), Installs: &bootstrap.Installer{Poll: testenv.Poll},
 		Poll: testenv.Poll, SlowPoll: testenv.SlowPoll, Resync: testenv.Resync,
 	})
 }

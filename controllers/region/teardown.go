@@ -5,13 +5,19 @@ import (
 	"fmt"
 	"strings"
 
+	ackv1alpha1 "github.com/aws-controllers-k8s/runtime/apis/core/v1alpha1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/ack"
+	"github.com/portolan-dev/portolan/controllers/internal/ack/acm"
 	"github.com/portolan-dev/portolan/controllers/internal/ack/ec2"
 	"github.com/portolan-dev/portolan/controllers/internal/ack/eks"
 	"github.com/portolan-dev/portolan/controllers/internal/ack/iam"
+	"github.com/portolan-dev/portolan/controllers/internal/ack/route53"
+	"github.com/portolan-dev/portolan/controllers/internal/ack/s3"
 	"github.com/portolan-dev/portolan/controllers/internal/aws"
 	"github.com/portolan-dev/portolan/controllers/internal/step"
 	"github.com/portolan-dev/portolan/controllers/plan"
@@ -63,7 +69,7 @@ func (r *Reconciler) sharesAWSRegion(ctx context.Context, region *v1alpha1.Regio
 // deleteCluster deletes what is in the cluster and then the cluster. ACK forgets node
 // groups when AWS has only begun to delete them, so AWS itself is asked.
 func (r *Reconciler) deleteCluster(ctx context.Context, region *v1alpha1.Region) error {
-	if err := r.tearDown(ctx, region, v1alpha1.ReasonDeletingCluster, &eks.Nodegroup{}, &eks.Addon{}, &eks.AccessEntry{}); err != nil {
+	if err := r.tearDown(ctx, region, v1alpha1.ReasonDeletingCluster, &eks.Nodegroup{}, &eks.Addon{}, &eks.PodIdentityAssociation{}, &eks.AccessEntry{}); err != nil {
 		return err
 	}
 	if c := region.Status.Cluster; c != nil {
@@ -98,12 +104,57 @@ func (r *Reconciler) deleteNetwork(ctx context.Context, region *v1alpha1.Region)
 			}
 		}
 	}
-	for _, kind := range []client.Object{&ec2.ElasticIPAddress{}, &ec2.Subnet{}, &ec2.RouteTable{}, &ec2.InternetGateway{}, &ec2.VPC{}} {
+	for _, kind := range []client.Object{&ec2.ElasticIPAddress{}, &ec2.SecurityGroup{}, &ec2.Subnet{}, &ec2.RouteTable{}, &ec2.InternetGateway{}, &ec2.VPC{}} {
 		if err := r.tearDown(ctx, region, v1alpha1.ReasonDeletingNetwork, kind); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// deleteStorage deletes certificates with their records, and lets go of the buckets:
+// they are kept, by the deletion policy that they were created with.
+func (r *Reconciler) deleteStorage(ctx context.Context, region *v1alpha1.Region) error {
+	if err := r.keepSharedRecords(ctx, region); err != nil {
+		return err
+	}
+	return r.tearDown(ctx, region, v1alpha1.ReasonDeletingStorage, &acm.Certificate{}, &route53.RecordSet{}, &s3.Bucket{})
+}
+
+// keepSharedRecords leaves a validation record to another Region that needs the same: ACM
+// asks an account for one record for a name, whatever the AWS region.
+func (r *Reconciler) keepSharedRecords(ctx context.Context, region *v1alpha1.Region) error {
+	records := &route53.RecordSetList{}
+	err := r.Live.List(ctx, records, client.InNamespace(region.Namespace))
+	if meta.IsNoMatchError(err) {
+		return nil // its controller was never installed
+	}
+	if err != nil {
+		return fmt.Errorf("listing RecordSets: %w", err)
+	}
+	needed := map[string]bool{}
+	for i := range records.Items {
+		if record := &records.Items[i]; record.Labels[v1alpha1.LabelRegion] != region.Name && record.DeletionTimestamp.IsZero() {
+			needed[recordKey(record)] = true
+		}
+	}
+	retain := client.RawPatch(types.MergePatchType,
+		[]byte(`{"metadata":{"annotations":{"`+ackv1alpha1.AnnotationDeletionPolicy+`":"retain"}}}`))
+	for i := range records.Items {
+		record := &records.Items[i]
+		if record.Labels[v1alpha1.LabelRegion] != region.Name || !needed[recordKey(record)] ||
+			record.Annotations[ackv1alpha1.AnnotationDeletionPolicy] == "retain" {
+			continue
+		}
+		if err := r.Client.Patch(ctx, record, retain); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("keeping RecordSet %s: %w", record.Name, err)
+		}
+	}
+	return nil
+}
+
+func recordKey(r *route53.RecordSet) string {
+	return deref(r.Spec.HostedZoneID) + " " + deref(r.Spec.Name)
 }
 
 func (r *Reconciler) deleteIdentity(ctx context.Context, region *v1alpha1.Region) error {

@@ -33,10 +33,14 @@ const concurrency = 8
 // +kubebuilder:rbac:groups=portolan.dev,resources=environments,verbs=get;list;watch
 // +kubebuilder:rbac:groups=portolan.dev,resources=gossiprings;promotions,verbs=list;watch
 // +kubebuilder:rbac:groups=portolan.dev,resources=regions/status;environments/status,verbs=patch
-// +kubebuilder:rbac:groups=ec2.services.k8s.aws,resources=vpcs;subnets;internetgateways;routetables;elasticipaddresses;natgateways,verbs=list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=ec2.services.k8s.aws,resources=vpcs;subnets;internetgateways;routetables;elasticipaddresses;natgateways;securitygroups,verbs=list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=iam.services.k8s.aws,resources=roles,verbs=list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=eks.services.k8s.aws,resources=nodegroups;addons;accessentries,verbs=list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=eks.services.k8s.aws,resources=nodegroups;addons;accessentries;podidentityassociations,verbs=list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=eks.services.k8s.aws,resources=clusters,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=s3.services.k8s.aws,resources=buckets,verbs=list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=acm.services.k8s.aws,resources=certificates,verbs=list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=route53.services.k8s.aws,resources=recordsets,verbs=list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=namespaces;configmaps,verbs=get
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch;delete,namespace=argocd
 // +kubebuilder:rbac:groups=argoproj.io,resources=applications,verbs=list;watch;patch;delete,namespace=argocd
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
@@ -56,14 +60,24 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, clk clock.WithTicker) er
 		Watches(&corev1.Secret{}, toRegion).
 		WatchesRawSource(watch.Remote(r.Clusters, func(_ context.Context, key client.ObjectKey) []reconcile.Request {
 			return []reconcile.Request{{NamespacedName: key}}
-		}, remote.Topology)).
+		}, remote.Topology, remote.Identities)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency})
 	for _, k := range ack.Kinds() {
-		b = b.Watches(k, toRegion, builder.WithPredicates(ack.Substantial()))
+		if !ack.Optional(k) {
+			b = b.Watches(k, toRegion, builder.WithPredicates(ack.Substantial()))
+		}
 	}
 	c, err := b.Build(reconcile.AsReconciler(r.Client, r))
 	if err != nil {
 		return fmt.Errorf("building the Region controller: %w", err)
+	}
+	for _, k := range ack.Kinds() {
+		if !ack.Optional(k) {
+			continue
+		}
+		if err := watch.WhenInstalled(mgr, clk, c, k, source.Kind(mgr.GetCache(), k, toRegion, ack.Substantial())); err != nil {
+			return err
+		}
 	}
 	applications := source.Kind(mgr.GetCache(), client.Object(&argocd.Application{}), toRegion)
 	return watch.WhenInstalled(mgr, clk, c, &argocd.Application{}, applications)

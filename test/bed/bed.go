@@ -22,9 +22,11 @@ import (
 	"github.com/portolan-dev/portolan/test/simulator/ack"
 	"github.com/portolan-dev/portolan/test/simulator/argocd"
 	"github.com/portolan-dev/portolan/test/simulator/aws"
+	"github.com/portolan-dev/portolan/test/simulator/charts"
 	"github.com/portolan-dev/portolan/test/simulator/cloud"
 	"github.com/portolan-dev/portolan/test/simulator/controlplane"
 	"github.com/portolan-dev/portolan/test/simulator/dns"
+	"github.com/portolan-dev/portolan/test/simulator/git"
 	"github.com/portolan-dev/portolan/test/simulator/network"
 	"github.com/portolan-dev/portolan/test/simulator/process"
 )
@@ -57,14 +59,24 @@ type Bed struct {
 	AWS *aws.Server
 	// DNS is authoritative for every zone of the simulated world.
 	DNS *dns.Server
+	// ACK are the simulated controllers, with their faults.
+	ACK *ack.Controllers
+	// Git is the repository that the applications come from, and Revision its commit with
+	// the configuration of every sample region.
+	Git      *git.Repository
+	Revision string
 
 	options  Options
 	dir      string
 	module   string
 	binaries controlplane.Binaries
 	network  *network.Network
+	listener string
+	charts   *charts.Server
 	etcd     *controlplane.Etcd
 	planes   *planes
+
+	permissions *permissions
 
 	management *controlplane.APIServer
 	mu         sync.Mutex
@@ -81,8 +93,10 @@ func Start(ctx context.Context, o Options) (*Bed, error) {
 	}{
 		{"files and binaries", b.prepare},
 		{"simulated AWS and DNS", b.startAWS},
+		{"charts, git and accelerator", b.startOutside},
 		{"management API server", b.startManagement},
 		{"CRDs, RBAC and samples' namespace", b.install},
+		{"IAM policies", b.enforcePermissions},
 		{"simulated ACK and Argo CD", b.startControllers},
 	} {
 		started := time.Now()
@@ -217,11 +231,11 @@ func (b *Bed) startControllers(ctx context.Context) error {
 	}
 	b.planes = newPlanes(ctx, b, egress, webhook)
 	b.onStop(b.planes.stop)
-	controllers, err := ack.Start(ctx, ack.Options{Config: b.Config, Cloud: b.Cloud, Hooks: ack.Hooks{ClusterStarter: b.planes}})
+	b.ACK, err = ack.Start(ctx, ack.Options{Config: b.Config, Cloud: b.Cloud, Hooks: ack.Hooks{ClusterStarter: b.planes}, DNS: b.DNS})
 	if err != nil {
 		return fmt.Errorf("starting ACK: %w", err)
 	}
-	b.onStop(controllers.Stop)
+	b.onStop(b.ACK.Stop)
 	argo, err := argocd.Start(ctx, argocd.Options{
 		Config: b.Config, Namespace: ArgoCDNamespace, Cloud: b.Cloud, Clusters: b.planes.byEndpoint,
 	})

@@ -111,8 +111,8 @@ func (b *Bed) Kubectl(ctx context.Context, args ...string) error {
 	return nil
 }
 
-// Apply applies manifests of config/samples to the management cluster. The DNS zones
-// of Environments get the bed's server, because nobody delegates to it.
+// Apply applies manifests of config/samples to the management cluster, with what they
+// name in the world outside replaced by the bed's own.
 func (b *Bed) Apply(ctx context.Context, samples ...string) error {
 	for _, sample := range samples {
 		objects, err := readManifests(filepath.Join(b.module, "config", "samples", sample))
@@ -120,10 +120,8 @@ func (b *Bed) Apply(ctx context.Context, samples ...string) error {
 			return err
 		}
 		for _, obj := range objects {
-			if obj.GetKind() == "Environment" {
-				if err := b.pointZones(obj); err != nil {
-					return err
-				}
+			if err := b.localize(obj); err != nil {
+				return fmt.Errorf("fitting %s to the bed: %w", sample, err)
 			}
 			if err := b.apply(ctx, obj); err != nil {
 				return fmt.Errorf("applying %s: %w", sample, err)
@@ -139,19 +137,6 @@ func (b *Bed) apply(ctx context.Context, obj *unstructured.Unstructured) error {
 		return fmt.Errorf("%s is not installed: %w", obj.GetKind(), err)
 	}
 	return err
-}
-
-func (b *Bed) pointZones(env *unstructured.Unstructured) error {
-	zones, _, err := unstructured.NestedSlice(env.Object, "spec", "dns", "zones")
-	if err != nil {
-		return fmt.Errorf("reading the zones of Environment %s: %w", env.GetName(), err)
-	}
-	for _, zone := range zones {
-		if z, ok := zone.(map[string]any); ok {
-			z["nameServers"] = []any{b.DNS.Addr()}
-		}
-	}
-	return unstructured.SetNestedSlice(env.Object, zones, "spec", "dns", "zones")
 }
 
 func readManifests(path string) ([]*unstructured.Unstructured, error) {

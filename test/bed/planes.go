@@ -126,19 +126,21 @@ func (p *planes) byEndpoint(endpoint string) (*rest.Config, bool) {
 	return nil, false
 }
 
-// vpcOf finds the addresses of the VPC that Portolan named after the cluster.
+// vpcOf finds the addresses of the VPC that a cluster's subnets lie in.
 func (p *planes) vpcOf(cluster, awsRegion string) (netip.Prefix, error) {
-	vpcs := p.bed.Cloud.List(func(r cloud.Resource) bool {
-		return r.Type == "ec2/vpc" && r.Region == awsRegion && r.Tags["Name"] == cluster
-	})
-	if len(vpcs) != 1 {
-		return netip.Prefix{}, fmt.Errorf("%d VPCs in %s are named %s", len(vpcs), awsRegion, cluster)
+	pending := []cloud.Key{{Type: "eks/cluster", Region: awsRegion, ID: cluster}}
+	for len(pending) > 0 {
+		held, _ := p.bed.Cloud.Get(pending[0])
+		if held.Type == "ec2/vpc" {
+			prefix, err := netip.ParsePrefix(held.Data["cidr"])
+			if err != nil {
+				return netip.Prefix{}, fmt.Errorf("the VPC of %s: %w", cluster, err)
+			}
+			return prefix, nil
+		}
+		pending = append(pending[1:], held.Parents...)
 	}
-	prefix, err := netip.ParsePrefix(vpcs[0].Data["cidr"])
-	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("the VPC of %s: %w", cluster, err)
-	}
-	return prefix, nil
+	return netip.Prefix{}, fmt.Errorf("cluster %s in %s lies in no VPC", cluster, awsRegion)
 }
 
 // Regional returns an administrator's configuration for a regional cluster.

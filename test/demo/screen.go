@@ -21,13 +21,16 @@ var steps = []struct{ condition, title string }{
 	{v1alpha1.RegionNetworkReady, "NETWORK"},
 	{v1alpha1.RegionIdentityReady, "IDENTITY"},
 	{v1alpha1.RegionSecretsReplicated, "SECRETS"},
+	{v1alpha1.RegionStorageReady, "STORAGE"},
 	{v1alpha1.RegionControlPlaneReady, "CONTROL PLANE"},
 	{v1alpha1.RegionAccessReady, "ACCESS"},
 	{v1alpha1.RegionAddonsReady, "ADD-ONS"},
 	{v1alpha1.RegionNodesReady, "NODES"},
+	{v1alpha1.RegionBootstrapped, "BOOTSTRAP"},
 	{v1alpha1.RegionRegistered, "ARGO CD"},
 	{v1alpha1.RegionApplicationsHealthy, "APPS"},
 	{v1alpha1.RegionRingsJoined, "RINGS"},
+	{v1alpha1.RegionTrafficReady, "TRAFFIC"},
 }
 
 // screen shows the fleet. On a terminal the table is drawn over itself; elsewhere each

@@ -22,7 +22,8 @@ import (
 )
 
 const (
-	fleet       = "production001"
+	fleet = "production001"
+	// oldRevision is for environments that name no repository, so that nobody looks it up.
 	oldRevision = "1d9c3076d63027f5fa770b43d08a4453318b2f8e"
 	newRevision = "8e2f4c1a9b7d6035e1f2a3b4c5d6e7f8091a2b3c"
 )
@@ -54,6 +55,14 @@ var _ = Describe("A fleet", Ordered, func() {
 			Expect(resourcesOf(name, "ec2/subnet")).To(HaveLen(6))
 			Expect(resourcesOf(name, "ec2/natgateway")).To(HaveLen(3))
 		}
+		By("having asked for each secret's copies once for all")
+		Expect(callsOf("ReplicateSecretToRegions")).To(Equal(8), "eight secrets, two regions that need them")
+	})
+
+	It("has all that the profile asks for", func(ctx SpecContext) {
+		expectInfrastructure(ctx, "us-east-1", "deploy")
+		expectInfrastructure(ctx, "eu-central-1", "deploy")
+		expectInfrastructure(ctx, "ap-south-1", "base")
 	})
 
 	It("takes a fourth region into its living rings without restarting anybody", func(ctx SpecContext) {
@@ -136,7 +145,8 @@ var _ = Describe("A fleet", Ordered, func() {
 			return apierrors.IsNotFound(world.Client.Get(ctx, client.ObjectKeyFromObject(leaver), leaver))
 		}).WithContext(ctx).Should(BeTrue())
 		Expect(resourcesOf("eu-west-1", "")).To(BeEmpty())
-		Expect(world.Cloud.List(func(r cloud.Resource) bool { return r.Region == "eu-west-1" })).To(BeEmpty())
+		Expect(world.Cloud.List(func(r cloud.Resource) bool { return r.Region == "eu-west-1" && r.Type != "s3/bucket" })).To(BeEmpty())
+		Expect(bucketOf("eu-west-1")).To(HaveLen(1), "a bucket outlives its region")
 
 		By("keeping the others connected")
 		Eventually(condition(ctx, ring(fleet, "unkey-api"), v1alpha1.ConditionReady)).WithContext(ctx).Should(beReady())

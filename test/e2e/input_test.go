@@ -1,12 +1,18 @@
 package e2e
 
 import (
+	"fmt"
+	"net/netip"
+	"sync"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/test/bed"
 )
 
 var _ = Describe("Bad input", Ordered, func() {
@@ -69,6 +75,70 @@ var _ = Describe("Bad input", Ordered, func() {
 		r := newRegion(environment, "reserved", "sa-east-1")
 		r.Spec.CIDR = "10.40.128.0/20"
 		held(ctx, r, v1alpha1.ReasonCIDROverlap, "10.40.128.0/20 overlaps 10.40.128.0/18, held by a reserved range")
+	})
+
+	It("is held with everything that stands in its way, all at once, and goes on when it is gone", func(ctx SpecContext) {
+		const crowded = "ca-west-1"
+		world.AWS.SetQuota("ec2", "L-0263D0A3", crowded, 2)
+		env := &v1alpha1.Environment{}
+		Expect(world.Client.Get(ctx, client.ObjectKey{Namespace: environment, Name: environment}, env)).To(Succeed())
+		before := env.DeepCopy()
+		env.Spec.Profiles[0].NodeGroups = append(env.Spec.Profiles[0].NodeGroups, v1alpha1.NodeGroup{Name: "odd", InstanceTypes: []string{"nonesuch.large"}, Max: 1})
+		env.Spec.Profiles[0].Secrets = append(env.Spec.Profiles[0].Secrets, "unkey/nowhere")
+		env.Spec.Network.NATGateways = v1alpha1.NATGatewaysPerZone
+		Expect(world.Client.Patch(ctx, env, client.MergeFrom(before))).To(Succeed())
+
+		r := newRegion(environment, "stuck", crowded)
+		Expect(world.Client.Create(ctx, r)).To(Succeed())
+		Eventually(condition(ctx, r, v1alpha1.RegionPlanned)).WithContext(ctx).Should(And(
+			HaveField("Status", metav1.ConditionFalse),
+			HaveField("Message", And(ContainSubstring("3 needed, 2 allowed, 0 in use"), ContainSubstring("L-0263D0A3"), ContainSubstring("nonesuch.large"), ContainSubstring("unkey/nowhere")))))
+		Expect(r.Status.Plan.Findings).To(HaveLen(3))
+		Expect(condition(ctx, r, v1alpha1.ConditionStalled)(Default)).To(beReady())
+		Expect(count("stuck", "")).To(BeZero())
+
+		world.AWS.SetQuota("ec2", "L-0263D0A3", crowded, 5)
+		changed := env.DeepCopy()
+		env.Spec = before.Spec
+		Expect(world.Client.Patch(ctx, env, client.MergeFrom(changed))).To(Succeed())
+		Eventually(condition(ctx, r, v1alpha1.RegionPlanned)).WithContext(ctx).Should(beReady())
+		Expect(world.Client.Delete(ctx, r)).To(Succeed())
+		Eventually(gone(ctx, r)).WithContext(ctx).Should(BeTrue())
+	})
+
+	It("never gives one block to two Regions, also when fifty come in the same second", func(ctx SpecContext) {
+		const crowd = "crowd"
+		newNamespace(ctx, crowd)
+		env := smallEnvironment(crowd)
+		env.Spec.Network.Pool = &v1alpha1.AddressPool{CIDRs: []v1alpha1.CIDR{"10.128.0.0/12"}, PrefixLength: 20}
+		env.Spec.Network.Reserved = []v1alpha1.CIDR{"10.128.0.0/17"}
+		env.Spec.Profiles[0].Secrets = []string{"unkey/nowhere"} // so that nothing is built
+		Expect(world.Client.Create(ctx, env)).To(Succeed())
+		var created sync.WaitGroup
+		for i := range 50 {
+			created.Go(func() {
+				defer GinkgoRecover()
+				Expect(world.Client.Create(ctx, newRegion(crowd, fmt.Sprintf("r%02d", i), v1alpha1.AWSRegion(bed.SampleRegions[i%len(bed.SampleRegions)])))).To(Succeed())
+			})
+		}
+		created.Wait()
+		Eventually(func(g Gomega) {
+			g.Expect(world.Client.Get(ctx, client.ObjectKeyFromObject(env), env)).To(Succeed())
+			g.Expect(env.Status.Allocations).To(HaveLen(50))
+		}).WithContext(ctx).Should(Succeed())
+		reserved := netip.MustParsePrefix("10.128.0.0/17")
+		for i, a := range env.Status.Allocations {
+			block := netip.MustParsePrefix(a.CIDR)
+			Expect(block.Overlaps(reserved)).To(BeFalse(), a.CIDR)
+			for _, b := range env.Status.Allocations[:i] {
+				Expect(block.Overlaps(netip.MustParsePrefix(b.CIDR))).To(BeFalse(), "%s of %s and %s of %s", a.CIDR, a.Region, b.CIDR, b.Region)
+			}
+		}
+		Expect(world.Client.DeleteAllOf(ctx, &v1alpha1.Region{}, client.InNamespace(crowd))).To(Succeed())
+		Eventually(func(g Gomega) {
+			g.Expect(world.Client.Get(ctx, client.ObjectKeyFromObject(env), env)).To(Succeed())
+			g.Expect(env.Status.Allocations).To(BeEmpty())
+		}).WithContext(ctx).Should(Succeed())
 	})
 
 	It("is held when addresses overlap another Region's, and goes on when that one is gone", func(ctx SpecContext) {

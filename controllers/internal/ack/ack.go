@@ -3,39 +3,18 @@
 package ack
 
 import (
+	"fmt"
 	"strings"
 
 	ackv1alpha1 "github.com/aws-controllers-k8s/runtime/apis/core/v1alpha1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
-	"github.com/portolan-dev/portolan/controllers/internal/ack/ec2"
-	"github.com/portolan-dev/portolan/controllers/internal/ack/eks"
-	"github.com/portolan-dev/portolan/controllers/internal/ack/iam"
 	"github.com/portolan-dev/portolan/controllers/internal/step"
 )
-
-// AddToScheme registers the views of all kinds.
-func AddToScheme(scheme *runtime.Scheme) error {
-	for _, add := range []func(*runtime.Scheme) error{ec2.AddToScheme, iam.AddToScheme, eks.AddToScheme} {
-		if err := add(scheme); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Kinds lists one object of every kind, in the order in which a region's objects
-// are deleted. Kinds of one stage stand together.
-func Kinds() []client.Object {
-	return []client.Object{
-		&eks.Nodegroup{}, &eks.Addon{}, &eks.AccessEntry{}, &eks.Cluster{},
-		&ec2.NATGateway{}, &ec2.ElasticIPAddress{}, &ec2.Subnet{}, &ec2.RouteTable{}, &ec2.InternetGateway{}, &ec2.VPC{},
-		&iam.Role{},
-	}
-}
 
 // AnnotationRegion steers a resource into an AWS region. It is on every object
 // from its creation: the controller's and the namespace's default can race.
@@ -47,13 +26,13 @@ const AnnotationRegion = ackv1alpha1.AnnotationRegion
 // until ACK has looked at the new one. They count only when Synced, which ACK renews
 // on every reconcile, does not predate the last change of the spec.
 func synced(name string, conditions []*ackv1alpha1.Condition, last record) error {
-	c := find(conditions, ackv1alpha1.ConditionTypeResourceSynced)
-	if c != nil && last.predates(c) {
+	if last.predatesAll(conditions) {
 		return step.Wait(v1alpha1.ReasonSyncing, "%s", name)
 	}
 	if t := find(conditions, ackv1alpha1.ConditionTypeTerminal); isTrue(t) {
 		return step.Terminal(v1alpha1.ReasonRejectedByAWS, "%s: %s", name, textOf(t))
 	}
+	c := find(conditions, ackv1alpha1.ConditionTypeResourceSynced)
 	if isTrue(c) {
 		return nil
 	}
@@ -79,6 +58,17 @@ func benign(message string) bool {
 		}
 	}
 	return false
+}
+
+// notManaged is what ACK says, word for word, of an object whose name AWS has already
+// (NotManagedMessage of its runtime). What else begins like that is about another
+// region or account.
+const notManaged = "Resource already exists"
+
+// conflicts tells whether ACK refuses an object because AWS has its name already.
+func conflicts(conditions []*ackv1alpha1.Condition) bool {
+	t := find(conditions, ackv1alpha1.ConditionTypeTerminal)
+	return isTrue(t) && ptr.Deref(t.Message, "") == notManaged
 }
 
 func find(conditions []*ackv1alpha1.Condition, conditionType ackv1alpha1.ConditionType) *ackv1alpha1.Condition {
@@ -117,4 +107,40 @@ func withoutRequestID(message string) string {
 		kept.WriteString(after)
 	}
 	return kept.String()
+}
+
+// report is what the status of every kind has in common.
+type report struct {
+	ACKResourceMetadata *ackv1alpha1.ResourceMetadata `json:"ackResourceMetadata"`
+	Conditions          []*ackv1alpha1.Condition      `json:"conditions"`
+	// Status is the state of EKS's kinds, in EKS's words.
+	Status *string `json:"status"`
+}
+
+func reportOf(obj client.Object) (report, error) {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(obj)
+	if err != nil {
+		return report{}, fmt.Errorf("converting %T: %w", obj, err)
+	}
+	var view struct {
+		Status report `json:"status"`
+	}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(content, &view); err != nil {
+		return report{}, fmt.Errorf("reading the status of %T: %w", obj, err)
+	}
+	return view.Status, nil
+}
+
+// conditionsOf reads status.conditions of any kind of ACK.
+func conditionsOf(obj client.Object) ([]*ackv1alpha1.Condition, error) {
+	r, err := reportOf(obj)
+	return r.Conditions, err
+}
+
+// account is the AWS account that ACK acted in, or "" while it does not say.
+func (r report) account() string {
+	if r.ACKResourceMetadata == nil {
+		return ""
+	}
+	return string(ptr.Deref(r.ACKResourceMetadata.OwnerAccountID, ""))
 }

@@ -134,6 +134,24 @@ func TestSynced(t *testing.T) {
 	}
 }
 
+func TestConflicts(t *testing.T) {
+	for name, tc := range map[string]struct {
+		conditions conditions
+		want       bool
+	}{
+		"nothing said":           {nil, false},
+		"AWS has the name":       {refusedAsExisting(), true},
+		"no longer":              {conditions{says(isTerminal, "False", "Resource already exists")}, false},
+		"another account has it": {conditions{says(isTerminal, "True", "Resource already exists in account 222222222222, but")}, false},
+		"something else":         {conditions{says(isTerminal, "True", "bad block")}, false},
+		"no message":             {conditions{says(isTerminal, "True", "")}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			NewWithT(t).Expect(conflicts(tc.conditions)).To(Equal(tc.want))
+		})
+	}
+}
+
 func TestWithoutRequestID(t *testing.T) {
 	for name, tc := range map[string]struct{ message, want string }{
 		"none":    {"InvalidParameter: bad block", "InvalidParameter: bad block"},

@@ -2,14 +2,18 @@ package ack
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"maps"
 	"testing"
 	"time"
 
+	ackv1alpha1 "github.com/aws-controllers-k8s/runtime/apis/core/v1alpha1"
 	. "github.com/onsi/gomega"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	testingclock "k8s.io/utils/clock/testing"
 	"k8s.io/utils/ptr"
@@ -56,14 +60,32 @@ func withConditions(t *testing.T, obj client.Object, c conditions) client.Object
 // world is a cluster with ACK's kinds in it that counts what is written.
 type world struct {
 	client.WithWatch
-	clock  *testingclock.FakePassiveClock
-	writes int
-	broken error // what the next writes fail with
+	clock   *testingclock.FakePassiveClock
+	writes  int
+	deletes []*client.DeleteOptions
+	broken  error // what the next writes fail with
+	aws     *existing
+	account string
+	observe bool
+}
+
+const retryAfter = 5 * time.Minute
+
+// existing is what AWS has for every object.
+type existing struct {
+	Match
+	err   error
+	asked []string
+}
+
+func (e *existing) Find(_ context.Context, obj client.Object) (Match, error) {
+	e.asked = append(e.asked, obj.GetName())
+	return e.Match, e.err
 }
 
 func newWorld(t *testing.T, objects ...client.Object) *world {
 	t.Helper()
-	w := &world{clock: testingclock.NewFakePassiveClock(applied.Add(300 * time.Millisecond))}
+	w := &world{clock: testingclock.NewFakePassiveClock(applied.Add(300 * time.Millisecond)), aws: &existing{}}
 	w.WithWatch = fake.NewClientBuilder().WithScheme(newScheme(t)).WithObjects(objects...).WithStatusSubresource(Kinds()...).
 		WithInterceptorFuncs(interceptor.Funcs{
 			Patch: func(ctx context.Context, c client.WithWatch, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
@@ -73,22 +95,64 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 				}
 				return c.Patch(ctx, obj, patch, opts...)
 			},
+			Delete: func(ctx context.Context, c client.WithWatch, obj client.Object, opts ...client.DeleteOption) error {
+				w.deletes = append(w.deletes, (&client.DeleteOptions{}).ApplyOptions(opts))
+				if w.broken != nil {
+					return w.broken
+				}
+				return c.Delete(ctx, obj, opts...)
+			},
 		}).Build()
 	return w
+}
+
+// applier is that of one pass of one step.
+func (w *world) applier() *Applier {
+	return NewApplier(Config{
+		Client: w, Clock: w.clock, Owner: owner, Existing: w.aws, Account: w.account, RetryAfter: retryAfter, Observe: w.observe,
+	})
+}
+
+// ensured is one pass of a step with one object of any kind.
+func ensured[T client.Object](t *testing.T, w *world, desired T, checks ...func(T) error) (T, bool, error) {
+	t.Helper()
+	a := w.applier()
+	observed, done := Ensure(t.Context(), a, desired, checks...)
+	return observed, done, a.Outcome()
+}
+
+// found reads the object of the name and kind of another.
+func found[T client.Object](t *testing.T, w *world, like T) T {
+	t.Helper()
+	copied, ok := like.DeepCopyObject().(T)
+	NewWithT(t).Expect(ok).To(BeTrue())
+	NewWithT(t).Expect(w.Get(t.Context(), client.ObjectKeyFromObject(like), copied)).To(Succeed())
+	return copied
+}
+
+// report is what ACK does: it replaces the status of an object.
+func (w *world) report(t *testing.T, obj client.Object, status map[string]any, c ...*ackv1alpha1.Condition) {
+	t.Helper()
+	g := NewWithT(t)
+	all := map[string]any{"conditions": c}
+	maps.Copy(all, status)
+	raw, err := json.Marshal(map[string]any{"status": all})
+	g.Expect(err).NotTo(HaveOccurred())
+	copied, ok := obj.DeepCopyObject().(client.Object)
+	g.Expect(ok).To(BeTrue())
+	g.Expect(w.Status().Patch(t.Context(), copied, client.RawPatch(types.MergePatchType, raw))).To(Succeed())
 }
 
 // ensure is one pass of a step with one object.
 func (w *world) ensure(t *testing.T, desired *ec2.VPC, checks ...func(*ec2.VPC) error) (*ec2.VPC, bool, error) {
 	t.Helper()
-	a := NewApplier(w, w.clock, owner)
-	observed, done := Ensure(t.Context(), a, desired, checks...)
-	return observed, done, a.Outcome()
+	return ensured(t, w, desired, checks...)
 }
 
 // pass is ensure where what it returns is not looked at.
 func (w *world) pass(t *testing.T, desired *ec2.VPC) {
 	t.Helper()
-	Ensure(t.Context(), NewApplier(w, w.clock, owner), desired)
+	Ensure(t.Context(), w.applier(), desired)
 }
 
 func (w *world) vpc(t *testing.T) *ec2.VPC {
@@ -323,9 +387,11 @@ func TestFailuresAreRetried(t *testing.T) {
 func TestOutcomeOfAStepWithSeveralObjects(t *testing.T) {
 	broken := errors.New("broken")
 	for name, tc := range map[string]struct {
-		pending     []error
-		wantReason  string
-		wantMessage string
+		pending      []error
+		wantReason   string
+		wantMessage  string
+		wantTerminal bool
+		wantAfter    time.Duration
 	}{
 		"all done": {wantReason: v1alpha1.ReasonSucceeded},
 		"all that is waited for": {
@@ -338,13 +404,35 @@ func TestOutcomeOfAStepWithSeveralObjects(t *testing.T) {
 		},
 		"what is refused before what waits": {
 			pending:    []error{step.Wait("Creating", "VPC a"), step.Terminal("RejectedByAWS", "Role b: bad")},
-			wantReason: "RejectedByAWS", wantMessage: "Role b: bad",
+			wantReason: "RejectedByAWS", wantMessage: "Role b: bad", wantTerminal: true,
+		},
+		"a failure before what is stuck": {
+			pending:    []error{step.Stuck(time.Minute, "NotOurs", "Role b"), broken},
+			wantReason: v1alpha1.ReasonRetrying, wantMessage: "broken",
+		},
+		"trouble before what only takes time": {
+			pending:    []error{step.Wait("Adopting", "VPC a"), step.Wait("Creating", "Subnet a"), step.Wait("RetryingInAWS", "Role b: throttled")},
+			wantReason: "RetryingInAWS", wantMessage: "VPC a, Subnet a, Role b: throttled",
+		},
+		"the earliest look at what waits": {
+			pending:    []error{step.Poll(time.Hour, "Creating", "VPC a"), step.Wait("Creating", "VPC b"), step.Poll(time.Minute, "Creating", "VPC c")},
+			wantReason: "Creating", wantMessage: "VPC a, VPC b, VPC c", wantAfter: time.Minute,
+		},
+		"the earliest look at what is stuck": {
+			pending:    []error{step.Stuck(time.Hour, "NotOurs", "Role a"), step.Stuck(time.Minute, "RejectedByAWS", "Role b")},
+			wantReason: "NotOurs", wantMessage: "Role a", wantTerminal: true, wantAfter: time.Minute,
+		},
+		"the earliest look, although it is at what waits": {
+			pending:    []error{step.Poll(time.Minute, "Creating", "VPC a"), step.Terminal("RejectedByACK", "Role b")},
+			wantReason: "RejectedByACK", wantMessage: "Role b", wantTerminal: true, wantAfter: time.Minute,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			a := &Applier{pending: tc.pending}
 			g.Expect(step.ReasonOf(a.Outcome())).To(Equal(tc.wantReason))
+			g.Expect(step.IsTerminal(a.Outcome())).To(Equal(tc.wantTerminal))
+			g.Expect(step.PollAfter(a.Outcome())).To(Equal(tc.wantAfter))
 			if tc.wantMessage != "" {
 				g.Expect(a.Outcome()).To(MatchError(tc.wantMessage))
 			}

@@ -68,6 +68,12 @@ func (r record) predates(c *ackv1alpha1.Condition) bool {
 	return !at.After(r.syncedBefore) && at.Before(r.at.Truncate(time.Second))
 }
 
+// predatesAll tells whether ACK has not yet looked at the spec that was applied last.
+func (r record) predatesAll(conditions []*ackv1alpha1.Condition) bool {
+	c := find(conditions, ackv1alpha1.ConditionTypeResourceSynced)
+	return c != nil && r.predates(c)
+}
+
 // lastSync is when ACK last synced an object, or zero.
 func lastSync(obj client.Object) time.Time {
 	conditions, err := conditionsOf(obj)
@@ -82,11 +88,7 @@ func lastSync(obj client.Object) time.Time {
 }
 
 // hashes returns a record of what an object says, without times.
-func hashes(obj client.Object) (record, error) {
-	content, err := contentOf(obj)
-	if err != nil {
-		return record{}, err
-	}
+func hashes(content map[string]any) (record, error) {
 	spec, err := hashOf(content["spec"])
 	if err != nil {
 		return record{}, err

@@ -8,6 +8,7 @@ import (
 	ackv1alpha1 "github.com/aws-controllers-k8s/runtime/apis/core/v1alpha1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 )
@@ -37,6 +38,9 @@ func Teardown(ctx context.Context, c client.Client, live client.Reader, kind cli
 			continue
 		}
 		// Nothing here is read from a cache, and read-your-writes would start one for this view.
+		if err := unprotect(ctx, c, obj, client.DisableReadYourWritesConsistency); err != nil {
+			return left, fmt.Errorf("lifting the deletion protection of %s %s: %w", gvk.Kind, obj.GetName(), err)
+		}
 		err := c.Delete(ctx, obj, client.Preconditions{UID: new(obj.GetUID())}, client.DisableReadYourWritesConsistency)
 		if client.IgnoreNotFound(err) != nil {
 			return left, fmt.Errorf("deleting %s %s: %w", gvk.Kind, obj.GetName(), err)
@@ -44,6 +48,23 @@ func Teardown(ctx context.Context, c client.Client, live client.Reader, kind cli
 	}
 	slices.Sort(left)
 	return left, nil
+}
+
+// unprotect lifts the protection from deletion of an object that has it, which is a
+// cluster. ACK brings it to AWS before it deletes (preDeleteSync, runtime v0.59.0).
+func unprotect(ctx context.Context, c client.Client, obj client.Object, opts ...client.PatchOption) error {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(obj)
+	if err != nil {
+		return fmt.Errorf("converting %T: %w", obj, err)
+	}
+	protected, _, err := unstructured.NestedBool(content, "spec", "deletionProtection")
+	if err != nil {
+		return fmt.Errorf("reading it: %w", err)
+	}
+	if !protected {
+		return nil
+	}
+	return patchSeen(ctx, c, obj, map[string]any{"spec": map[string]any{"deletionProtection": false}}, opts...)
 }
 
 // heldBy returns what AWS says while it refuses to delete an object.

@@ -10,11 +10,13 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/ack/ec2"
+	"github.com/portolan-dev/portolan/controllers/internal/ack/eks"
 )
 
 var ours = map[string]string{v1alpha1.LabelRegion: "dublin"}
@@ -79,6 +81,44 @@ func TestTeardownSaysWhatHoldsAnObject(t *testing.T) {
 			g.Expect(w.teardown(t)).To(Equal([]string{tc.want}))
 		})
 	}
+}
+
+func TestTeardownLiftsTheProtectionOfACluster(t *testing.T) {
+	for name, tc := range map[string]struct {
+		protected  *bool
+		wantWrites int
+	}{
+		"protected":          {new(true), 1},
+		"not protected":      {new(false), 0},
+		"nothing said of it": {nil, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			cluster := &eks.Cluster{ObjectMeta: metaOf("dublin"), Spec: eks.ClusterSpec{Name: new("dublin"), DeletionProtection: tc.protected}}
+			cluster.Finalizers, cluster.UID = []string{"finalizers.eks.services.k8s.aws/Cluster"}, "uid-1"
+			w := newWorld(t, cluster)
+			for range 2 {
+				left, err := Teardown(t.Context(), w, w, &eks.Cluster{}, "fleet", ours)
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(left).To(Equal([]string{"Cluster dublin"}))
+				g.Expect(w.writes).To(Equal(tc.wantWrites))
+				g.Expect(w.deletes).To(HaveLen(1))
+			}
+			dying := found(t, w, cluster)
+			g.Expect(dying.DeletionTimestamp).NotTo(BeNil())
+			g.Expect(ptr.Deref(dying.Spec.DeletionProtection, false)).To(BeFalse())
+			g.Expect(dying.Spec.Name).To(HaveValue(Equal("dublin")))
+		})
+	}
+}
+
+func TestTeardownDoesNotDeleteWhatIsStillProtected(t *testing.T) {
+	g := NewWithT(t)
+	w := newWorld(t, &eks.Cluster{ObjectMeta: metaOf("dublin"), Spec: eks.ClusterSpec{DeletionProtection: new(true)}})
+	w.broken = errors.New("no quorum")
+	_, err := Teardown(t.Context(), w, w, &eks.Cluster{}, "fleet", ours)
+	g.Expect(err).To(MatchError("lifting the deletion protection of Cluster dublin: no quorum"))
+	g.Expect(w.deletes).To(BeEmpty())
 }
 
 func TestTeardownOfAKindThatIsNotInstalled(t *testing.T) {

@@ -59,27 +59,53 @@ var classByCode = map[string]Class{
 	"ThrottlingException":       Throttled,
 	"TooManyRequestsException":  Throttled,
 
-	"AccessDenied":            AccessDenied,
-	"AccessDeniedException":   AccessDenied,
-	"NotAuthorized":           AccessDenied,
-	"UnauthorizedOperation":   AccessDenied,
-	"RegionDisabledException": AccessDenied,
+	"AccessDenied":                    AccessDenied,
+	"AccessDeniedException":           AccessDenied,
+	"DependencyAccessDeniedException": AccessDenied,
+	"NotAuthorized":                   AccessDenied,
+	"NotAuthorizedException":          AccessDenied,
+	"UnauthorizedOperation":           AccessDenied,
+	"RegionDisabledException":         AccessDenied,
 
-	"NatGatewayNotFound": NotFound,
-	"NoSuchEntity":       NotFound,
-	"NotFoundException":  NotFound,
+	"LimitsExceeded": QuotaExceeded,
 
-	"ConcurrentModification":      Conflict,
-	"ConflictException":           Conflict,
-	"DependencyViolation":         Conflict,
-	"EncryptionFailure":           Conflict,
-	"InvalidRequestException":     Conflict, // both EKS and Secrets Manager: not in the resource's current state
-	"PreconditionNotMetException": Conflict,
-	"ResourceExistsException":     Conflict,
-	"ResourceInUseException":      Conflict,
+	"HostedZoneNotFound":   NotFound,
+	"ListenerNotFound":     NotFound,
+	"LoadBalancerNotFound": NotFound,
+	"NatGatewayNotFound":   NotFound,
+	"NotFoundException":    NotFound,
+	"TargetGroupNotFound":  NotFound,
+
+	// S3 tells in two ways, depending on the region asked, that a bucket is in another one.
+	"AuthorizationHeaderMalformed": Conflict,
+	"PermanentRedirect":            Conflict,
+
+	"ConcurrentModification":         Conflict,
+	"ConflictException":              Conflict,
+	"DeleteConflict":                 Conflict,
+	"DependencyViolation":            Conflict,
+	"EncryptionFailure":              Conflict,
+	"EntityTemporarilyUnmodifiable":  Conflict,
+	"InvalidRequestException":        Conflict, // both EKS and Secrets Manager: not in the resource's current state
+	"InvalidResourceStateException":  Conflict,
+	"OperationAborted":               Conflict,
+	"PreconditionNotMetException":    Conflict,
+	"ResourceExistsException":        Conflict,
+	"ResourceInUse":                  Conflict,
+	"ResourceInUseException":         Conflict,
+	"TransactionInProgressException": Conflict,
 
 	"ClientException":                      Invalid,
+	"IllegalArgumentException":             Invalid,
 	"InvalidAction":                        Invalid,
+	"InvalidArgument":                      Invalid,
+	"InvalidArgumentException":             Invalid,
+	"InvalidBucketName":                    Invalid,
+	"InvalidDomainName":                    Invalid,
+	"InvalidInput":                         Invalid,
+	"InvalidInstanceType":                  Invalid,
+	"InvalidNextToken":                     Invalid,
+	"InvalidNextTokenException":            Invalid,
 	"MissingParameter":                     Invalid,
 	"UnknownOperationException":            Invalid,
 	"UnknownParameter":                     Invalid,
@@ -88,27 +114,31 @@ var classByCode = map[string]Class{
 	"ValidationError":                      Invalid,
 	"ValidationException":                  Invalid,
 
-	"IDPCommunicationError":        Unavailable,
-	"InsufficientInstanceCapacity": Unavailable,
-	"InternalError":                Unavailable,
-	"InternalFailure":              Unavailable,
-	"InternalServiceError":         Unavailable,
-	"RequestTimeout":               Unavailable,
-	"RequestTimeoutException":      Unavailable,
-	"ServerException":              Unavailable,
-	"ServiceUnavailable":           Unavailable,
-	"ServiceUnavailableException":  Unavailable,
-	"Unavailable":                  Unavailable,
+	"IDPCommunicationError":         Unavailable,
+	"InsufficientInstanceCapacity":  Unavailable,
+	"InternalError":                 Unavailable,
+	"InternalFailure":               Unavailable,
+	"InternalServiceError":          Unavailable,
+	"InternalServiceErrorException": Unavailable,
+	"RequestTimeout":                Unavailable,
+	"RequestTimeoutException":       Unavailable,
+	"ServerException":               Unavailable,
+	"ServiceException":              Unavailable,
+	"ServiceFailure":                Unavailable,
+	"ServiceUnavailable":            Unavailable,
+	"ServiceUnavailableException":   Unavailable,
+	"Unavailable":                   Unavailable,
 }
 
-// classByShape catches the families of codes that EC2 and newer services form by
-// rule, such as VpcLimitExceeded or InvalidVpcID.NotFound. The exact codes go
+// classByShape catches the families of codes that services form by rule, such as
+// VpcLimitExceeded, InvalidVpcID.NotFound or NoSuchBucket. The exact codes go
 // first: RequestLimitExceeded is no quota.
 var classByShape = []struct {
 	matches func(code, affix string) bool
 	affix   string
 	class   Class
 }{
+	{strings.HasPrefix, "NoSuch", NotFound},
 	{strings.HasSuffix, ".NotFound", NotFound},
 	{strings.HasSuffix, "NotFoundException", NotFound},
 	{strings.HasSuffix, "LimitExceeded", QuotaExceeded},

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -113,12 +114,16 @@ func lacksCredentials(err error) bool {
 }
 
 // actionOf writes a call as an IAM action. Prefixes are service IDs without
-// spaces, in lower case, for every service that we call.
+// spaces, in lower case, for every service that we call but one.
 func actionOf(call *smithy.OperationError) string {
 	if call == nil {
 		return ""
 	}
-	return strings.ToLower(strings.ReplaceAll(call.ServiceID, " ", "")) + ":" + call.OperationName
+	prefix := strings.ToLower(strings.ReplaceAll(call.ServiceID, " ", ""))
+	if call.ServiceID == elb.ServiceID {
+		prefix = "elasticloadbalancing"
+	}
+	return prefix + ":" + call.OperationName
 }
 
 func statusOf(err error) int {

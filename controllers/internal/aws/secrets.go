@@ -39,16 +39,22 @@ func keyOfSecret(roleARN, primaryRegion, secret string) secretKey {
 }
 
 // ReplicaStates returns the state of every copy of the secret, by region. Answers
-// are remembered; see WithReplicaTTL. A missing secret is an error of class NotFound.
+// are remembered; see WithReplicaTTL. A copy that was just asked for is
+// ReplicaInProgress although AWS does not list it yet. A missing secret is an error
+// of class NotFound. It needs secretsmanager:DescribeSecret.
 func (s *Sessions) ReplicaStates(ctx context.Context, roleARN, primaryRegion, secret string) (map[string]ReplicaState, error) {
-	states, err := s.replicas.get(ctx, keyOfSecret(roleARN, primaryRegion, secret),
+	key := keyOfSecret(roleARN, primaryRegion, secret)
+	states, err := s.replicas.get(ctx, key,
 		func(ctx context.Context) (map[string]ReplicaState, error) {
 			out, err := s.in(roleARN, primaryRegion).secrets.DescribeSecret(ctx,
 				&secretsmanager.DescribeSecretInput{SecretId: &secret})
 			if err != nil {
 				return nil, classify(err)
 			}
-			return statesOf(out.ReplicationStatus), nil
+			states := statesOf(out.ReplicationStatus)
+			// Here and not on the way out: with a copy in progress, the answer is remembered less long.
+			s.requested.complete(key, states)
+			return states, nil
 		})
 	return maps.Clone(states), err
 }
@@ -91,9 +97,15 @@ func (s *Sessions) Replicate(ctx context.Context, roleARN, primaryRegion, secret
 		}
 		replicas = append(replicas, replica)
 	}
-	defer s.replicas.drop(keyOfSecret(roleARN, primaryRegion, secret))
+	key := keyOfSecret(roleARN, primaryRegion, secret)
+	defer s.replicas.drop(key)
+	// Before the call: whoever looks while it is under way must not make another.
+	fresh := s.requested.add(key, regions)
 	_, err := s.in(roleARN, primaryRegion).secrets.ReplicateSecretToRegions(ctx,
 		&secretsmanager.ReplicateSecretToRegionsInput{SecretId: &secret, AddReplicaRegions: replicas})
+	if err != nil {
+		s.requested.remove(key, fresh)
+	}
 	return classify(err)
 }
 
@@ -103,11 +115,10 @@ func (s *Sessions) StopReplication(ctx context.Context, roleARN, primaryRegion, 
 	if len(regions) == 0 {
 		return nil
 	}
-	defer s.replicas.drop(keyOfSecret(roleARN, primaryRegion, secret))
+	key := keyOfSecret(roleARN, primaryRegion, secret)
+	defer s.replicas.drop(key)
+	s.requested.remove(key, regions)
 	_, err := s.in(roleARN, primaryRegion).secrets.RemoveRegionsFromReplication(ctx,
 		&secretsmanager.RemoveRegionsFromReplicationInput{SecretId: &secret, RemoveReplicaRegions: regions})
-	if err = classify(err); ClassOf(err) == NotFound {
-		return nil
-	}
-	return err
+	return unlessNotFound(classify(err))
 }

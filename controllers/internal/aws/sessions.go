@@ -13,15 +13,23 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/globalaccelerator"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/route53"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/servicequotas"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"k8s.io/utils/clock"
+
+	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
 const (
 	maxAttempts    = 3
 	attemptTimeout = 10 * time.Second
-	// factsTTL is for facts that practically never change: zones, our own identity.
+	// factsTTL is for facts that seldom change: zones, instance types, our own identity.
 	factsTTL = 10 * time.Minute
 	// Copies that are being made change soon; those that are in sync are only checked for drift.
 	defaultReplicaTTL = 10 * time.Second
@@ -45,9 +53,14 @@ type Sessions struct {
 	mu      sync.Mutex
 	clients map[session]*clients
 
-	replicas   *memo[secretKey, map[string]ReplicaState]
-	zones      *memo[session, []string]
-	identities *memo[session, string]
+	requested     *requests
+	replicas      *memo[secretKey, map[string]ReplicaState]
+	zones         *memo[session, []string]
+	identities    *memo[session, string]
+	optIns        *memo[session, []string] // names of the regions that may be used
+	instanceTypes *memo[instanceTypesKey, map[string]plan.InstanceType]
+	hostedZones   *memo[zoneKey, plan.HostedZone]
+	tagged        *memo[taggedKey, map[string][]string]
 }
 
 // Option changes a default of New.
@@ -66,6 +79,12 @@ type clients struct {
 	credentials aws.CredentialsProvider
 	ec2         *ec2.Client
 	eks         *eks.Client
+	elb         *elb.Client
+	accelerator *globalaccelerator.Client
+	iam         *iam.Client
+	quotas      *servicequotas.Client
+	route53     *route53.Client
+	s3          *s3.Client
 	secrets     *secretsmanager.Client
 	sts         *sts.Client
 }
@@ -74,10 +93,15 @@ type clients struct {
 // Identity, IRSA, instance role. It makes no call; missing credentials show on first use.
 func New(ctx context.Context, clk clock.PassiveClock, options ...Option) (*Sessions, error) {
 	s := &Sessions{
-		clients:    map[session]*clients{},
-		replicas:   newMemo[secretKey](clk, replicaTTL(defaultReplicaTTL, defaultDriftTTL)),
-		zones:      newMemo[session](clk, always[[]string](factsTTL)),
-		identities: newMemo[session](clk, always[string](factsTTL)),
+		clients:       map[session]*clients{},
+		requested:     newRequests(clk),
+		replicas:      newMemo[secretKey](clk, replicaTTL(defaultReplicaTTL, defaultDriftTTL)),
+		zones:         newMemo[session](clk, always[[]string](factsTTL)),
+		identities:    newMemo[session](clk, always[string](factsTTL)),
+		optIns:        newMemo[session](clk, always[[]string](factsTTL)),
+		instanceTypes: newMemo[instanceTypesKey](clk, always[map[string]plan.InstanceType](factsTTL)),
+		hostedZones:   newMemo[zoneKey](clk, zoneTTL),
+		tagged:        newMemo[taggedKey](clk, always[map[string][]string](factsTTL)),
 	}
 	for _, option := range options {
 		option(s)
@@ -89,6 +113,7 @@ func New(ctx context.Context, clk clock.PassiveClock, options ...Option) (*Sessi
 	if err != nil {
 		return nil, fmt.Errorf("loading AWS configuration: %w", err)
 	}
+	base.HTTPClient = plainBodies{base.HTTPClient}
 	base.Credentials = ownCredentials{base.Credentials}
 	s.base = base
 	return s, nil
@@ -141,8 +166,15 @@ func newClients(cfg aws.Config) *clients {
 		credentials: cfg.Credentials,
 		ec2:         ec2.NewFromConfig(cfg),
 		eks:         eks.NewFromConfig(cfg),
-		secrets:     secretsmanager.NewFromConfig(cfg),
-		sts:         sts.NewFromConfig(cfg),
+		elb:         elb.NewFromConfig(cfg),
+		accelerator: globalaccelerator.NewFromConfig(cfg),
+		iam:         iam.NewFromConfig(cfg),
+		quotas:      servicequotas.NewFromConfig(cfg),
+		route53:     route53.NewFromConfig(cfg),
+		// A bucket's name is then no host name, which has to be resolved first.
+		s3:      s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true }),
+		secrets: secretsmanager.NewFromConfig(cfg),
+		sts:     sts.NewFromConfig(cfg),
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,10 +14,12 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // ErrNotObserved means that the cluster's objects have not been listed yet.
@@ -29,6 +30,7 @@ var ErrNotObserved = errors.New("the regional cluster has not been observed yet"
 type Cluster struct {
 	target     Target
 	requests   kubernetes.Interface
+	writes     client.Client
 	clock      clock.WithTicker
 	probeEvery time.Duration
 	changed    func(Change)
@@ -45,12 +47,21 @@ type Cluster struct {
 	probed    bool
 	probeErr  error
 	connected bool
+	// identities are the service accounts whose pods should have a pod identity.
+	identities map[types.NamespacedName]struct{}
 }
 
-func newCluster(target Target, watches, requests kubernetes.Interface, clk clock.WithTicker, probeEvery time.Duration, changed func(Change)) *Cluster {
-	factory := informers.NewSharedInformerFactoryWithOptions(watches, 0, informers.WithTransform(trim))
+// clientset is how a cluster is talked to.
+type clientset struct {
+	watches  kubernetes.Interface // without a timeout
+	requests kubernetes.Interface
+	writes   client.Client
+}
+
+func newCluster(target Target, clients clientset, clk clock.WithTicker, probeEvery time.Duration, changed func(Change)) *Cluster {
+	factory := informers.NewSharedInformerFactoryWithOptions(clients.watches, 0, informers.WithTransform(trim))
 	return &Cluster{
-		target: target, requests: requests, clock: clk, probeEvery: probeEvery, changed: changed,
+		target: target, requests: clients.requests, writes: clients.writes, clock: clk, probeEvery: probeEvery, changed: changed,
 		informers: factory,
 		services:  factory.Core().V1().Services().Informer(),
 		nodes:     factory.Core().V1().Nodes().Informer(),
@@ -122,13 +133,20 @@ func (c *Cluster) watch(ctx context.Context) bool {
 // handler announces what changes, but not heartbeats.
 func (c *Cluster) handler(what Change) cache.ResourceEventHandler {
 	return cache.ResourceEventHandlerFuncs{
-		AddFunc: func(any) { c.changed(what) },
+		AddFunc: func(obj any) { c.announce(what, obj) },
 		UpdateFunc: func(before, after any) {
 			if !equality.Semantic.DeepEqual(essence(before), essence(after)) {
-				c.changed(what)
+				c.announce(what, after)
 			}
 		},
-		DeleteFunc: func(any) { c.changed(what) },
+		DeleteFunc: func(obj any) { c.announce(what, obj) },
+	}
+}
+
+func (c *Cluster) announce(what Change, obj any) {
+	c.changed(what)
+	if p, ok := obj.(*corev1.Pod); ok && c.shouldHaveIdentity(p) && !identified(p) {
+		c.changed(Identities)
 	}
 }
 
@@ -231,9 +249,7 @@ func (c *Cluster) Pods(namespace string, matchLabels map[string]string) ([]*core
 	if err != nil {
 		return nil, fmt.Errorf("listing pods: %w", err)
 	}
-	pods = slices.DeleteFunc(pods, func(p *corev1.Pod) bool {
-		return !p.DeletionTimestamp.IsZero() || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
-	})
+	pods = slices.DeleteFunc(pods, over)
 	slices.SortFunc(pods, func(a, b *corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
 	return pods, nil
 }
@@ -246,46 +262,4 @@ func (c *Cluster) Scrape(ctx context.Context, pod *corev1.Pod, port int32, path 
 		return nil, fmt.Errorf("scraping pod %s: %s", pod.Name, explain(err))
 	}
 	return raw, nil
-}
-
-// trim drops what nobody looks at before an object is cached.
-func trim(obj any) (any, error) {
-	switch o := obj.(type) {
-	case *corev1.Pod:
-		o.ManagedFields, o.Annotations = nil, nil
-		o.Spec.Volumes, o.Spec.Tolerations, o.Spec.Affinity = nil, nil, nil
-	case *corev1.Node:
-		o.ManagedFields, o.Annotations = nil, nil
-		o.Status.Images = nil
-	case *corev1.Service:
-		o.ManagedFields = nil
-	}
-	return obj, nil
-}
-
-// essence is what has to change for anybody to be woken: not heartbeats.
-func essence(obj any) any {
-	switch o := obj.(type) {
-	case *corev1.Pod:
-		return []any{o.DeletionTimestamp.IsZero(), o.Status.Phase, PodReady(o), o.Status.PodIP, maps.Clone(o.Labels)}
-	case *corev1.Node:
-		return nodeReady(o)
-	case *corev1.Service:
-		return []any{o.DeletionTimestamp.IsZero(), o.Spec.Type, o.Status.LoadBalancer}
-	default:
-		return nil
-	}
-}
-
-// PodReady tells whether a pod is Ready.
-func PodReady(p *corev1.Pod) bool {
-	return slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-	})
-}
-
-func nodeReady(n *corev1.Node) bool {
-	return slices.ContainsFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool {
-		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
-	})
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/transport"
 	"k8s.io/utils/clock"
@@ -60,6 +59,9 @@ const (
 	Topology Change = iota
 	// Pods come, go, or become Ready, in any namespace.
 	Pods
+	// Identities are pods that come without the pod identity that PodsWithoutIdentity was
+	// last asked for, or change while they lack it, or go.
+	Identities
 )
 
 type subscriber struct {
@@ -161,25 +163,18 @@ const (
 
 func (c *Clusters) connect(target Target, changed func(Change)) (*Cluster, error) {
 	tokens := oauth2.ReuseTokenSourceWithExpiry(nil, &tokenSource{tokens: c.tokens, target: target}, tokenMargin)
-	config := &rest.Config{
+	clients, err := newClientset(&rest.Config{
 		Host:            target.Endpoint,
 		TLSClientConfig: rest.TLSClientConfig{CAData: []byte(target.CA)},
 		WrapTransport:   transport.TokenSourceWrapTransport(tokens),
 		QPS:             requestsPerSecond,
 		Burst:           requestBurst,
 		UserAgent:       "portolan",
-	}
-	watches, err := kubernetes.NewForConfig(config)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("configuring the client of cluster %s: %w", target.Name, err)
 	}
-	config = rest.CopyConfig(config)
-	config.Timeout = requestTimeout
-	requests, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		return nil, fmt.Errorf("configuring the client of cluster %s: %w", target.Name, err)
-	}
-	return newCluster(target, watches, requests, c.clock, c.probeEvery, changed), nil
+	return newCluster(target, clients, c.clock, c.probeEvery, changed), nil
 }
 
 // tokenMargin is how long before its end a token is replaced.

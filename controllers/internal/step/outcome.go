@@ -44,6 +44,12 @@ func Terminal(reason, format string, args ...any) error {
 	return &signal{reason: reason, terminal: true, err: fmt.Errorf(format, args...)}
 }
 
+// Stuck is Terminal for what somebody may put right elsewhere, so that it is looked at
+// again after the given time.
+func Stuck(after time.Duration, reason, format string, args ...any) error {
+	return &signal{reason: reason, after: after, terminal: true, err: fmt.Errorf(format, args...)}
+}
+
 // NotRequired reports that the spec asks for nothing that this step provides.
 func NotRequired(format string, args ...any) error {
 	return &signal{reason: v1alpha1.ReasonNotRequired, done: true, err: fmt.Errorf(format, args...)}
@@ -55,7 +61,7 @@ func DoneUntil(after time.Duration) error {
 	return &signal{reason: v1alpha1.ReasonSucceeded, after: after, done: true, err: errors.New("")}
 }
 
-// IsTerminal tells whether err came from Terminal.
+// IsTerminal tells whether err came from Terminal or Stuck.
 func IsTerminal(err error) bool {
 	sig, ok := errors.AsType[*signal](err)
 	return ok && sig.terminal
@@ -65,6 +71,12 @@ func IsTerminal(err error) bool {
 func IsWaiting(err error) bool {
 	sig, ok := errors.AsType[*signal](err)
 	return ok && !sig.terminal && !sig.done
+}
+
+// IsDone tells whether err came from NotRequired or DoneUntil.
+func IsDone(err error) bool {
+	sig, ok := errors.AsType[*signal](err)
+	return ok && sig.done
 }
 
 // ReasonOf returns the reason that err carries: Succeeded for nil, Retrying for a failure.
@@ -89,7 +101,7 @@ func outcome(conditionType string, err error) metav1.Condition {
 	if err == nil {
 		return c
 	}
-	c.Message = truncate(err.Error())
+	c.Message = Truncate(err.Error())
 	sig, ok := errors.AsType[*signal](err)
 	switch {
 	case !ok:
@@ -104,9 +116,9 @@ func outcome(conditionType string, err error) metav1.Condition {
 	return c
 }
 
-// truncate never leaves half a character: the API server would store another text
+// Truncate shortens a message to what conditions hold. It never leaves half a character: the API server would store another text
 // than was written, so that every pass would write it again.
-func truncate(message string) string {
+func Truncate(message string) string {
 	if len(message) <= maxMessage {
 		return message
 	}

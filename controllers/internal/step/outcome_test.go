@@ -52,6 +52,14 @@ func TestOutcomes(t *testing.T) {
 			err:        Terminal("NoCIDR", "no block"),
 			wantStatus: metav1.ConditionFalse, wantReason: "NoCIDR", wantMessage: "no block", wantTerminal: true,
 		},
+		"stuck": {
+			err:        Stuck(time.Minute, "NotOurs", "bucket %s is another's", "x"),
+			wantStatus: metav1.ConditionFalse, wantReason: "NotOurs", wantMessage: "bucket x is another's", wantTerminal: true, wantAfter: time.Minute,
+		},
+		"stuck, but nobody knows until when": {
+			err:        Stuck(0, "NotOurs", "bucket x is another's"),
+			wantStatus: metav1.ConditionFalse, wantReason: "NotOurs", wantMessage: "bucket x is another's", wantTerminal: true,
+		},
 		"wrapped by the step": {
 			err:        fmt.Errorf("zone a: %w", Wait("Creating", "subnet")),
 			wantStatus: metav1.ConditionUnknown, wantReason: "Creating", wantMessage: "zone a: subnet", wantWaiting: true,
@@ -82,6 +90,7 @@ func TestSignalsKeepTheirCause(t *testing.T) {
 	cause := errors.New("refused")
 	for name, err := range map[string]error{
 		"wait": Wait("R", "asking: %w", cause), "poll": Poll(1, "R", "asking: %w", cause), "terminal": Terminal("R", "asking: %w", cause),
+		"stuck": Stuck(1, "R", "asking: %w", cause),
 	} {
 		t.Run(name, func(t *testing.T) {
 			NewWithT(t).Expect(err).To(MatchError(cause))

@@ -100,7 +100,7 @@ func eventNote(c metav1.Condition) string {
 	if c.Message == "" {
 		return c.Type + " is " + string(c.Status)
 	}
-	return truncate(c.Type + ": " + c.Message)
+	return Truncate(c.Type + ": " + c.Message)
 }
 
 func (p *Pipeline[S]) set(obj Object, c metav1.Condition) {
@@ -116,7 +116,7 @@ func (p *Pipeline[S]) summarize(obj Object) {
 	ready := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonSucceeded}
 	if unmet := p.unmet(*obj.GetConditions()); unmet != nil {
 		ready.Status, ready.Reason = unmet.Status, unmet.Reason
-		ready.Message = truncate(unmet.Type + ": " + unmet.Message)
+		ready.Message = Truncate(unmet.Type + ": " + unmet.Message)
 	}
 	wasReady := meta.IsStatusConditionTrue(*obj.GetConditions(), v1alpha1.ConditionReady)
 	p.set(obj, ready)
@@ -130,8 +130,8 @@ func (p *Pipeline[S]) summarize(obj Object) {
 // Stage reports that an object is being taken down: the stage in Deleting and in Ready,
 // and what it waits for. Each stage is announced once.
 func (p *Pipeline[S]) Stage(obj Object, reason, message string) {
-	p.record(obj, metav1.Condition{Type: v1alpha1.ConditionDeleting, Status: metav1.ConditionTrue, Reason: reason, Message: truncate(message)})
-	ready := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionUnknown, Reason: reason, Message: truncate(message)}
+	p.record(obj, metav1.Condition{Type: v1alpha1.ConditionDeleting, Status: metav1.ConditionTrue, Reason: reason, Message: Truncate(message)})
+	ready := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionUnknown, Reason: reason, Message: Truncate(message)}
 	p.set(obj, ready)
 	p.setWhile(obj, false, v1alpha1.ConditionStalled, ready)
 	p.setWhile(obj, true, v1alpha1.ConditionReconciling, ready)

@@ -118,6 +118,10 @@ func TestSummary(t *testing.T) {
 			results:    map[string]error{"A": Wait("Creating", "vpc"), "B": Blocked("A"), "C": Terminal("NoCIDR", "no block")},
 			wantStatus: metav1.ConditionFalse, wantReason: "NoCIDR", wantMessage: "C: no block", wantStalled: true,
 		},
+		"what is stuck before what waits": {
+			results:    map[string]error{"A": Wait("Creating", "vpc"), "B": Stuck(time.Minute, "NotOurs", "not ours")},
+			wantStatus: metav1.ConditionFalse, wantReason: "NotOurs", wantMessage: "B: not ours", wantStalled: true,
+		},
 		"a failure waits for its retry": {
 			results:    map[string]error{"B": errors.New("broken")},
 			wantStatus: metav1.ConditionUnknown, wantReason: v1alpha1.ReasonRetrying, wantMessage: "B: broken", wantReconciling: true,
@@ -207,12 +211,17 @@ func TestResult(t *testing.T) {
 		"all done":                       {wantAfter: resync},
 		"waiting for a watch":            {results: map[string]error{"A": Wait("R", "x"), "B": Blocked("A")}, wantAfter: resync},
 		"terminal":                       {results: map[string]error{"A": Terminal("R", "x")}, wantAfter: resync},
+		"stuck until somebody helps":     {results: map[string]error{"A": Stuck(time.Minute, "R", "x"), "B": Terminal("R", "y")}, wantAfter: time.Minute},
+		"stuck longer than the resync":   {results: map[string]error{"A": Stuck(time.Hour, "R", "x")}, wantAfter: resync},
 		"the smallest poll":              {results: map[string]error{"A": Poll(time.Minute, "R", "x"), "B": Poll(time.Second, "R", "x"), "C": DoneUntil(time.Hour)}, wantAfter: time.Second},
 		"a poll longer than the resync":  {results: map[string]error{"A": Poll(time.Hour, "R", "x")}, wantAfter: resync},
 		"done until the next look":       {results: map[string]error{"A": DoneUntil(time.Second)}, wantAfter: time.Second},
 		"failures are returned together": {results: map[string]error{"A": broken, "C": alsoBroken}, wantErrs: []error{broken, alsoBroken}},
 		"a terminal outcome is not joined with a failure": {
 			results: map[string]error{"A": Terminal("R", "refused"), "B": broken}, wantErrs: []error{broken}, wantNoErr: "refused",
+		},
+		"nor is what is stuck": {
+			results: map[string]error{"A": Stuck(time.Second, "R", "refused"), "B": broken}, wantErrs: []error{broken}, wantNoErr: "refused",
 		},
 		"nor is what waits": {
 			results: map[string]error{"A": Poll(time.Second, "R", "soon"), "B": broken}, wantErrs: []error{broken}, wantNoErr: "soon",

@@ -12,14 +12,19 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/portolan-dev/portolan/controllers/internal/ack"
+	"github.com/portolan-dev/portolan/controllers/internal/ack/acm"
 	"github.com/portolan-dev/portolan/controllers/internal/ack/ec2"
 	"github.com/portolan-dev/portolan/controllers/internal/ack/eks"
 	"github.com/portolan-dev/portolan/controllers/internal/ack/iam"
+	"github.com/portolan-dev/portolan/controllers/internal/ack/route53"
+	"github.com/portolan-dev/portolan/controllers/internal/ack/s3"
 )
 
 // AccountID of everything that ACK reports.
@@ -158,29 +163,93 @@ func contains(c client.Client, kinds []client.Object, kind client.Object) bool {
 // observed is what ACK reports of an object that AWS has.
 func (a *ACK) observed(obj client.Object) map[string]any {
 	metadata := map[string]any{"ownerAccountID": AccountID, "region": obj.GetAnnotations()[ack.AnnotationRegion]}
-	status := map[string]any{"ackResourceMetadata": metadata}
-	switch o := obj.(type) {
-	case *ec2.VPC:
-		status["vpcID"], status["state"] = ID("vpc", o), "available"
-	case *ec2.Subnet:
-		status["subnetID"], status["state"] = ID("subnet", o), "available"
-	case *ec2.InternetGateway:
-		status["internetGatewayID"] = ID("igw", o)
-	case *ec2.RouteTable:
-		status["routeTableID"] = ID("rtb", o)
-	case *ec2.ElasticIPAddress:
-		status["allocationID"] = ID("eipalloc", o)
-	case *ec2.NATGateway:
-		status["natGatewayID"], status["state"] = ID("nat", o), "available"
+	status := map[string]any{}
+	switch obj.(type) {
+	case *ec2.VPC, *ec2.Subnet, *ec2.InternetGateway, *ec2.RouteTable, *ec2.ElasticIPAddress, *ec2.NATGateway, *ec2.SecurityGroup:
+		status = observedNetwork(obj)
+	case *eks.Cluster, *eks.Nodegroup, *eks.Addon, *eks.PodIdentityAssociation:
+		status = a.observedCluster(obj, metadata)
 	case *iam.Role:
-		metadata["arn"] = ARN(o)
+		metadata["arn"] = ARN(obj)
+	case *s3.Bucket, *acm.Certificate, *route53.RecordSet:
+		status = observedStorage(obj, metadata)
+	}
+	status["ackResourceMetadata"] = metadata
+	return status
+}
+
+func observedNetwork(obj client.Object) map[string]any {
+	switch obj.(type) {
+	case *ec2.VPC:
+		return map[string]any{"vpcID": ID("vpc", obj), "state": "available"}
+	case *ec2.Subnet:
+		return map[string]any{"subnetID": ID("subnet", obj), "state": "available"}
+	case *ec2.InternetGateway:
+		return map[string]any{"internetGatewayID": ID("igw", obj)}
+	case *ec2.RouteTable:
+		return map[string]any{"routeTableID": ID("rtb", obj)}
+	case *ec2.ElasticIPAddress:
+		return map[string]any{"allocationID": ID("eipalloc", obj)}
+	case *ec2.NATGateway:
+		return map[string]any{"natGatewayID": ID("nat", obj), "state": "available"}
+	default:
+		return map[string]any{"id": ID("sg", obj)}
+	}
+}
+
+func (a *ACK) observedCluster(obj client.Object, metadata map[string]any) map[string]any {
+	arn := func(what string) string {
+		return "arn:aws:eks:" + obj.GetAnnotations()[ack.AnnotationRegion] + ":" + AccountID + ":" + what
+	}
+	switch o := obj.(type) {
 	case *eks.Cluster:
-		metadata["arn"] = "arn:aws:eks:" + obj.GetAnnotations()[ack.AnnotationRegion] + ":" + AccountID + ":cluster/" + o.Name
-		status["status"] = "ACTIVE"
+		metadata["arn"] = arn("cluster/" + o.Name)
+		status := inState("ACTIVE")
 		status["endpoint"] = a.endpoint
 		status["certificateAuthority"] = map[string]any{"data": base64.StdEncoding.EncodeToString([]byte(a.ca))}
-	case *eks.Nodegroup, *eks.Addon:
-		status["status"] = "ACTIVE"
+		return status
+	case *eks.PodIdentityAssociation:
+		id := ID("a", o)
+		return map[string]any{
+			"associationID": id, "associationARN": arn("podidentityassociation/" + ptr.Deref(o.Spec.ClusterName, "") + "/" + id),
+		}
+	default:
+		return inState("ACTIVE")
 	}
-	return status
+}
+
+func observedStorage(obj client.Object, metadata map[string]any) map[string]any {
+	switch o := obj.(type) {
+	case *s3.Bucket:
+		metadata["arn"] = "arn:aws:s3:::" + ptr.Deref(o.Spec.Name, "")
+		return map[string]any{}
+	case *acm.Certificate:
+		metadata["arn"] = "arn:aws:acm:" + o.Annotations[ack.AnnotationRegion] + ":" + AccountID + ":certificate/" + o.Name
+		status := inState("ISSUED")
+		status["domainValidations"] = validations(o)
+		return status
+	default:
+		return inState("INSYNC")
+	}
+}
+
+// inState is what AWS says of the kinds whose state is called status.
+func inState(state string) map[string]any { return map[string]any{"status": state} }
+
+// validations prove each name of a certificate by a record that derives from the name. A
+// wildcard is proven by the record of the name that it stands below.
+func validations(c *acm.Certificate) []map[string]any {
+	names := sets.New(ptr.Deref(c.Spec.DomainName, ""))
+	for _, name := range c.Spec.SubjectAlternativeNames {
+		names.Insert(ptr.Deref(name, ""))
+	}
+	var all []map[string]any
+	for _, name := range sets.List(names.Delete("")) {
+		base := strings.TrimPrefix(name, "*.")
+		all = append(all, map[string]any{
+			"domainName": name, "validationStatus": "SUCCESS",
+			"resourceRecord": map[string]any{"name": "_x1." + base + ".", "type_": "CNAME", "value": "_x2." + base + ".acm-validations.aws."},
+		})
+	}
+	return all
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -108,6 +109,9 @@ type bed struct {
 	clusters  *starter
 	running   *ack.Controllers
 	namespace string
+	dns       *zoneFile
+	// reported is the account that ACK says it acts in; the cloud's by default.
+	reported string
 }
 
 // Time scales: fast for most tests, slow where a test has to look in between.
@@ -123,7 +127,7 @@ func newBed(t *testing.T) *bed {
 
 func newBedAt(t *testing.T, scale float64) *bed {
 	t.Helper()
-	b := &bed{WithT: NewWithT(t), t: t, clusters: &starter{}}
+	b := &bed{WithT: NewWithT(t), t: t, clusters: &starter{}, dns: &zoneFile{names: map[string]string{}}}
 	b.SetDefaultEventuallyTimeout(20 * time.Second)
 	b.SetDefaultEventuallyPollingInterval(10 * time.Millisecond)
 	b.cloud = cloud.New(cloud.Options{Seed: 1, TimeScale: scale})
@@ -141,7 +145,7 @@ func newBedAt(t *testing.T, scale float64) *bed {
 func (b *bed) start() {
 	b.t.Helper()
 	running, err := ack.Start(context.Background(), ack.Options{
-		Config: management, Cloud: b.cloud, Hooks: ack.Hooks{ClusterStarter: b.clusters},
+		Config: management, Cloud: b.cloud, Hooks: ack.Hooks{ClusterStarter: b.clusters}, DNS: b.dns, Account: b.reported,
 	})
 	b.Expect(err).NotTo(HaveOccurred())
 	b.running = running
@@ -192,7 +196,8 @@ func (b *bed) applyBare(kind, name, spec string, annotations map[string]string) 
 }
 
 var services = map[string]string{
-	"Cluster": "eks", "Nodegroup": "eks", "Addon": "eks", "AccessEntry": "eks", "Role": "iam",
+	"Cluster": "eks", "Nodegroup": "eks", "Addon": "eks", "AccessEntry": "eks", "PodIdentityAssociation": "eks",
+	"Role": "iam", "Bucket": "s3", "Certificate": "acm", "RecordSet": "route53",
 }
 
 func (b *bed) object(kind, name string) *unstructured.Unstructured {
@@ -271,4 +276,56 @@ func (s *starter) Stopped() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]string(nil), s.stopped...)
+}
+
+// zoneFile stands for the DNS server.
+type zoneFile struct {
+	mu    sync.Mutex
+	names map[string]string
+}
+
+func (z *zoneFile) SetCNAME(name, target string) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	z.names[name] = target
+}
+
+func (z *zoneFile) Remove(name string) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	delete(z.names, name)
+}
+
+func (z *zoneFile) Names() map[string]string {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	return maps.Clone(z.names)
+}
+
+// edit changes the spec by a merge patch.
+func (b *bed) edit(cr *unstructured.Unstructured, spec string) {
+	b.t.Helper()
+	text, err := yaml.YAMLToJSON([]byte("{spec: " + spec + "}"))
+	b.Expect(err).NotTo(HaveOccurred())
+	b.Expect(b.client.Patch(b.t.Context(), cr, client.RawPatch("application/merge-patch+json", text))).To(Succeed())
+}
+
+// stored are the resources of a type, by what the test calls them.
+func (b *bed) stored(awsType string) func() []cloud.Resource {
+	return func() []cloud.Resource {
+		return b.cloud.List(func(r cloud.Resource) bool { return r.Type == awsType })
+	}
+}
+
+// samples counts how often something was drawn.
+func (b *bed) samples(what string) func() int {
+	return func() int {
+		count := 0
+		for _, sample := range b.cloud.Samples() {
+			if sample.What == what {
+				count++
+			}
+		}
+		return count
+	}
 }

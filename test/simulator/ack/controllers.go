@@ -49,6 +49,14 @@ type Hooks struct {
 	ClusterStarter ClusterStarter
 }
 
+// Records publishes what Route 53 answers; the simulated DNS server does.
+type Records interface {
+	// SetCNAME makes name an alias of target.
+	SetCNAME(name, target string)
+	// Remove deletes what was published for name.
+	Remove(name string)
+}
+
 // Options configure the controllers.
 type Options struct {
 	// Config reaches the management cluster, where the ACK CRDs are installed.
@@ -57,6 +65,11 @@ type Options struct {
 	Cloud *cloud.Cloud
 	// Hooks are called for kinds that are more than an entry in the account.
 	Hooks
+	// DNS publishes the records of RecordSets once they are in sync; nil publishes nothing.
+	DNS Records
+	// Account is the account number that ACK reports as the owner of everything. It is
+	// the Cloud's by default; another rehearses ACK acting in the wrong account.
+	Account string
 	// Logger receives what the controllers log; nothing is logged by default.
 	Logger logr.Logger
 }
@@ -78,7 +91,10 @@ func Start(ctx context.Context, o Options) (*Controllers, error) {
 	if o.Logger.IsZero() {
 		o.Logger = logr.Discard()
 	}
-	owner := account{Cloud: o.Cloud, clusters: o.ClusterStarter}
+	if o.Account == "" {
+		o.Account = o.Cloud.Account()
+	}
+	owner := account{Cloud: o.Cloud, clusters: o.ClusterStarter, records: o.DNS, faults: newFaults(), owner: o.Account}
 	c := &Controllers{finished: make(chan struct{}), lifecycle: &lifecycle{account: owner}}
 	mgr, err := newManager(o, c.lifecycle)
 	if err != nil {

@@ -19,7 +19,8 @@ func TestCRDsOfAllSimulatedKinds(t *testing.T) {
 		kinds = append(kinds, crd.Spec.Names.Kind)
 	}
 	g.Expect(kinds).To(ConsistOf("VPC", "Subnet", "InternetGateway", "RouteTable", "ElasticIPAddress", "NATGateway",
-		"Role", "Cluster", "Nodegroup", "Addon", "AccessEntry"))
+		"Role", "Cluster", "Nodegroup", "Addon", "AccessEntry", "SecurityGroup", "PodIdentityAssociation", "Bucket",
+		"Certificate", "RecordSet"))
 }
 
 func TestCRDsComeFromTheFolderInTheEnvironment(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	ackv1alpha1 "github.com/aws-controllers-k8s/runtime/apis/core/v1alpha1"
@@ -24,11 +25,17 @@ func (p *pass) delete(ctx context.Context) (reconcile.Result, error) {
 	if !p.managed() {
 		return reconcile.Result{}, nil
 	}
-	r, found := p.read()
-	if !found || p.cr.GetAnnotations()[ackv1alpha1.AnnotationDeletionPolicy] == retain {
+	if p.cr.GetAnnotations()[ackv1alpha1.AnnotationDeletionPolicy] == retain {
 		return reconcile.Result{}, p.unmanage(ctx)
 	}
-	err := p.callDelete(ctx, r)
+	r, found, err := p.read()
+	switch {
+	case err != nil:
+		return p.reportDeletion(ctx, p.kind.key(p.region, p.id()), err)
+	case !found:
+		return reconcile.Result{}, p.unmanage(ctx)
+	}
+	err = p.callDelete(ctx, r)
 	if err == nil && p.kind.deletion != awaited {
 		return reconcile.Result{}, p.unmanage(ctx)
 	}
@@ -43,24 +50,38 @@ func (p *pass) callDelete(ctx context.Context, r cloud.Resource) error {
 	if err := p.syncBeforeDelete(r); err != nil {
 		return err
 	}
+	r, _ = p.Get(r.Key) // with what was just synced
+	if err := p.ask(remove, subject{resource: r}); err != nil {
+		return err
+	}
 	if err := p.release(r); err != nil {
-		return p.kind.called("Delete", err)
+		return p.kind.called(remove, err)
 	}
 	took := p.Sample(p.kind.awsType + "/delete")
 	if p.kind.deletion == immediate {
 		if !sleepUntil(ctx, time.Now().Add(took)) {
 			return ctx.Err()
 		}
-		return p.kind.called("Delete", p.Delete(r.Key))
+		return p.finishDelete(r)
 	}
 	if err := p.Update(r.Key, func(r *cloud.Resource) {
 		r.State = p.kind.states.deleting
 		settleIn(r.Data, took)
 	}); err != nil {
-		return p.kind.called("Delete", err)
+		return p.kind.called(remove, err)
 	}
 	r, _ = p.Get(r.Key)
 	p.lifecycle.delete(ctx, p.kind, r)
+	return nil
+}
+
+func (p *pass) finishDelete(r cloud.Resource) error {
+	if err := p.Delete(r.Key); err != nil {
+		return p.kind.called(remove, err)
+	}
+	if p.kind.teardown != nil {
+		p.kind.teardown(p.account, r)
+	}
 	return nil
 }
 
@@ -73,15 +94,19 @@ func (p *pass) release(r cloud.Resource) error {
 
 // syncBeforeDelete lets a user turn off a protection and delete in one go.
 func (p *pass) syncBeforeDelete(r cloud.Resource) error {
-	desired := p.describe()
+	desired, changed := p.describe(), map[string]string{}
 	for _, fact := range p.kind.preDelete {
-		if value, set := desired.Data[fact]; set && value != r.Data[fact] {
-			if err := p.Update(r.Key, func(r *cloud.Resource) { r.Data[fact] = value }); err != nil {
-				return p.kind.called("Modify", err)
-			}
+		if value := desired.Data[fact]; value != "" && value != r.Data[fact] {
+			changed[fact] = value
 		}
 	}
-	return nil
+	if len(changed) == 0 {
+		return nil
+	}
+	if err := p.ask(update, subject{resource: r, changed: changed, tags: r.Tags}); err != nil {
+		return err
+	}
+	return p.kind.called(update, p.Update(r.Key, func(r *cloud.Resource) { maps.Copy(r.Data, changed) }))
 }
 
 func (p *pass) reportDeletion(ctx context.Context, key cloud.Key, failure error) (reconcile.Result, error) {

@@ -3,6 +3,7 @@ package ack
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -23,8 +24,21 @@ type callError struct {
 }
 
 func (e *callError) Error() string {
-	return fmt.Sprintf("operation error %s: %s, https response error StatusCode: 400, RequestID: %s, %s",
-		e.service, e.operation, e.request, e.brief())
+	return fmt.Sprintf("operation error %s: %s, https response error StatusCode: %d, RequestID: %s, %s",
+		e.service, e.operation, e.status(), e.request, e.brief())
+}
+
+func (e *callError) status() int {
+	switch e.cause.Code {
+	case "AccessDenied", "AccessDeniedException", "UnauthorizedOperation":
+		return http.StatusForbidden
+	case "InternalError", "InternalFailure", "InternalServerError", "ServerException":
+		return http.StatusInternalServerError
+	case "ServiceUnavailable", "ServiceUnavailableException", "SlowDown", "Unavailable":
+		return http.StatusServiceUnavailable
+	default:
+		return http.StatusBadRequest
+	}
 }
 
 // brief is the part that ACK puts into conditions.
@@ -32,15 +46,29 @@ func (e *callError) brief() string {
 	return fmt.Sprintf("api error %s: %s", e.cause.Code, e.cause.Message)
 }
 
-// called dresses a refusal by the account as the answer to an API call.
-func (k *kind) called(verb string, err error) error {
+// sdkNames are what the SDK calls services in its errors, where that is not the name in capitals.
+var sdkNames = map[string]string{"route53": "Route 53"}
+
+// called dresses a refusal by the account as the answer to the operation's main API call.
+func (k *kind) called(o operation, err error) error {
 	refusal, ok := errors.AsType[*cloud.Error](err)
 	if !ok {
 		return err
 	}
-	return &callError{
-		service: strings.ToUpper(k.service), operation: verb + k.name, request: string(uuid.NewUUID()), cause: refusal,
+	if k.inUse != "" && refusal.Code == cloud.CodeDependencyViolation {
+		refusal = &cloud.Error{Code: k.inUse, Message: refusal.Message}
 	}
+	return k.answered(k.mainAction(o), refusal)
+}
+
+// answered is an error as the SDK returns it. Like the SDK's it names the request.
+func (k *kind) answered(action string, refusal *cloud.Error) error {
+	service, found := sdkNames[k.service]
+	if !found {
+		service = strings.ToUpper(k.service)
+	}
+	_, call, _ := strings.Cut(action, ":")
+	return &callError{service: service, operation: call, request: string(uuid.NewUUID()), cause: refusal}
 }
 
 // isTerminal reports whether ACK gives up on err until the spec changes.
@@ -55,6 +83,9 @@ var missingCodes = map[string]string{
 	"ec2/subnet":     "InvalidSubnetID.NotFound",
 	"ec2/routetable": "InvalidRouteTableID.NotFound",
 	"ec2/elasticip":  "InvalidAllocationID.NotFound",
+
+	"ec2/securitygroup":  "InvalidGroup.NotFound",
+	"route53/hostedzone": "NoSuchHostedZone",
 }
 
 // parentsExist refuses in the service's own words what the account would refuse anyway.

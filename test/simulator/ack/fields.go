@@ -2,6 +2,7 @@ package ack
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -74,7 +75,8 @@ func (f fields) json(path string) string {
 	return string(text)
 }
 
-// tags reads both spellings: a map (EKS) and a list of key and value (others).
+// tags reads the three spellings: a map (EKS), a list of key and value (others), and
+// the same list one level deeper (S3).
 func (f fields) tags() map[string]string {
 	tags := map[string]string{}
 	value, _ := f.at("tags")
@@ -83,7 +85,7 @@ func (f fields) tags() map[string]string {
 			tags[key], _ = flat[key].(string)
 		}
 	}
-	for _, tag := range f.list("tags") {
+	for _, tag := range append(f.list("tags"), f.list("tagging.tagSet")...) {
 		tags[tag.text("key")] = tag.text("value")
 	}
 	return tags
@@ -104,4 +106,24 @@ func decode(text string) []any {
 		return nil
 	}
 	return list
+}
+
+// listOf is a fact that holds a list, as it stands in a custom resource.
+func listOf(text string) []any {
+	list := []any{}
+	for item := range strings.SplitSeq(text, ",") {
+		if item != "" {
+			list = append(list, item)
+		}
+	}
+	return list
+}
+
+// numberOf is a fact that holds a number, 0 if it does not.
+func numberOf(text string) int64 {
+	number, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return number
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -14,9 +15,10 @@ import (
 
 // kinds is everything that the simulated controllers manage.
 var kinds = []*kind{
-	vpc, subnet, internetGateway, routeTable, elasticIP, natGateway,
+	vpc, subnet, internetGateway, routeTable, elasticIP, natGateway, securityGroup,
 	role,
-	cluster, nodegroup, addon, accessEntry,
+	cluster, nodegroup, addon, accessEntry, podIdentityAssociation,
+	bucket, certificate, recordSet,
 }
 
 // kind says what one ACK kind asks of AWS and what it reports. The engine does the rest.
@@ -28,14 +30,25 @@ type kind struct {
 	// idField is the status field with the ID that AWS assigns, which begins with
 	// idPrefix. Kinds without one are identified by what nameOf reads in the spec.
 	idField, idPrefix string
-	nameOf            func(spec fields) string
+	newID             func(account) string // for IDs of another form
+	nameOf            func(request) string
+	// adoptionField is the key of the ID in the adoption fields; idField if empty.
+	adoptionField string
+	// scope is what precedes the ID that AWS assigns in the account, such as the cluster.
+	scope func(spec fields) string
+	// find looks for an ID that is not recorded; nil for kinds of which AWS may have several alike.
+	find func(request) string
 
 	states    states
+	duration  string // what creation is sampled as; awsType if empty
 	deletion  deletion
 	terminal  []string // error codes that only a change of the spec can cure
 	mutable   []string // facts that an update may change
 	defaulted []string // facts that stay as AWS chose them while the spec leaves them out
 	preDelete []string // facts that are synced once more before deletion
+	renewed   []string // facts that every update draws anew
+	frozen    []string // facts that ACK compares although no update changes them
+	inUse     string   // AWS's word for a dependency violation where it has another
 
 	// arn is nil for kinds whose ARN ACK does not report.
 	arn func(a account, r cloud.Resource) string
@@ -45,9 +58,14 @@ type kind struct {
 	admit func(account, *cloud.Resource) error
 	// provision runs while the resource is being created; its facts are added when it is ready.
 	provision func(context.Context, account, cloud.Resource) (map[string]string, error)
+	// develop replaces what happens between creation and readiness. It also takes up
+	// what an earlier simulator left unfinished.
+	develop func(context.Context, *kind, account, cloud.Resource)
+	// settled runs when a resource has become ready.
+	settled func(account, cloud.Resource)
 	// release makes AWS's checks before deletion.
 	release func(account, cloud.Resource) error
-	// teardown runs right before a resource that was being deleted is gone.
+	// teardown runs right before a deleted resource is gone.
 	teardown func(account, cloud.Resource)
 
 	status func(account, cloud.Resource) map[string]any
@@ -59,11 +77,20 @@ type kind struct {
 	whilePending string // a Recoverable condition that ACK sets while creation goes on
 
 	failureIsTerminal bool
+	// syncsEarly kinds are synced, and updated, while AWS still works on them.
+	syncsEarly bool
+	// updatesSettle are updates that AWS carries out like creations.
+	updatesSettle bool
+	// resync is when a synced resource is looked at again; resyncInterval if zero.
+	resync time.Duration
+	// impatience is the short interval at which ACK hopes in vain to update what is not ready.
+	impatience time.Duration
 }
 
 // states are AWS's words. A kind without creating exists at once when the call
-// returns; failed is where a creation ends that could not be finished.
-type states struct{ creating, ready, deleting, failed string }
+// returns; failed is where a creation ends that could not be finished; degraded
+// is a creation that waits for something else.
+type states struct{ creating, ready, deleting, failed, degraded string }
 
 // deletion is how ACK and AWS share the end of a resource.
 type deletion int
@@ -81,6 +108,10 @@ const (
 type account struct {
 	*cloud.Cloud
 	clusters ClusterStarter
+	records  Records
+	faults   *faults
+	// owner is the account number that ACK reports.
+	owner string
 }
 
 // request is what a resource is described from.
@@ -112,6 +143,16 @@ func (k *kind) key(region, id string) cloud.Key {
 // inProgress reports whether AWS still works on the resource.
 func (k *kind) inProgress(state string) bool {
 	return state != "" && (state == k.states.creating || state == k.states.deleting)
+}
+
+// blocked reports whether ACK leaves the resource alone for now.
+func (k *kind) blocked(state string) bool {
+	return k.inProgress(state) && (!k.syncsEarly || state != k.states.creating)
+}
+
+// unfinished reports whether something still has to happen to the resource by itself.
+func (k *kind) unfinished(state string) bool {
+	return k.inProgress(state) || state != "" && state == k.states.degraded
 }
 
 // changes returns the facts in which desired differs from latest, or nil.
@@ -146,6 +187,33 @@ func (r request) parents(awsType string, ids []string) []cloud.Key {
 		keys[i] = r.parent(awsType, id)
 	}
 	return keys
+}
+
+func (k *kind) assignID(a account) string {
+	if k.newID != nil {
+		return k.newID(a)
+	}
+	return a.NewID(k.idPrefix)
+}
+
+// sampled is what creation is sampled as.
+func (k *kind) sampled() string {
+	if k.duration != "" {
+		return k.duration
+	}
+	return k.awsType
+}
+
+func (k *kind) resyncAfter() time.Duration {
+	if k.resync > 0 {
+		return k.resync
+	}
+	return resyncInterval
+}
+
+// named identifies a resource by a field of the spec.
+func named(field string) func(request) string {
+	return func(r request) string { return r.spec.text(field) }
 }
 
 // roleKey finds the role in its ARN, whose path is no part of the name.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/portolan-dev/portolan/test/simulator/cloud"
@@ -17,9 +18,9 @@ var cluster = &kind{
 	service: "eks", name: "Cluster", awsType: "eks/cluster",
 	states:    states{creating: "CREATING", ready: "ACTIVE", deleting: "DELETING", failed: "FAILED"},
 	deletion:  awaited,
-	nameOf:    func(spec fields) string { return spec.text("name") },
-	mutable:   []string{"version", "deletionProtection", "authenticationMode"},
-	defaulted: []string{"version", "authenticationMode"},
+	nameOf:    named("name"),
+	mutable:   append([]string{"version"}, clusterConfig...),
+	defaulted: append([]string{"version"}, clusterConfig...),
 	preDelete: []string{"deletionProtection"},
 	arn: func(a account, r cloud.Resource) string {
 		return a.ARN("eks", r.Region, "cluster/"+r.ID)
@@ -36,14 +37,37 @@ var cluster = &kind{
 	failureIsTerminal: true,
 }
 
+// clusterConfig are the facts that UpdateClusterConfig changes. What the spec leaves
+// out stays as AWS chose it.
+var clusterConfig = []string{
+	"deletionProtection", "authenticationMode", "logging", "supportType",
+	"endpointPublicAccess", "endpointPrivateAccess", "publicAccessCIDRs", "securityGroups",
+}
+
+// clusterDefaults are AWS's own choices.
+var clusterDefaults = map[string]string{
+	"version": defaultVersion, "authenticationMode": "CONFIG_MAP", "deletionProtection": "false", "supportType": "EXTENDED",
+	"endpointPublicAccess": "true", "endpointPrivateAccess": "false", "publicAccessCIDRs": "0.0.0.0/0",
+}
+
 func describeCluster(r request) cloud.Resource {
-	subnets := r.parents("ec2/subnet", r.spec.texts("resourcesVPCConfig.subnetIDs"))
+	network, _ := r.spec.at("resourcesVPCConfig")
+	config, _ := network.(map[string]any)
+	at := fields(config)
+	groups := at.texts("securityGroupIDs")
+	parents := append(r.parents("ec2/subnet", at.texts("subnetIDs")), r.parents("ec2/securitygroup", groups)...)
 	return r.resource(map[string]string{
-		"version":            r.spec.text("version"),
-		"roleARN":            r.spec.text("roleARN"),
-		"deletionProtection": r.spec.flag("deletionProtection"),
-		"authenticationMode": r.spec.text("accessConfig.authenticationMode"),
-	}, append(subnets, roleKey(r.spec.text("roleARN")))...)
+		"version":               r.spec.text("version"),
+		"roleARN":               r.spec.text("roleARN"),
+		"deletionProtection":    r.spec.json("deletionProtection"),
+		"authenticationMode":    r.spec.text("accessConfig.authenticationMode"),
+		"supportType":           r.spec.text("upgradePolicy.supportType"),
+		"logging":               loggingOf(r.spec),
+		"endpointPublicAccess":  at.json("endpointPublicAccess"),
+		"endpointPrivateAccess": at.json("endpointPrivateAccess"),
+		"publicAccessCIDRs":     strings.Join(at.texts("publicAccessCIDRs"), ","),
+		"securityGroups":        strings.Join(groups, ","),
+	}, append(parents, roleKey(r.spec.text("roleARN")))...)
 }
 
 func admitCluster(a account, r *cloud.Resource) error {
@@ -59,11 +83,16 @@ func admitCluster(a account, r *cloud.Resource) error {
 		return refuse("InvalidParameterException",
 			"Subnets specified must be in at least two different AZs")
 	}
-	if r.Data["version"] == "" {
-		r.Data["version"] = defaultVersion
+	for fact, value := range clusterDefaults {
+		if r.Data[fact] == "" {
+			r.Data[fact] = value
+		}
 	}
-	if r.Data["authenticationMode"] == "" {
-		r.Data["authenticationMode"] = "CONFIG_MAP"
+	if r.Data["endpointPublicAccess"] == "false" && r.Data["endpointPrivateAccess"] == "false" {
+		return refuse("InvalidParameterException", "Private and public endpoint access cannot be false")
+	}
+	if err := admitLogging(a, r); err != nil {
+		return err
 	}
 	r.Data["arn"] = a.ARN("eks", r.Region, "cluster/"+r.ID)
 	r.Data["securityGroupID"] = a.NewID("sg")
@@ -94,8 +123,10 @@ func releaseCluster(a account, r cloud.Resource) error {
 // stopCluster takes along what dies with a cluster.
 func stopCluster(a account, r cloud.Resource) {
 	a.clusters.StopCluster(r.ID)
-	for _, child := range append(childrenOf(a, r, "eks/addon"), childrenOf(a, r, "eks/accessentry")...) {
-		_ = a.Delete(child.Key) // it may have gone by itself
+	for _, awsType := range []string{"eks/addon", "eks/accessentry", "eks/podidentityassociation"} {
+		for _, child := range childrenOf(a, r, awsType) {
+			_ = a.Delete(child.Key) // it may have gone by itself
+		}
 	}
 }
 
@@ -123,15 +154,17 @@ func clusterStatus(a account, r cloud.Resource) map[string]any {
 
 func clusterAnswers(r cloud.Resource) map[string]any {
 	return map[string]any{
-		"version":                                 r.Data["version"],
-		"accessConfig.authenticationMode":         r.Data["authenticationMode"],
-		"kubernetesNetworkConfig.ipFamily":        "ipv4",
-		"kubernetesNetworkConfig.serviceIPv4CIDR": "10.100.0.0/16",
-		"resourcesVPCConfig.endpointPublicAccess": true,
-		"upgradePolicy.supportType":               "EXTENDED",
-		"deletionProtection":                      false,
-		"controlPlaneScalingConfig":               map[string]any{"tier": "standard"},
-		"kubeAPIServerConfig":                     map[string]any{"eventTTL": "1h0m0s"},
+		"version":                                  r.Data["version"],
+		"accessConfig.authenticationMode":          r.Data["authenticationMode"],
+		"kubernetesNetworkConfig.ipFamily":         "ipv4",
+		"kubernetesNetworkConfig.serviceIPv4CIDR":  "10.100.0.0/16",
+		"resourcesVPCConfig.endpointPublicAccess":  r.Data["endpointPublicAccess"] == "true",
+		"resourcesVPCConfig.endpointPrivateAccess": r.Data["endpointPrivateAccess"] == "true",
+		"resourcesVPCConfig.publicAccessCIDRs":     listOf(r.Data["publicAccessCIDRs"]),
+		"upgradePolicy.supportType":                r.Data["supportType"],
+		"deletionProtection":                       r.Data["deletionProtection"] == "true",
+		"controlPlaneScalingConfig":                map[string]any{"tier": "standard"},
+		"kubeAPIServerConfig":                      map[string]any{"eventTTL": "1h0m0s"},
 		"kubeControllerManagerConfig": map[string]any{
 			"horizontalPodAutoscalerControllerConfig": map[string]any{"horizontalPodAutoscalerSyncPeriod": "15s"},
 		},

@@ -1,7 +1,6 @@
 package ack
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -15,7 +14,11 @@ var nodegroup = &kind{
 	service: "eks", name: "Nodegroup", awsType: "eks/nodegroup", states: eksStates, deletion: abandoned,
 	nameOf:   inCluster("name"),
 	terminal: []string{"InvalidParameterException"},
-	mutable:  []string{"desired", "min", "max", "labels", "taints", "version"}, defaulted: []string{"version"},
+	mutable:  []string{"desired", "min", "max", "labels", "taints", "version", "releaseVersion", "updateConfig"},
+
+	defaulted: []string{"version", "releaseVersion", "updateConfig"},
+	renewed:   []string{"releaseVersion"}, // follows the version
+
 	arn:      childARN("nodegroup"),
 	describe: describeNodegroup,
 	admit:    admitNodegroup,
@@ -29,9 +32,9 @@ var nodegroup = &kind{
 	},
 	answers: func(r cloud.Resource) map[string]any {
 		return map[string]any{
-			"amiType": "AL2023_x86_64_STANDARD", "capacityType": "ON_DEMAND", "diskSize": int64(20),
-			"instanceTypes": []any{"t3.medium"}, "updateConfig": map[string]any{"maxUnavailable": int64(1)},
-			"version": r.Data["version"], "releaseVersion": r.Data["version"] + ".1-20260801",
+			"amiType": r.Data["amiType"], "capacityType": r.Data["capacityType"], "diskSize": numberOf(r.Data["diskSize"]),
+			"instanceTypes": listOf(r.Data["instanceTypes"]), "updateConfig": map[string]any{"maxUnavailable": int64(1)},
+			"version": r.Data["version"], "releaseVersion": r.Data["releaseVersion"],
 		}
 	},
 }
@@ -49,8 +52,22 @@ func describeNodegroup(r request) cloud.Resource {
 		"labels":        r.spec.json("labels"),
 		"taints":        r.spec.json("taints"),
 		"instanceTypes": strings.Join(r.spec.texts("instanceTypes"), ","),
+
+		"amiType":        r.spec.text("amiType"),
+		"capacityType":   r.spec.text("capacityType"),
+		"diskSize":       r.spec.json("diskSize"),
+		"releaseVersion": r.spec.text("releaseVersion"),
+		"updateConfig":   r.spec.json("updateConfig"),
 	}, parents...)
 }
+
+// nodegroupDefaults are AWS's own choices.
+var nodegroupDefaults = map[string]string{
+	"amiType": "AL2023_x86_64_STANDARD", "capacityType": "ON_DEMAND", "diskSize": "20",
+	"instanceTypes": "t3.medium", "updateConfig": `{"maxUnavailable":1}`,
+}
+
+var capacityTypes = []string{"ON_DEMAND", "SPOT", "CAPACITY_BLOCK"}
 
 var taintEffects = []string{"NO_SCHEDULE", "NO_EXECUTE", "PREFER_NO_SCHEDULE"}
 
@@ -71,83 +88,38 @@ func admitNodegroup(a account, r *cloud.Resource) error {
 			return refuse("InvalidParameterException", "Taint effect '%s' is invalid", effect)
 		}
 	}
-	if r.Data["version"] == "" {
-		r.Data["version"] = owner.Data["version"]
+	for fact, value := range nodegroupDefaults {
+		if r.Data[fact] == "" {
+			r.Data[fact] = value
+		}
+	}
+	if !slices.Contains(capacityTypes, r.Data["capacityType"]) {
+		return refuse("InvalidParameterException", "Capacity type %s is invalid", r.Data["capacityType"])
 	}
 	r.Data["launch"] = a.NewID("lt")
+	return admitVersion(owner, r)
+}
+
+// admitVersion refuses a version with another's release, which ACK has written into
+// the spec at creation: who changes the version has to remove the release.
+func admitVersion(owner cloud.Resource, r *cloud.Resource) error {
+	version, release := r.Data["version"], r.Data["releaseVersion"]
+	if version != "" && release != "" && !strings.HasPrefix(release, version+".") {
+		return refuse("InvalidParameterException",
+			"Requested Nodegroup release version %s is invalid. The version and release version do not match: %s", release, version)
+	}
+	if version == "" {
+		r.Data["version"] = owner.Data["version"]
+	}
+	if release == "" {
+		r.Data["releaseVersion"] = r.Data["version"] + ".1-20260801"
+	}
 	return nil
 }
 
-var addon = &kind{
-	service: "eks", name: "Addon", awsType: "eks/addon", states: eksStates, deletion: abandoned,
-	nameOf:   inCluster("name"),
-	terminal: []string{"InvalidParameterException"},
-	mutable:  []string{"version", "configuration"}, defaulted: []string{"version"},
-	arn: childARN("addon"),
-	describe: func(r request) cloud.Resource {
-		name := r.spec.text("clusterName")
-		return r.resource(map[string]string{
-			"cluster": name, "version": r.spec.text("addonVersion"), "configuration": r.spec.text("configurationValues"),
-		}, r.parent("eks/cluster", name))
-	},
-	admit: func(a account, r *cloud.Resource) error {
-		if text := r.Data["configuration"]; text != "" && !json.Valid([]byte(text)) {
-			return refuse("InvalidParameterException", "ConfigurationValue is not in valid JSON or YAML format")
-		}
-		if r.Data["version"] == "" {
-			r.Data["version"] = "v1.0.0-eksbuild.1"
-		}
-		_, err := activeCluster(a, *r)
-		return err
-	},
-	status: func(_ account, r cloud.Resource) map[string]any {
-		return withHealth(r, map[string]any{
-			"status": r.State, "owner": "aws", "publisher": "eks", "createdAt": r.CreatedAt.UTC().Format(time.RFC3339),
-		})
-	},
-	answers: func(r cloud.Resource) map[string]any {
-		return map[string]any{"addonVersion": r.Data["version"]}
-	},
-}
-
-var accessEntry = &kind{
-	service: "eks", name: "AccessEntry", awsType: "eks/accessentry",
-	nameOf:  inCluster("principalARN"),
-	mutable: []string{"policyARN", "groups", "username"},
-	arn:     childARN("access-entry"),
-	describe: func(r request) cloud.Resource {
-		var policies []string
-		for _, policy := range r.spec.list("accessPolicies") {
-			policies = append(policies, policy.text("policyARN"))
-		}
-		name := r.spec.text("clusterName")
-		return r.resource(map[string]string{
-			"cluster": name, "principalARN": r.spec.text("principalARN"), "username": r.spec.text("username"),
-			"policyARN": strings.Join(policies, ","), "groups": strings.Join(r.spec.texts("kubernetesGroups"), ","),
-		}, r.parent("eks/cluster", name))
-	},
-	admit: func(a account, r *cloud.Resource) error {
-		if principal := r.Data["principalARN"]; !strings.HasPrefix(principal, "arn:aws:iam::") {
-			return refuse("InvalidParameterException", "The specified principalArn is invalid: %s", principal)
-		}
-		owner, err := activeCluster(a, *r)
-		if err == nil && owner.Data["authenticationMode"] == "CONFIG_MAP" {
-			return refuse("InvalidRequestException",
-				"The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to perform this operation.")
-		}
-		return err
-	},
-	status: func(_ account, r cloud.Resource) map[string]any {
-		return map[string]any{"createdAt": r.CreatedAt.UTC().Format(time.RFC3339)}
-	},
-	answers: func(cloud.Resource) map[string]any {
-		return map[string]any{"type": "STANDARD"}
-	},
-}
-
 // inCluster identifies what EKS keeps per cluster by the cluster and one more field.
-func inCluster(field string) func(fields) string {
-	return func(spec fields) string { return spec.text("clusterName") + "/" + spec.text(field) }
+func inCluster(field string) func(request) string {
+	return func(r request) string { return r.spec.text("clusterName") + "/" + r.spec.text(field) }
 }
 
 func childARN(resource string) func(account, cloud.Resource) string {

@@ -29,12 +29,12 @@ type lifecycle struct {
 // resume takes up what an earlier simulator left unfinished.
 func (l *lifecycle) resume(ctx context.Context) {
 	for _, k := range kinds {
-		unfinished := l.List(func(r cloud.Resource) bool { return r.Type == k.awsType && k.inProgress(r.State) })
+		unfinished := l.List(func(r cloud.Resource) bool { return r.Type == k.awsType && k.unfinished(r.State) })
 		for _, r := range unfinished {
-			if r.State == k.states.creating {
-				l.create(ctx, k, r)
-			} else {
+			if r.State == k.states.deleting {
 				l.delete(ctx, k, r)
+			} else {
+				l.create(ctx, k, r)
 			}
 		}
 	}
@@ -42,25 +42,66 @@ func (l *lifecycle) resume(ctx context.Context) {
 
 // create makes the resource ready when both its time and its provisioning are over.
 func (l *lifecycle) create(ctx context.Context, k *kind, r cloud.Resource) {
-	l.running.Go(func() {
-		var facts map[string]string
-		var failure error
-		if k.provision != nil {
-			facts, failure = k.provision(ctx, l.account, r)
-		}
-		if !sleepUntil(ctx, deadline(r)) {
-			return
-		}
-		// The only error is that somebody deleted the resource meanwhile.
-		_ = l.Update(r.Key, func(r *cloud.Resource) {
-			if r.State != k.states.creating {
-				return
-			}
+	develop := k.develop
+	if develop == nil {
+		develop = becomeReady
+	}
+	l.running.Go(func() { develop(ctx, k, l.account, r) })
+}
+
+// becomeReady is how most resources develop.
+func becomeReady(ctx context.Context, k *kind, a account, r cloud.Resource) {
+	var facts map[string]string
+	failure := doomOf(r)
+	if k.provision != nil && failure == nil {
+		facts, failure = k.provision(ctx, a, r)
+	}
+	if sleepUntil(ctx, deadline(r)) {
+		k.advance(a, r, func(r *cloud.Resource) {
 			r.State = k.states.ready
 			maps.Copy(r.Data, facts)
 			fail(k, r, failure)
 		})
+	}
+}
+
+// advance changes a resource that is still as it was when r was read, and reports
+// whether it is. Meanwhile somebody may have deleted or updated it.
+func (k *kind) advance(a account, was cloud.Resource, change func(*cloud.Resource)) bool {
+	done := false
+	_ = a.Update(was.Key, func(r *cloud.Resource) { // the only error is that it is gone
+		if r.State == was.State && r.CreatedAt.Equal(was.CreatedAt) && r.Data[settlesAt] == was.Data[settlesAt] {
+			change(r)
+			done = true
+		}
 	})
+	if now, found := a.Get(was.Key); done && found && now.State == k.states.ready && k.settled != nil {
+		k.settled(a, now)
+	}
+	return done
+}
+
+// await returns true once ready is, which it looks at whenever a resource changes
+// in which it is interested. It returns false when ctx ends first.
+func await(ctx context.Context, a account, interesting func(cloud.Resource) bool, ready func() bool) bool {
+	changed := make(chan struct{}, 1)
+	defer a.Subscribe(func(e cloud.Event) {
+		if !interesting(e.Resource) {
+			return
+		}
+		select {
+		case changed <- struct{}{}:
+		default: // a look is due already
+		}
+	})()
+	for !ready() {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-changed:
+		}
+	}
+	return true
 }
 
 // delete removes the resource when its time is over.

@@ -2,10 +2,10 @@ package ack
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	ackv1alpha1 "github.com/aws-controllers-k8s/runtime/apis/core/v1alpha1"
@@ -16,10 +16,11 @@ import (
 	"github.com/portolan-dev/portolan/test/simulator/cloud"
 )
 
-const (
-	adoptOrCreate = "adopt-or-create"
-	retain        = "retain"
-)
+// retain is the deletion policy that leaves the AWS resource alone.
+const retain = "retain"
+
+// errCrashed stands for a controller that ended before it could note what it had done.
+var errCrashed = errors.New("the controller crashed after the creation")
 
 var errNoRegion = errors.New("the region is unknown: annotation " + ackv1alpha1.AnnotationRegion + " is missing")
 
@@ -48,6 +49,7 @@ type outcome struct {
 	terminalReason string
 	adopted        bool
 	initialised    bool
+	silent         bool // nothing is written
 }
 
 // Reconcile implements reconcile.Reconciler.
@@ -84,48 +86,66 @@ func (p *pass) sync(ctx context.Context) outcome {
 	if p.region == "" {
 		return outcome{err: errNoRegion}
 	}
-	desired := p.describe()
-	latest, found := p.read()
+	policy, err := p.adoption()
+	if err != nil {
+		return outcome{terminal: err.Error()}
+	}
+	latest, found, err := p.read()
 	switch {
+	case err != nil:
+		return p.failed(err, nil)
+	case !found && (policy == adopt || p.adopted()):
+		return outcome{err: errNotAdopted, silent: true}
 	case !found:
-		return p.create(ctx, desired)
-	case p.managed():
-		return p.update(ctx, desired, latest)
-	case p.cr.GetAnnotations()[ackv1alpha1.AnnotationAdoptionPolicy] != adoptOrCreate:
+		return p.create(ctx, p.describe())
+	case policy != "":
+		return p.take(ctx, policy, latest)
+	case !p.managed():
 		return outcome{terminal: notManagedMessage, terminalReason: notManagedReason}
 	}
-	if err := p.manage(ctx); err != nil {
+	o := p.update(ctx, p.describe(), latest)
+	o.adopted = p.adopted()
+	return o
+}
+
+// take puts an existing resource under the custom resource's control. What is
+// different about it is left to a later pass.
+func (p *pass) take(ctx context.Context, policy string, latest cloud.Resource) outcome {
+	if err := p.manageAdopted(ctx); err != nil {
 		return outcome{err: err}
 	}
-	o := p.update(ctx, desired, latest)
+	o := p.observed(latest)
+	if policy == adoptOrCreate {
+		o = outcome{resource: &latest, recoverable: adoptedMessage, err: errors.New(adoptedMessage)}
+	}
 	o.adopted = true
 	return o
 }
 
 // describe is what the spec asks for, without an identity for the kinds to which AWS gives one.
 func (p *pass) describe() cloud.Resource {
-	desired := p.kind.describe(request{account: p.account, spec: p.part("spec"), region: p.region})
+	desired := p.kind.describe(p.request())
 	desired.Key = p.kind.key(p.region, p.id())
 	return desired
 }
 
-func (p *pass) read() (cloud.Resource, bool) {
-	return p.Get(p.kind.key(p.region, p.id()))
-}
-
-// id is what the custom resource knows of its resource's identity, "" before creation.
-func (p *pass) id() string {
-	if p.kind.nameOf != nil {
-		return p.kind.nameOf(p.part("spec"))
+// read asks AWS for the resource, unless nothing is known that it could be found by.
+func (p *pass) read() (r cloud.Resource, found bool, err error) {
+	if p.looksUp() {
+		if err := p.ask(find, subject{resource: p.describe()}); err != nil {
+			return r, false, err
+		}
 	}
-	if id := p.part("status").text(p.kind.idField); id != "" {
-		return id
+	id := p.id()
+	if id == "" {
+		return r, false, nil
 	}
-	adoption := map[string]string{}
-	if err := json.Unmarshal([]byte(p.cr.GetAnnotations()[ackv1alpha1.AnnotationAdoptionFields]), &adoption); err != nil {
-		return "" // no annotation, or nothing that names a resource
+	r, found = p.Get(p.kind.key(p.region, id))
+	about := r
+	if !found {
+		about = p.describe()
 	}
-	return adoption[p.kind.idField]
+	return r, found, p.ask(read, subject{resource: about})
 }
 
 func (p *pass) create(ctx context.Context, desired cloud.Resource) outcome {
@@ -142,6 +162,9 @@ func (p *pass) create(ctx context.Context, desired cloud.Resource) outcome {
 	if p.kind.states.creating != "" {
 		p.lifecycle.create(ctx, p.kind, created)
 	}
+	if p.faults.loses(p.kind.name) {
+		return outcome{err: errCrashed, silent: true}
+	}
 	if p.kind.afterCreate != "" {
 		return outcome{resource: &created, recoverable: p.kind.afterCreate, err: errors.New(p.kind.afterCreate)}
 	}
@@ -151,16 +174,20 @@ func (p *pass) create(ctx context.Context, desired cloud.Resource) outcome {
 // callCreate is AWS's side of the creation. Kinds that exist when the call
 // returns keep the only worker of their kind busy until then.
 func (p *pass) callCreate(ctx context.Context, r cloud.Resource) (cloud.Resource, error) {
-	if p.kind.idPrefix != "" {
-		r.ID = p.NewID(p.kind.idPrefix)
+	if err := p.ask(create, subject{resource: r, tags: r.Tags}); err != nil {
+		return r, err
+	}
+	if p.kind.idField != "" {
+		r.ID = p.kind.fullID(p.part("spec"), p.kind.assignID(p.account))
 	}
 	if err := p.admit(&r); err != nil {
-		return r, p.kind.called("Create", err)
+		return r, p.kind.called(create, err)
 	}
-	took := p.Sample(p.kind.awsType)
+	took := p.Sample(p.kind.sampled())
 	r.State = p.kind.states.ready
 	if p.kind.states.creating != "" {
 		r.State = p.kind.states.creating
+		p.faults.doom(p.kind.name, r.Data)
 		settleIn(r.Data, took)
 	} else if !sleepUntil(ctx, time.Now().Add(took)) {
 		return r, ctx.Err()
@@ -169,7 +196,7 @@ func (p *pass) callCreate(ctx context.Context, r cloud.Resource) (cloud.Resource
 		r.ARN = p.kind.arn(p.account, r)
 	}
 	if err := p.Create(r); err != nil {
-		return r, p.kind.called("Create", err)
+		return r, p.kind.called(create, err)
 	}
 	r, _ = p.Get(r.Key)
 	return r, nil
@@ -187,33 +214,57 @@ func (p *pass) admit(r *cloud.Resource) error {
 
 func (p *pass) update(ctx context.Context, desired, latest cloud.Resource) outcome {
 	changed := p.kind.changes(desired, latest)
-	if changed == nil || p.kind.inProgress(latest.State) {
+	switch {
+	case p.kind.impatience > 0 && latest.State != p.kind.states.ready && (changed != nil || latest.State == p.kind.states.failed):
+		return p.impatient(latest)
+	case changed == nil || p.kind.blocked(latest.State):
 		return p.observed(latest)
 	}
-	if err := p.callUpdate(ctx, desired, changed); err != nil {
+	if err := p.callUpdate(ctx, desired, latest, changed); err != nil {
 		return p.failed(err, &latest)
 	}
 	latest, _ = p.Get(latest.Key)
+	if p.kind.updatesSettle {
+		p.lifecycle.create(ctx, p.kind, latest)
+	}
 	return p.observed(latest)
 }
 
-func (p *pass) callUpdate(ctx context.Context, desired cloud.Resource, changed map[string]string) error {
+func (p *pass) callUpdate(ctx context.Context, desired, latest cloud.Resource, changed map[string]string) error {
+	if err := p.ask(update, subject{resource: latest, changed: changed, tags: desired.Tags}); err != nil {
+		return err
+	}
 	if err := p.admit(&desired); err != nil {
-		return p.kind.called("Modify", err)
+		return p.kind.called(update, err)
 	}
 	if !sleepUntil(ctx, time.Now().Add(p.Sample(p.kind.awsType+"/update"))) {
 		return ctx.Err()
 	}
-	return p.kind.called("Modify", p.Update(desired.Key, func(r *cloud.Resource) {
-		maps.Copy(r.Data, changed)
+	var settling time.Duration
+	if p.kind.updatesSettle {
+		settling = p.Sample(p.kind.sampled())
+	}
+	return p.kind.called(update, p.Update(desired.Key, func(r *cloud.Resource) {
+		for fact := range changed {
+			if !slices.Contains(p.kind.frozen, fact) {
+				r.Data[fact] = desired.Data[fact] // in the form that AWS gave it
+			}
+		}
+		for _, fact := range p.kind.renewed {
+			r.Data[fact] = desired.Data[fact]
+		}
 		r.Tags, r.Parents = desired.Tags, desired.Parents
+		if p.kind.updatesSettle {
+			r.State = p.kind.states.creating
+			settleIn(r.Data, settling)
+		}
 	}))
 }
 
 // observed reports a resource that AWS has as the spec asks for.
 func (p *pass) observed(r cloud.Resource) outcome {
-	o := outcome{resource: &r, after: resyncInterval, initialised: p.kind.initialises}
-	if r.State != p.kind.states.ready {
+	o := outcome{resource: &r, after: p.kind.resyncAfter(), initialised: p.kind.initialises}
+	if r.State != p.kind.states.ready && (!p.kind.syncsEarly || r.State != p.kind.states.creating) {
 		o.after, o.pending = pollInterval, fmt.Sprintf("%s is in '%s' status", p.kind.name, r.State)
 	}
 	switch {
@@ -222,6 +273,16 @@ func (p *pass) observed(r cloud.Resource) outcome {
 	case r.State == p.kind.states.failed && p.kind.failureIsTerminal:
 		o.terminal = o.pending
 	}
+	return o
+}
+
+// impatient reports a resource that ACK wants to update, or to be repaired, at short
+// intervals. Nothing comes of it: ACK never calls AWS before the resource is ready.
+func (p *pass) impatient(r cloud.Resource) outcome {
+	o := p.observed(r)
+	o.after = p.kind.impatience
+	o.recoverable = fmt.Sprintf("%s in '%s' state, cannot be modified until '%s'",
+		strings.ToLower(p.kind.name), r.State, p.kind.states.ready)
 	return o
 }
 

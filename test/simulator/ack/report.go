@@ -4,8 +4,10 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
+	ackv1alpha1 "github.com/aws-controllers-k8s/runtime/apis/core/v1alpha1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -17,6 +19,9 @@ import (
 func (p *pass) report(ctx context.Context, o outcome) (reconcile.Result, error) {
 	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
+	if o.silent {
+		return reconcile.Result{}, o.err
+	}
 	if err := p.write(writing, o); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
@@ -48,7 +53,9 @@ func (p *pass) writeBack(ctx context.Context, r cloud.Resource) error {
 	before, changed := p.cr.DeepCopy(), false
 	answers, spec := p.kind.answers(r), p.part("spec")
 	for _, path := range slices.Sorted(maps.Keys(answers)) {
-		changed = spec.fill(path, answers[path]) || changed
+		if answers[path] != "" { // AWS leaves out what it does not know
+			changed = spec.fill(path, answers[path]) || changed
+		}
 	}
 	if !changed {
 		return nil
@@ -57,14 +64,14 @@ func (p *pass) writeBack(ctx context.Context, r cloud.Resource) error {
 }
 
 func (p *pass) describeStatus(status fields, r cloud.Resource) {
-	metadata := map[string]any{"ownerAccountID": p.Account(), "region": p.region}
+	metadata := map[string]any{"ownerAccountID": p.owner, "region": p.region}
 	if r.ARN != "" {
 		metadata["arn"] = r.ARN
 	}
 	status["ackResourceMetadata"] = metadata
 	maps.Copy(status, p.kind.status(p.account, r))
-	if p.kind.idField != "" {
-		status[p.kind.idField] = r.ID
+	if p.kind.idField != "" && !strings.Contains(p.kind.idField, ".") { // the ARN has its place already
+		status[p.kind.idField] = baseName(r)
 	}
 }
 
@@ -93,6 +100,15 @@ func (p *pass) manage(ctx context.Context) error {
 		return nil
 	}
 	return p.setFinalizers(ctx, append(p.cr.GetFinalizers(), p.kind.finalizer()))
+}
+
+// manageAdopted is manage for a resource that existed before the custom resource.
+func (p *pass) manageAdopted(ctx context.Context) error {
+	before, annotations := p.cr.DeepCopy(), p.cr.GetAnnotations()
+	annotations[ackv1alpha1.AnnotationAdopted] = "true"
+	p.cr.SetAnnotations(annotations)
+	p.cr.SetFinalizers(append(p.cr.GetFinalizers(), p.kind.finalizer()))
+	return p.client.Patch(ctx, p.cr, client.MergeFrom(before))
 }
 
 func (p *pass) unmanage(ctx context.Context) error {

@@ -10,8 +10,9 @@ import (
 // policyGroups stand for the access policies that the simulated EKS knows. Real
 // EKS has an authorizer of its own for them; here RBAC gives the groups their rights.
 var policyGroups = map[string]string{
-	"AmazonEKSClusterAdminPolicy": "system:masters",
-	"AmazonEKSAdminViewPolicy":    "eks:admin-view",
+	"AmazonEKSClusterAdminPolicy":           "system:masters",
+	"AmazonEKSAdminViewPolicy":              "eks:admin-view",
+	"AmazonEKSClusterAdminPolicy@namespace": "eks:namespace-admin",
 }
 
 // AccessFromEntries answers from the account's access entries: resources of type

@@ -17,10 +17,12 @@ type call struct {
 	accessKey, sessionToken    string
 	requestID                  string
 	identity                   Identity
+	subject                    subject
+	elsewhere                  string // the region of a bucket that is not where it was asked for
 
-	form url.Values        // query and ec2 protocols
+	form url.Values        // query and ec2 protocols, and the query of REST
 	body []byte            // JSON 1.1
-	path map[string]string // REST-JSON
+	path map[string]string // REST
 }
 
 // receive tells what is called by whom. The service is usable for answering
@@ -52,7 +54,10 @@ func (s *Server) receive(r *http.Request) (*call, service, error) {
 }
 
 func (c *call) entry(refused *cloud.Error) cloud.Call {
-	entry := cloud.Call{Service: c.service, Operation: c.operation, Region: c.region, Principal: c.identity.ARN}
+	entry := cloud.Call{
+		Service: c.service, Operation: c.operation, Region: c.region, Principal: c.identity.ARN,
+		Resources: c.subject.resources, ResourceTags: c.subject.tags,
+	}
 	if refused != nil {
 		entry.Code = refused.Code
 	}
@@ -65,6 +70,16 @@ func (c *call) decode(into any) error {
 		return &cloud.Error{Code: "SerializationException", Message: err.Error()}
 	}
 	return nil
+}
+
+// text is a parameter of a JSON 1.1 call that is a string.
+func (c *call) text(name string) string {
+	var parameters map[string]any
+	if json.Unmarshal(c.body, &parameters) != nil {
+		return ""
+	}
+	value, _ := parameters[name].(string)
+	return value
 }
 
 // scope is the credential scope of a Signature Version 4.

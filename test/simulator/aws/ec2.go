@@ -15,6 +15,22 @@ const (
 	typeNATGateway = "ec2/natgateway"
 )
 
+// ec2Operations are all reads, for which IAM knows no resources:
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html.
+var ec2Operations = map[string]action{
+	"DescribeAddresses":             {handle: (*Server).describeAddresses},
+	"DescribeAvailabilityZones":     {handle: (*Server).describeAvailabilityZones},
+	"DescribeInstanceTypeOfferings": {handle: (*Server).describeInstanceTypeOfferings},
+	"DescribeInstanceTypes":         {handle: (*Server).describeInstanceTypes},
+	"DescribeNatGateways":           {handle: (*Server).describeNATGateways},
+	"DescribeNetworkInterfaces":     {handle: (*Server).describeNetworkInterfaces},
+	"DescribeRegions":               {handle: (*Server).describeRegions},
+	"DescribeSubnets":               {handle: (*Server).describeSubnets},
+	"DescribeTags":                  {handle: (*Server).describeTags},
+	"DescribeVpcPeeringConnections": {handle: (*Server).describeVPCPeerings},
+	"DescribeVpcs":                  {handle: (*Server).describeVPCs},
+}
+
 type ec2Tag struct {
 	Key   string `xml:"key"`
 	Value string `xml:"value"`
@@ -49,9 +65,7 @@ type natGateway struct {
 
 func (s *Server) describeVPCs(c *call) (any, error) {
 	ids := formList(c.form, "VpcId")
-	candidates := s.cloud.List(func(r cloud.Resource) bool {
-		return r.Type == typeVPC && r.Region == c.region && selected(ids, r.ID)
-	})
+	candidates := s.inRegion(c, typeVPC, ids)
 	if missing := firstMissing(ids, candidates); missing != "" {
 		return nil, &cloud.Error{
 			Code:    "InvalidVpcID.NotFound",
@@ -66,7 +80,7 @@ func (s *Server) describeVPCs(c *call) (any, error) {
 	for i, r := range candidates {
 		vpcs[i] = s.vpcFrom(r)
 	}
-	return ec2Set{name: "vpcSet", items: vpcs}, nil
+	return ec2Page(c, "vpcSet", vpcs, unpaged)
 }
 
 func (s *Server) vpcFrom(r cloud.Resource) vpc {
@@ -89,7 +103,7 @@ func (s *Server) describeNATGateways(c *call) (any, error) {
 	wanted := func(r cloud.Resource) bool {
 		return r.Type == typeNATGateway && r.Region == c.region && selected(ids, r.ID)
 	}
-	candidates := append(s.cloud.List(wanted), s.departed.list(wanted, time.Now())...)
+	candidates := append(s.seen(wanted), s.departed.list(wanted, time.Now())...)
 	if missing := firstMissing(ids, candidates); missing != "" {
 		return nil, &cloud.Error{
 			Code:    "NatGatewayNotFound",
@@ -107,7 +121,7 @@ func (s *Server) describeNATGateways(c *call) (any, error) {
 			ConnectivityType: "public", CreateTime: r.CreatedAt.UTC().Format(time.RFC3339), Tags: ec2Tags(r),
 		}
 	}
-	return ec2Set{name: "natGatewaySet", items: gateways}, nil
+	return ec2Page(c, "natGatewaySet", gateways, unpaged)
 }
 
 // vpcOf prefers the fact, which outlives the parents.
@@ -138,6 +152,13 @@ func ec2Tags(r cloud.Resource) []ec2Tag {
 		tags = append(tags, ec2Tag{Key: key, Value: r.Tags[key]})
 	}
 	return tags
+}
+
+// inRegion are the resources of a kind in the call's region, restricted to the identifiers if there are any.
+func (s *Server) inRegion(c *call, kind string, ids []string) []cloud.Resource {
+	return s.seen(func(r cloud.Resource) bool {
+		return r.Type == kind && r.Region == c.region && selected(ids, r.ID)
+	})
 }
 
 // selected treats no identifiers as all of them.

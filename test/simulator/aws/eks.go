@@ -2,9 +2,10 @@ package aws
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"net/http"
-	"strconv"
+	"slices"
 
 	"github.com/portolan-dev/portolan/test/simulator/cloud"
 )
@@ -13,25 +14,61 @@ const (
 	typeCluster   = "eks/cluster"
 	typeNodegroup = "eks/nodegroup"
 	typeAddon     = "eks/addon"
+
+	// clusterPage is the most that ListClusters answers at once:
+	// https://docs.aws.amazon.com/eks/latest/APIReference/API_ListClusters.html.
+	clusterPage = 100
 )
 
 var eksRoutes = []route{
+	{http.MethodGet, "/clusters", "ListClusters"},
 	{http.MethodGet, "/clusters/{clusterName}", "DescribeCluster"},
 	{http.MethodGet, "/clusters/{clusterName}/node-groups/{nodegroupName}", "DescribeNodegroup"},
 	{http.MethodGet, "/clusters/{clusterName}/addons/{addonName}", "DescribeAddon"},
 }
 
+var eksOperations = map[string]action{
+	"ListClusters":      {handle: (*Server).listClusters},
+	"DescribeCluster":   {handle: (*Server).describeCluster, on: clusterNamed},
+	"DescribeNodegroup": {handle: (*Server).describeNodegroup, on: partOfCluster(typeNodegroup, "nodegroup", "nodegroupName")},
+	"DescribeAddon":     {handle: (*Server).describeAddon, on: partOfCluster(typeAddon, "addon", "addonName")},
+}
+
+func clusterNamed(s *Server, c *call) subject {
+	key := cloud.Key{Type: typeCluster, Region: c.region, ID: c.path["clusterName"]}
+	cluster, _ := s.cloud.Get(key)
+	cluster.Key = key
+	return subjectOf(s.eksARN(cluster, "cluster/"), cluster)
+}
+
+// partOfCluster is something whose ARN ends with an identifier of its own, which what does
+// not exist has not.
+func partOfCluster(kind, name, parameter string) target {
+	return func(s *Server, c *call) subject {
+		key := cloud.Key{Type: kind, Region: c.region, ID: c.path["clusterName"] + "/" + c.path[parameter]}
+		r, ok := s.cloud.Get(key)
+		if !ok {
+			return subject{resources: []string{s.cloud.ARN("eks", c.region, name+"/"+key.ID+"/*")}}
+		}
+		return subjectOf(s.eksARN(r, name+"/"), r)
+	}
+}
+
 type eksCluster struct {
-	Name        string            `json:"name"`
-	ARN         string            `json:"arn"`
-	CreatedAt   float64           `json:"createdAt"`
-	Status      string            `json:"status"`
-	Version     string            `json:"version,omitempty"`
-	Endpoint    string            `json:"endpoint,omitempty"`
-	RoleARN     string            `json:"roleArn,omitempty"`
-	Certificate *eksCertificate   `json:"certificateAuthority,omitempty"`
-	VPC         eksVPC            `json:"resourcesVpcConfig"`
-	Tags        map[string]string `json:"tags"`
+	Name               string            `json:"name"`
+	ARN                string            `json:"arn"`
+	CreatedAt          float64           `json:"createdAt"`
+	Status             string            `json:"status"`
+	Version            string            `json:"version,omitempty"`
+	Endpoint           string            `json:"endpoint,omitempty"`
+	RoleARN            string            `json:"roleArn,omitempty"`
+	Certificate        *eksCertificate   `json:"certificateAuthority,omitempty"`
+	VPC                eksVPC            `json:"resourcesVpcConfig"`
+	Logging            eksLogging        `json:"logging"`
+	DeletionProtection bool              `json:"deletionProtection"`
+	Access             eksAccess         `json:"accessConfig"`
+	Health             eksHealth         `json:"health"`
+	Tags               map[string]string `json:"tags"`
 }
 
 type eksCertificate struct {
@@ -39,45 +76,57 @@ type eksCertificate struct {
 }
 
 type eksVPC struct {
-	VPCID     string   `json:"vpcId,omitempty"`
-	SubnetIDs []string `json:"subnetIds"`
+	VPCID           string   `json:"vpcId,omitempty"`
+	SubnetIDs       []string `json:"subnetIds"`
+	SecurityGroupID string   `json:"clusterSecurityGroupId,omitempty"`
+	Public          bool     `json:"endpointPublicAccess"`
+	Private         bool     `json:"endpointPrivateAccess"`
+	PublicCIDRs     []string `json:"publicAccessCidrs"`
 }
 
-type eksNodegroup struct {
-	Name      string            `json:"nodegroupName"`
-	ARN       string            `json:"nodegroupArn"`
-	Cluster   string            `json:"clusterName"`
-	CreatedAt float64           `json:"createdAt"`
-	Status    string            `json:"status"`
-	Version   string            `json:"version,omitempty"`
-	Scaling   eksScaling        `json:"scalingConfig"`
-	Tags      map[string]string `json:"tags"`
+type eksAccess struct {
+	AuthenticationMode string `json:"authenticationMode,omitempty"`
 }
 
-type eksScaling struct {
-	Desired int `json:"desiredSize"`
+type eksLogging struct {
+	Setups []eksLogSetup `json:"clusterLogging"`
 }
 
-type eksAddon struct {
-	Name      string            `json:"addonName"`
-	ARN       string            `json:"addonArn"`
-	Cluster   string            `json:"clusterName"`
-	CreatedAt float64           `json:"createdAt"`
-	Status    string            `json:"status"`
-	Version   string            `json:"addonVersion,omitempty"`
-	Tags      map[string]string `json:"tags"`
+type eksLogSetup struct {
+	Types   []string `json:"types"`
+	Enabled bool     `json:"enabled"`
+}
+
+// logTypes are those of a control plane, in AWS's order.
+var logTypes = []string{"api", "audit", "authenticator", "controllerManager", "scheduler"}
+
+func (s *Server) listClusters(c *call) (any, error) {
+	names := []string{}
+	for _, r := range s.inRegion(c, typeCluster, nil) {
+		names = append(names, r.ID)
+	}
+	part, next, ok := page(names, c.form.Get("nextToken"), sizeOf(c.form.Get("maxResults"), clusterPage))
+	if !ok {
+		return nil, invalid("InvalidParameterException", "Invalid nextToken")
+	}
+	answer := map[string]any{"clusters": part}
+	if next != "" {
+		answer["nextToken"] = next
+	}
+	return answer, nil
 }
 
 func (s *Server) describeCluster(c *call) (any, error) {
 	name := c.path["clusterName"]
-	r, ok := s.cloud.Get(cloud.Key{Type: typeCluster, Region: c.region, ID: name})
+	r, ok := s.see(cloud.Key{Type: typeCluster, Region: c.region, ID: name})
 	if !ok {
 		return nil, eksNotFound("No cluster found for name: %s.", name)
 	}
 	cluster := eksCluster{
 		Name: r.ID, ARN: s.eksARN(r, "cluster/"), CreatedAt: epoch(r.CreatedAt), Status: r.State,
 		Version: r.Data["version"], Endpoint: r.Data["endpoint"], RoleARN: r.Data["roleARN"],
-		VPC: eksVPC{VPCID: s.vpcOf(r), SubnetIDs: parents(r, typeSubnet)}, Tags: r.Tags,
+		VPC: s.networkOf(r), Logging: loggingOf(r), DeletionProtection: r.Data["deletionProtection"] == "true",
+		Access: eksAccess{AuthenticationMode: r.Data["authenticationMode"]}, Health: healthOf(r), Tags: r.Tags,
 	}
 	if ca := r.Data["ca"]; ca != "" {
 		cluster.Certificate = &eksCertificate{Data: ca}
@@ -85,40 +134,50 @@ func (s *Server) describeCluster(c *call) (any, error) {
 	return map[string]any{"cluster": cluster}, nil
 }
 
-func (s *Server) describeNodegroup(c *call) (any, error) {
-	r, name, err := s.inCluster(c, typeNodegroup, "nodegroupName")
-	if err != nil {
-		return nil, err
+// networkOf has EKS's defaults for what the cluster was not told: a public endpoint for everybody.
+func (s *Server) networkOf(r cloud.Resource) eksVPC {
+	vpc := eksVPC{
+		VPCID: s.vpcOf(r), SubnetIDs: parents(r, typeSubnet), SecurityGroupID: r.Data["securityGroupID"],
+		Public: r.Data["endpointPublicAccess"] != "false", Private: r.Data["endpointPrivateAccess"] == "true",
+		PublicCIDRs: []string{},
 	}
-	desired, _ := strconv.Atoi(r.Data["desired"]) // none without the fact
-	return map[string]any{"nodegroup": eksNodegroup{
-		Name: name, ARN: s.eksARN(r, "nodegroup/"), Cluster: c.path["clusterName"], CreatedAt: epoch(r.CreatedAt),
-		Status: r.State, Version: r.Data["version"], Scaling: eksScaling{Desired: desired}, Tags: r.Tags,
-	}}, nil
+	if vpc.Public {
+		vpc.PublicCIDRs = splitList(cmp.Or(r.Data["publicAccessCIDRs"], "0.0.0.0/0"))
+	}
+	return vpc
 }
 
-func (s *Server) describeAddon(c *call) (any, error) {
-	r, name, err := s.inCluster(c, typeAddon, "addonName")
-	if err != nil {
-		return nil, err
+// loggingOf reads the fact "logging", a list of types or the specification in JSON, and answers
+// as AWS does: what is on and what is off, each in one entry.
+func loggingOf(r cloud.Resource) eksLogging {
+	on := enabledLogs(r.Data["logging"])
+	var logging eksLogging
+	for _, enabled := range []bool{true, false} {
+		setup := eksLogSetup{Enabled: enabled}
+		for _, name := range logTypes {
+			if slices.Contains(on, name) == enabled {
+				setup.Types = append(setup.Types, name)
+			}
+		}
+		if len(setup.Types) > 0 {
+			logging.Setups = append(logging.Setups, setup)
+		}
 	}
-	return map[string]any{"addon": eksAddon{
-		Name: name, ARN: s.eksARN(r, "addon/"), Cluster: c.path["clusterName"], CreatedAt: epoch(r.CreatedAt),
-		Status: r.State, Version: r.Data["version"], Tags: r.Tags,
-	}}, nil
+	return logging
 }
 
-// inCluster finds what belongs to a cluster, whose absence is an error of its own.
-func (s *Server) inCluster(c *call, kind, parameter string) (cloud.Resource, string, error) {
-	cluster, name := c.path["clusterName"], c.path[parameter]
-	if _, ok := s.cloud.Get(cloud.Key{Type: typeCluster, Region: c.region, ID: cluster}); !ok {
-		return cloud.Resource{}, "", eksNotFound("No cluster found for name: %s.", cluster)
+func enabledLogs(fact string) []string {
+	var specified eksLogging
+	if json.Unmarshal([]byte(fact), &specified) != nil && json.Unmarshal([]byte(fact), &specified.Setups) != nil {
+		return splitList(fact)
 	}
-	r, ok := s.cloud.Get(cloud.Key{Type: kind, Region: c.region, ID: cluster + "/" + name})
-	if !ok {
-		return cloud.Resource{}, "", eksNotFound("No %s %s found in cluster: %s", kind, name, cluster)
+	var on []string
+	for _, setup := range specified.Setups {
+		if setup.Enabled {
+			on = append(on, setup.Types...)
+		}
 	}
-	return r, name, nil
+	return on
 }
 
 func (s *Server) eksARN(r cloud.Resource, prefix string) string {
@@ -136,5 +195,5 @@ func parents(r cloud.Resource, kind string) []string {
 }
 
 func eksNotFound(format string, args ...any) error {
-	return &cloud.Error{Code: "ResourceNotFoundException", Message: fmt.Sprintf(format, args...)}
+	return invalid("ResourceNotFoundException", fmt.Sprintf(format, args...))
 }

@@ -54,6 +54,90 @@ func TestDescribeNodegroup(t *testing.T) {
 	g.Expect(*out.Nodegroup.ScalingConfig.DesiredSize).To(BeEquivalentTo(3))
 }
 
+func TestClusterSettings(t *testing.T) {
+	all := []types.LogType{"api", "audit", "authenticator", "controllerManager", "scheduler"}
+	cases := map[string]struct {
+		data                            map[string]string
+		wantOn, wantOff                 []types.LogType
+		wantPublic, wantPrivate, wantDP bool
+	}{
+		"what EKS does by itself": {wantOff: all, wantPublic: true},
+		"a list of logs":          {data: map[string]string{"logging": "audit,api"}, wantOn: all[:2], wantOff: all[2:], wantPublic: true},
+		"logs as specified": {
+			data:   map[string]string{"logging": `{"clusterLogging":[{"enabled":true,"types":["audit","api","authenticator","controllerManager","scheduler"]}]}`},
+			wantOn: all, wantPublic: true,
+		},
+		"logs as a list of entries": {
+			data:   map[string]string{"logging": `[{"enabled":true,"types":["api"]},{"enabled":false,"types":["audit"]}]`},
+			wantOn: all[:1], wantOff: all[1:], wantPublic: true,
+		},
+		"private": {data: map[string]string{"endpointPublicAccess": "false", "endpointPrivateAccess": "true"}, wantOff: all, wantPrivate: true},
+		"kept":    {data: map[string]string{"deletionProtection": "true"}, wantOff: all, wantPublic: true, wantDP: true},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			s, c := start(t)
+			create(t, c, cloud.Resource{Key: here(typeCluster, "x"), State: "ACTIVE", Data: tc.data})
+			out, err := eks.NewFromConfig(sdk(t, s, BaseAccessKey)).DescribeCluster(t.Context(), &eks.DescribeClusterInput{Name: awssdk.String("x")})
+			g.Expect(err).NotTo(HaveOccurred())
+			var on, off []types.LogType
+			for _, setup := range out.Cluster.Logging.ClusterLogging {
+				if *setup.Enabled {
+					on = append(on, setup.Types...)
+				} else {
+					off = append(off, setup.Types...)
+				}
+			}
+			g.Expect(on).To(Equal(tc.wantOn))
+			g.Expect(off).To(Equal(tc.wantOff))
+			g.Expect(out.Cluster.ResourcesVpcConfig.EndpointPublicAccess).To(Equal(tc.wantPublic))
+			g.Expect(out.Cluster.ResourcesVpcConfig.EndpointPrivateAccess).To(Equal(tc.wantPrivate))
+			g.Expect(*out.Cluster.DeletionProtection).To(Equal(tc.wantDP))
+		})
+	}
+}
+
+func TestHealthOfNodegroup(t *testing.T) {
+	g := NewWithT(t)
+	s, c := start(t)
+	create(t, c, cloud.Resource{Key: here(typeCluster, "x")})
+	create(t, c, cloud.Resource{Key: here(typeNodegroup, "x/system"), State: "CREATE_FAILED", Data: map[string]string{
+		"failureCode": "AsgInstanceLaunchFailures", "failureMessage": "no capacity", "min": "1", "max": "4", "instanceTypes": "c7a.large,c7i.large",
+	}})
+	out, err := eks.NewFromConfig(sdk(t, s, BaseAccessKey)).DescribeNodegroup(t.Context(), &eks.DescribeNodegroupInput{
+		ClusterName: awssdk.String("x"), NodegroupName: awssdk.String("system"),
+	})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(out.Nodegroup.Health.Issues).To(HaveLen(1))
+	g.Expect(out.Nodegroup.Health.Issues[0].Code).To(Equal(types.NodegroupIssueCodeAsgInstanceLaunchFailures))
+	g.Expect(*out.Nodegroup.Health.Issues[0].Message).To(Equal("no capacity"))
+	g.Expect(out.Nodegroup.Health.Issues[0].ResourceIds).To(Equal([]string{"system"}))
+	g.Expect(*out.Nodegroup.ScalingConfig.MinSize).To(BeEquivalentTo(1))
+	g.Expect(*out.Nodegroup.ScalingConfig.MaxSize).To(BeEquivalentTo(4))
+	g.Expect(out.Nodegroup.InstanceTypes).To(Equal([]string{"c7a.large", "c7i.large"}))
+}
+
+func TestListClusters(t *testing.T) {
+	g := NewWithT(t)
+	s, c := start(t)
+	for _, name := range []string{"a", "b", "c"} {
+		create(t, c, cloud.Resource{Key: here(typeCluster, name)})
+	}
+	create(t, c, cloud.Resource{Key: cloud.Key{Type: typeCluster, Region: "us-east-1", ID: "d"}})
+	client := eks.NewFromConfig(sdk(t, s, BaseAccessKey))
+	pager := eks.NewListClustersPaginator(client, &eks.ListClustersInput{MaxResults: awssdk.Int32(2)})
+	var pages [][]string
+	for pager.HasMorePages() {
+		out, err := pager.NextPage(t.Context())
+		g.Expect(err).NotTo(HaveOccurred())
+		pages = append(pages, out.Clusters)
+	}
+	g.Expect(pages).To(Equal([][]string{{"a", "b"}, {"c"}}))
+	_, err := client.ListClusters(t.Context(), &eks.ListClustersInput{NextToken: awssdk.String("x")})
+	g.Expect(codeOf(err)).To(Equal("InvalidParameterException"))
+}
+
 func TestDescribeAddon(t *testing.T) {
 	g := NewWithT(t)
 	out, err := estate(t).DescribeAddon(t.Context(), &eks.DescribeAddonInput{

@@ -31,15 +31,15 @@ func vpcAttributes(r cloud.Resource, filter string) ([]string, bool) {
 }
 
 func (s *Server) natGatewayAttributes(r cloud.Resource, filter string) ([]string, bool) {
-	switch filter {
-	case "nat-gateway-id":
-		return []string{r.ID}, true
-	case "state":
-		return []string{r.State}, true
-	case "vpc-id":
-		return []string{s.vpcOf(r)}, true
-	case "subnet-id":
-		return []string{s.ancestor(r, typeSubnet)}, true
+	return attribute(r, filter, map[string]string{
+		"nat-gateway-id": r.ID, "state": r.State, "vpc-id": s.vpcOf(r), "subnet-id": s.ancestor(r, typeSubnet),
+	})
+}
+
+// attribute looks a filter up among a resource's facts and then among its tags.
+func attribute(r cloud.Resource, filter string, facts map[string]string) ([]string, bool) {
+	if value, ok := facts[filter]; ok {
+		return []string{value}, true
 	}
 	return tagAttributes(r, filter)
 }
@@ -102,6 +102,6 @@ func formList(form url.Values, name string) []string {
 	}
 }
 
-func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 func lastDash(id string) string { return id[strings.LastIndex(id, "-")+1:] }

@@ -2,7 +2,10 @@ package aws
 
 import (
 	"encoding/xml"
+	"fmt"
+	"math"
 	"net/http"
+	"strconv"
 
 	"github.com/portolan-dev/portolan/test/simulator/cloud"
 )
@@ -11,10 +14,18 @@ import (
 // response, lists as sets of items, errors in a list.
 type ec2XML struct{ namespace string }
 
+// Bounds of MaxResults, and of a list that is not cut.
+const (
+	smallestPage = 5
+	largestPage  = 1000
+	unpaged      = math.MaxInt32
+)
+
 // ec2Set is the result of the Describe operations: a list under its own name.
 type ec2Set struct {
 	name  string
 	items any
+	next  string
 }
 
 type ec2Error struct {
@@ -31,6 +42,9 @@ func (p ec2XML) reply(w http.ResponseWriter, c *call, result any) {
 	if set, ok := result.(ec2Set); ok {
 		items := element{name: set.name, children: []child{{name: "item", value: set.items}}}
 		children = append(children, child{name: set.name, value: items})
+		if set.next != "" {
+			children = append(children, child{name: "nextToken", value: set.next})
+		}
 	}
 	writeXML(w, http.StatusOK, element{
 		name:      c.operation + "Response",
@@ -41,4 +55,23 @@ func (p ec2XML) reply(w http.ResponseWriter, c *call, result any) {
 
 func (ec2XML) refuse(w http.ResponseWriter, c *call, e *cloud.Error) {
 	writeXML(w, statusOf(e.Code), ec2Error{Code: e.Code, Message: e.Message, RequestID: c.requestID})
+}
+
+// ec2Page cuts a list by MaxResults and NextToken. most is the size of a page for callers that
+// name none; EC2 then answers everything for most operations, but not for all.
+func ec2Page[T any](c *call, name string, items []T, most int) (any, error) {
+	size := most
+	if wanted := c.form.Get("MaxResults"); wanted != "" {
+		number, err := strconv.Atoi(wanted)
+		if err != nil || number < smallestPage || number > largestPage {
+			return nil, invalid("InvalidParameterValue",
+				fmt.Sprintf("Value ( %s ) for parameter maxResults is invalid. Expecting a value between 5 and 1000.", wanted))
+		}
+		size = number
+	}
+	part, next, ok := page(items, c.form.Get("NextToken"), size)
+	if !ok {
+		return nil, invalid("InvalidParameterValue", "Unable to parse pagination token")
+	}
+	return ec2Set{name: name, items: part, next: next}, nil
 }

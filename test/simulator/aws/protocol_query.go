@@ -39,15 +39,15 @@ func (q queryXML) reply(w http.ResponseWriter, c *call, result any) {
 }
 
 func (q queryXML) refuse(w http.ResponseWriter, c *call, e *cloud.Error) {
+	writeXML(w, statusOf(e.Code), newQueryError(q.namespace, c.requestID, e))
+}
+
+func newQueryError(namespace, requestID string, e *cloud.Error) queryError {
 	fault := "Sender"
 	if statusOf(e.Code) >= http.StatusInternalServerError {
 		fault = "Receiver"
 	}
-	writeXML(w, statusOf(e.Code), queryError{
-		Namespace: q.namespace,
-		Type:      fault, Code: e.Code, Message: e.Message,
-		RequestID: c.requestID,
-	})
+	return queryError{Namespace: namespace, Type: fault, Code: e.Code, Message: e.Message, RequestID: requestID}
 }
 
 // readForm reads body and URL alike: presigned calls have everything in the URL.

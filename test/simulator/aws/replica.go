@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/portolan-dev/portolan/test/simulator/cloud"
 )
@@ -21,7 +20,7 @@ func (s *Server) replicate(primary cloud.Resource, to replicaRegion, force bool)
 	}
 	replica := cloud.Resource{
 		Key:     key,
-		ARN:     strings.Replace(primary.ARN, ":"+primary.Region+":", ":"+to.Region+":", 1),
+		ARN:     inRegion(primary.ARN, primary.Region, to.Region),
 		State:   replicaInProgress,
 		Parents: []cloud.Key{primary.Key},
 		Data:    map[string]string{dataKMSKeyID: cmp.Or(to.KMSKeyID, defaultKMSKey)},

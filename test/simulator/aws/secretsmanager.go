@@ -26,6 +26,32 @@ const (
 	dataStatusMessage = "statusMessage"
 )
 
+var secretsOperations = map[string]action{
+	"DescribeSecret":               {handle: (*Server).describeSecret, on: secretOf},
+	"GetSecretValue":               {handle: (*Server).getSecretValue, on: secretOf},
+	"RemoveRegionsFromReplication": {handle: (*Server).removeRegionsFromReplication, on: secretOf},
+	"ReplicateSecretToRegions":     {handle: (*Server).replicateSecretToRegions, on: secretOf},
+}
+
+// secretOf is the secret as it is called in the region of the call. One that does not exist has
+// the name that the caller gave it, without the six random characters.
+func secretOf(s *Server, c *call) subject {
+	id := c.text("SecretId")
+	primary, err := s.primaryOf(s.cloud.List, c.region, id)
+	switch {
+	case err == nil:
+		return subjectOf(inRegion(primary.ARN, primary.Region, c.region), primary)
+	case strings.HasPrefix(id, "arn:"):
+		return subject{resources: []string{id}}
+	}
+	return subject{resources: []string{s.cloud.ARN("secretsmanager", c.region, "secret:"+id)}}
+}
+
+// inRegion is the ARN of a replica.
+func inRegion(arn, primary, region string) string {
+	return strings.Replace(arn, ":"+primary+":", ":"+region+":", 1)
+}
+
 // AddSecret puts a secret into its primary region and returns its ARN. Its
 // replicas become resources of type secretsmanager/replica in their own regions.
 func (s *Server) AddSecret(region, name string) (arn string, err error) {
@@ -82,15 +108,15 @@ func (s *Server) describeSecret(c *call) (any, error) {
 	if err := c.decode(&in); err != nil {
 		return nil, err
 	}
-	primary, err := s.primaryOf(c.region, in.SecretID)
+	primary, err := s.primaryOf(s.seen, c.region, in.SecretID)
 	if err != nil {
 		return nil, err
 	}
 	description := secretDescription{
-		ARN:               strings.Replace(primary.ARN, ":"+primary.Region+":", ":"+c.region+":", 1),
+		ARN:               inRegion(primary.ARN, primary.Region, c.region),
 		Name:              primary.ID,
 		CreatedDate:       epoch(primary.CreatedAt),
-		ReplicationStatus: s.replicationOf(primary),
+		ReplicationStatus: replicationOf(s.seen, primary),
 	}
 	if len(description.ReplicationStatus) > 0 {
 		description.PrimaryRegion = primary.Region
@@ -129,7 +155,7 @@ func (s *Server) replicateSecretToRegions(c *call) (any, error) {
 			return nil, err
 		}
 	}
-	return replicationResult{ARN: primary.ARN, ReplicationStatus: s.replicationOf(primary)}, nil
+	return replicationResult{ARN: primary.ARN, ReplicationStatus: replicationOf(s.cloud.List, primary)}, nil
 }
 
 // removeRegionsFromReplication takes regions without a replica for done.
@@ -148,12 +174,12 @@ func (s *Server) removeRegionsFromReplication(c *call) (any, error) {
 	for _, region := range in.RemoveReplicaRegions {
 		_ = s.cloud.Delete(replicaKey(primary, region)) // it can only be gone already
 	}
-	return replicationResult{ARN: primary.ARN, ReplicationStatus: s.replicationOf(primary)}, nil
+	return replicationResult{ARN: primary.ARN, ReplicationStatus: replicationOf(s.cloud.List, primary)}, nil
 }
 
 // primaryOf finds a secret by name or ARN, also from the region of a replica.
-func (s *Server) primaryOf(region, secretID string) (cloud.Resource, error) {
-	found := s.cloud.List(func(r cloud.Resource) bool {
+func (s *Server) primaryOf(list lister, region, secretID string) (cloud.Resource, error) {
+	found := list(func(r cloud.Resource) bool {
 		switch r.Type {
 		case typeSecret:
 			return r.Region == region && names(r, secretID)
@@ -177,7 +203,7 @@ func (s *Server) primaryOf(region, secretID string) (cloud.Resource, error) {
 }
 
 func (s *Server) primaryForChange(region, secretID string) (cloud.Resource, error) {
-	primary, err := s.primaryOf(region, secretID)
+	primary, err := s.primaryOf(s.cloud.List, region, secretID)
 	if err == nil && primary.Region != region {
 		err = &cloud.Error{
 			Code:    "InvalidParameterException",
@@ -189,8 +215,8 @@ func (s *Server) primaryForChange(region, secretID string) (cloud.Resource, erro
 
 func names(r cloud.Resource, secretID string) bool { return r.ID == secretID || r.ARN == secretID }
 
-func (s *Server) replicationOf(primary cloud.Resource) []replicationStatus {
-	replicas := s.cloud.List(func(r cloud.Resource) bool {
+func replicationOf(list lister, primary cloud.Resource) []replicationStatus {
+	replicas := list(func(r cloud.Resource) bool {
 		return r.Type == typeReplica && r.Parents[0] == primary.Key
 	})
 	statuses := make([]replicationStatus, 0, len(replicas))

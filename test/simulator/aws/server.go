@@ -26,6 +26,10 @@ type Server struct {
 	departed    *departed
 	requests    atomic.Uint64
 	fault       atomic.Pointer[fault]
+	settings    settings
+	throttles   throttles
+	// grouping keeps calls from making two endpoint groups where AWS has one.
+	grouping sync.Mutex
 
 	url      string
 	http     *http.Server
@@ -108,19 +112,40 @@ func (s *Server) answer(c *call, svc service) (any, error) {
 		return nil, svc.reject(err)
 	}
 	c.identity = identity
+	if !s.answersIn(svc, c.region) {
+		return nil, svc.reject(errUnknownKey)
+	}
+	wanted, known := svc.operations[c.operation]
+	if known && wanted.on != nil {
+		c.subject = wanted.on(s, c)
+	}
 	if f := s.fault.Load(); f != nil {
 		if refused := (*f)(c.entry(nil)); refused != nil {
 			return nil, refused
 		}
 	}
-	handle, known := operations[operation{c.service, c.operation}]
 	if !known {
 		return nil, &cloud.Error{
 			Code:    svc.unknownOperation,
 			Message: fmt.Sprintf("The action %s is not valid for this web service.", c.operation),
 		}
 	}
-	return handle(s, c)
+	if err := s.throttles.spend(c, svc, time.Now()); err != nil {
+		return nil, err
+	}
+	if err := s.authorize(c, svc, wanted); err != nil {
+		return nil, err
+	}
+	return wanted.handle(s, c)
+}
+
+// answersIn is false where the API has no endpoint and in regions that the account has not
+// opted in to, whose endpoints do not know its credentials.
+func (s *Server) answersIn(svc service, region string) bool {
+	if svc.home != "" {
+		return region == svc.home
+	}
+	return svc.global || s.settings.optInOf(region) != notOptedIn
 }
 
 // after runs do once the delay has passed, unless the server stops first.

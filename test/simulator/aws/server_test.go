@@ -11,6 +11,8 @@ import (
 	sdkcredentials "github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
+	"github.com/aws/aws-sdk-go-v2/service/route53"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
@@ -134,7 +136,7 @@ func TestUnknownOperations(t *testing.T) {
 			return err
 		}},
 		"ec2": {want: "InvalidAction", do: func(ctx context.Context, cfg awssdk.Config) error {
-			_, err := ec2.NewFromConfig(cfg).DescribeRegions(ctx, nil)
+			_, err := ec2.NewFromConfig(cfg).DescribeInstances(ctx, nil)
 			return err
 		}},
 		"json": {want: "UnknownOperationException", do: func(ctx context.Context, cfg awssdk.Config) error {
@@ -142,7 +144,15 @@ func TestUnknownOperations(t *testing.T) {
 			return err
 		}},
 		"rest": {want: "UnknownOperationException", do: func(ctx context.Context, cfg awssdk.Config) error {
-			_, err := eks.NewFromConfig(cfg).ListClusters(ctx, nil)
+			_, err := eks.NewFromConfig(cfg).ListAccessPolicies(ctx, nil)
+			return err
+		}},
+		"s3": {want: "MethodNotAllowed", do: func(ctx context.Context, cfg awssdk.Config) error {
+			_, err := s3.NewFromConfig(cfg).ListBuckets(ctx, nil)
+			return err
+		}},
+		"route53": {want: "InvalidAction", do: func(ctx context.Context, cfg awssdk.Config) error {
+			_, err := route53.NewFromConfig(cfg).ListHealthChecks(ctx, nil)
 			return err
 		}},
 	}
@@ -161,7 +171,7 @@ func TestNotSignedOrNotSimulated(t *testing.T) {
 	}{
 		"unsigned":        {wantStatus: http.StatusForbidden},
 		"malformed scope": {authorization: "AWS4-HMAC-SHA256 Credential=rehearsal/eu-west-1", wantStatus: http.StatusForbidden},
-		"unknown service": {authorization: "AWS4-HMAC-SHA256 Credential=rehearsal/20260101/eu-west-1/s3/aws4_request, Signature=0", wantStatus: http.StatusNotFound},
+		"unknown service": {authorization: "AWS4-HMAC-SHA256 Credential=rehearsal/20260101/eu-west-1/sqs/aws4_request, Signature=0", wantStatus: http.StatusNotFound},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -191,7 +201,8 @@ func TestLedger(t *testing.T) {
 	}
 	g.Expect(entries).To(Equal([]cloud.Call{
 		{Service: "sts", Operation: "GetCallerIdentity", Region: region, Principal: base, At: entries[0].At},
-		{Service: "eks", Operation: "DescribeCluster", Region: region, Principal: base, At: entries[0].At, Code: "ResourceNotFoundException"},
+		{Service: "eks", Operation: "DescribeCluster", Region: region, Principal: base, At: entries[0].At, Code: "ResourceNotFoundException",
+			Resources: []string{"arn:aws:eks:eu-west-1:111122223333:cluster/staging"}},
 	}))
 }
 

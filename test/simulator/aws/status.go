@@ -13,7 +13,9 @@ func statusOf(code string) int {
 		return http.StatusForbidden
 	case "AuthFailure":
 		return http.StatusUnauthorized
-	case "RequestLimitExceeded", "Unavailable", "ServiceUnavailable":
+	case "NoSuchEntity":
+		return http.StatusNotFound
+	case "RequestLimitExceeded", "Unavailable", "ServiceUnavailable", "SlowDown":
 		return http.StatusServiceUnavailable
 	case codeInternal, "InternalError", "InternalServiceError", "ServerException":
 		return http.StatusInternalServerError
@@ -27,13 +29,17 @@ func statusOf(code string) int {
 // restStatusOf differs where REST has a status of its own for the situation.
 func restStatusOf(code string) int {
 	switch code {
-	case "ResourceNotFoundException", "UnknownOperationException":
+	case "ResourceNotFoundException", "UnknownOperationException", "NoSuchHostedZone", "NoSuchBucket", "NoSuchTagSet":
 		return http.StatusNotFound
+	case "PermanentRedirect":
+		return http.StatusMovedPermanently
+	case "MethodNotAllowed":
+		return http.StatusMethodNotAllowed
 	case "ResourceInUseException":
 		return http.StatusConflict
 	case "ThrottlingException", "TooManyRequestsException":
 		return http.StatusTooManyRequests
-	case "UnrecognizedClientException", "ExpiredTokenException":
+	case "UnrecognizedClientException", "ExpiredTokenException", "InvalidAccessKeyId":
 		return http.StatusForbidden
 	}
 	return statusOf(code)

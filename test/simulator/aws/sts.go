@@ -13,6 +13,18 @@ const defaultSessionSeconds = 3600
 
 var rolePattern = regexp.MustCompile(`^arn:aws[a-z-]*:iam::(\d{12}):role/[\w+=,.@/-]+$`)
 
+var stsOperations = map[string]action{
+	// https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html: no permissions are required.
+	"GetCallerIdentity": {handle: (*Server).getCallerIdentity, free: true},
+	"AssumeRole":        {handle: (*Server).assumeRole, on: roleToAssume},
+}
+
+func roleToAssume(s *Server, c *call) subject {
+	arn := c.form.Get("RoleArn")
+	role, _ := s.cloud.Get(cloud.Key{Type: typeRole, ID: lastPart(arn)})
+	return subjectOf(arn, role)
+}
+
 type callerIdentity struct {
 	ARN     string `xml:"Arn"`
 	UserID  string `xml:"UserId"`

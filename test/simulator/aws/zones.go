@@ -36,15 +36,7 @@ func (s *Server) describeAvailabilityZones(c *call) (any, error) {
 	if !regionPattern.MatchString(c.region) {
 		return nil, &cloud.Error{Code: "InvalidParameterValue", Message: fmt.Sprintf("Region %q is not one of AWS", c.region)}
 	}
-	var zones []cloud.Resource
-	for i, letter := range lettersOf(c.region) {
-		zones = append(zones, cloud.Resource{
-			Key:   cloud.Key{Type: "ec2/availabilityzone", Region: c.region, ID: c.region + letter},
-			State: "available",
-			Data:  map[string]string{"zoneID": fmt.Sprintf("%s-az%d", regionCode(c.region), i+1)},
-		})
-	}
-	zones, err := filtered(c.form, namedZones(c.form, zones), zoneAttributes)
+	zones, err := filtered(c.form, namedZones(c.form, zonesOf(c.region)), zoneAttributes)
 	if err != nil {
 		return nil, err
 	}
@@ -56,6 +48,22 @@ func (s *Server) describeAvailabilityZones(c *call) (any, error) {
 		}
 	}
 	return ec2Set{name: "availabilityZoneInfo", items: described}, nil
+}
+
+// zonesOf is empty for what is no region.
+func zonesOf(region string) []cloud.Resource {
+	var zones []cloud.Resource
+	if !regionPattern.MatchString(region) {
+		return zones
+	}
+	for i, letter := range lettersOf(region) {
+		zones = append(zones, cloud.Resource{
+			Key:   cloud.Key{Type: "ec2/availabilityzone", Region: region, ID: region + letter},
+			State: "available",
+			Data:  map[string]string{"zoneID": fmt.Sprintf("%s-az%d", regionCode(region), i+1)},
+		})
+	}
+	return zones
 }
 
 func namedZones(form url.Values, zones []cloud.Resource) []cloud.Resource {

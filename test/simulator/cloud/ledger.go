@@ -18,6 +18,13 @@ type Call struct {
 	Code string
 	// Principal is the ARN of the caller.
 	Principal string
+	// Action is the IAM action that allows the call when it is not Service:Operation.
+	Action string
+	// Resources are the ARNs that the call acts on; none means that it names no resource.
+	Resources []string
+	// RequestTags are the tags that the call would put on what it creates, ResourceTags
+	// those of what it acts on. Conditions of policies look at them.
+	RequestTags, ResourceTags map[string]string
 	// At is set by Record when empty.
 	At time.Time
 }
@@ -39,7 +46,29 @@ func (c *Cloud) Calls() []Call {
 	return slices.Clone(c.ledger.calls)
 }
 
+// Guard says whether a call is allowed; an error is the refusal.
+type Guard func(Call) *Error
+
+// SetGuard makes g decide about every call from now on. Without one, everything is allowed.
+func (c *Cloud) SetGuard(g Guard) {
+	c.ledger.mu.Lock()
+	defer c.ledger.mu.Unlock()
+	c.ledger.guard = g
+}
+
+// Authorize asks the guard about a call.
+func (c *Cloud) Authorize(call Call) *Error {
+	c.ledger.mu.Lock()
+	guard := c.ledger.guard
+	c.ledger.mu.Unlock()
+	if guard == nil {
+		return nil
+	}
+	return guard(call)
+}
+
 type ledger struct {
 	mu    sync.Mutex
 	calls []Call
+	guard Guard
 }

@@ -178,9 +178,12 @@ func workloadOf(region, seeds string) workload {
 			Selector: &metav1.LabelSelector{MatchLabels: labels},
 			Template: corev1.PodTemplateSpec{
 				ObjectMeta: metav1.ObjectMeta{Labels: labels, Annotations: map[string]string{WorkloadAnnotation: GossipWorkload}},
-				Spec: corev1.PodSpec{Containers: []corev1.Container{{
-					Name: "unkey-api", Image: "unkey-api", Env: []corev1.EnvVar{{Name: seedsVariable, Value: seeds}},
-				}}},
+				Spec: corev1.PodSpec{
+					Tolerations: []corev1.Toleration{{Key: "node-class", Operator: corev1.TolerationOpExists}},
+					Containers: []corev1.Container{{
+						Name: "unkey-api", Image: "unkey-api", Env: []corev1.EnvVar{{Name: seedsVariable, Value: seeds}},
+					}},
+				},
 			},
 		}},
 		service: &corev1.Service{

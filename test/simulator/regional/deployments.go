@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -63,10 +64,19 @@ func (r *Region) reconcileDeployment(ctx context.Context, deployment *appsv1.Dep
 	if err != nil {
 		return err
 	}
-	if err := r.reportDeployment(ctx, deployment, hash, pods); err != nil {
+	plan := planRollout(int(ptr.Deref(deployment.Spec.Replicas, 1)), hash, pods)
+	refusal := ""
+	if plan.create > 0 {
+		if refusal, err = r.refusal(ctx, deployment, hash); err != nil {
+			return err
+		}
+	}
+	if err := r.reportDeployment(ctx, deployment, hash, pods, refusal); err != nil {
 		return err
 	}
-	plan := planRollout(int(ptr.Deref(deployment.Spec.Replicas, 1)), hash, pods)
+	if refusal != "" {
+		plan.create = 0 // until the loop is woken by what is missing
+	}
 	for range plan.create {
 		if err := r.createPod(ctx, deployment, hash); err != nil {
 			return err
@@ -91,6 +101,7 @@ func (r *Region) createPod(ctx context.Context, deployment *appsv1.Deployment, h
 	metav1.SetMetaDataLabel(&pod.ObjectMeta, appsv1.DefaultDeploymentUniqueLabelKey, hash)
 	owner := appsv1.SchemeGroupVersion.WithKind("Deployment")
 	pod.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(deployment, owner)}
+	r.admit(pod, time.Now())
 	err := r.client.Create(ctx, pod)
 	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 		return nil
@@ -108,9 +119,10 @@ func (r *Region) removePods(ctx context.Context, pods []corev1.Pod) error {
 	return nil
 }
 
-func (r *Region) reportDeployment(ctx context.Context, deployment *appsv1.Deployment, hash string, pods []corev1.Pod) error {
+func (r *Region) reportDeployment(ctx context.Context, deployment *appsv1.Deployment, hash string, pods []corev1.Pod, refusal string) error {
 	before := deployment.DeepCopy()
 	deployment.Status = deploymentStatus(deployment, hash, pods)
+	deployment.Status.Conditions = withRefusal(deployment.Status.Conditions, refusal)
 	if equality.Semantic.DeepEqual(before.Status, deployment.Status) {
 		return nil
 	}
@@ -139,17 +151,32 @@ func deploymentStatus(deployment *appsv1.Deployment, hash string, pods []corev1.
 	return status
 }
 
+// withRefusal has a condition only while pods are refused.
+func withRefusal(conditions []appsv1.DeploymentCondition, refusal string) []appsv1.DeploymentCondition {
+	if refusal == "" {
+		return slices.DeleteFunc(slices.Clone(conditions), func(c appsv1.DeploymentCondition) bool {
+			return c.Type == appsv1.DeploymentReplicaFailure
+		})
+	}
+	return withCondition(conditions, appsv1.DeploymentCondition{
+		Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Reason: "FailedCreate", Message: refusal,
+	})
+}
+
 // withCondition keeps the times of a condition that did not change.
 func withCondition(conditions []appsv1.DeploymentCondition, wanted appsv1.DeploymentCondition) []appsv1.DeploymentCondition {
 	conditions = slices.Clone(conditions)
 	i := slices.IndexFunc(conditions, func(c appsv1.DeploymentCondition) bool { return c.Type == wanted.Type })
-	if i >= 0 && conditions[i].Status == wanted.Status {
+	if i >= 0 && conditions[i].Status == wanted.Status && conditions[i].Message == wanted.Message {
 		return conditions
 	}
 	wanted.LastUpdateTime = metav1.Now()
 	wanted.LastTransitionTime = wanted.LastUpdateTime
 	if i < 0 {
 		return append(conditions, wanted)
+	}
+	if conditions[i].Status == wanted.Status {
+		wanted.LastTransitionTime = conditions[i].LastTransitionTime
 	}
 	conditions[i] = wanted
 	return conditions

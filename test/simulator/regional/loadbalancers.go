@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"net/netip"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,13 +29,16 @@ const (
 	longestService   = 24
 )
 
-// balancers are the proxies behind the load balancers, by Service. Only their loop
-// touches the map while it runs.
+// balancers are the proxies behind the load balancers, by Service, and what is written
+// about their target groups. Only their loop touches the maps while it runs.
 type balancers struct {
 	proxies map[types.UID]map[int32]*proxy
+	targets map[types.UID]map[string]string // by target group
 }
 
-func newBalancers() *balancers { return &balancers{proxies: map[types.UID]map[int32]*proxy{}} }
+func newBalancers() *balancers {
+	return &balancers{proxies: map[types.UID]map[int32]*proxy{}, targets: map[types.UID]map[string]string{}}
+}
 
 func (b *balancers) stop() {
 	for service := range b.proxies {
@@ -99,6 +103,9 @@ func (r *Region) ensureLoadBalancer(ctx context.Context, wait *countdowns, servi
 	if err != nil {
 		return err
 	}
+	if err := r.registerTargets(ctx, lb, service); err != nil {
+		return err
+	}
 	if held.State != "active" {
 		if !wait.over("create/"+string(service.UID), r.sampled("elbv2/loadbalancer")) {
 			return nil
@@ -118,7 +125,8 @@ func (r *Region) createLoadBalancer(lb loadBalancer, service *corev1.Service) (c
 		Key:     lb.key,
 		ARN:     lb.arn,
 		State:   "provisioning",
-		Parents: r.vpc(),
+		Parents: append(r.vpc(), r.securityGroups(service)...),
+		Tags:    r.controllerTags(service, "LoadBalancer"),
 		Data: map[string]string{
 			"address": r.publicAddress(lb.host).String(),
 			"cluster": r.options.Name,
@@ -127,6 +135,16 @@ func (r *Region) createLoadBalancer(lb loadBalancer, service *corev1.Service) (c
 		},
 	}
 	return created, r.options.Cloud.Create(created)
+}
+
+// controllerTags are what the AWS load balancer controller finds its own by
+// (its documentation, "Service annotations", Resource Tags).
+func (r *Region) controllerTags(service *corev1.Service, resource string) map[string]string {
+	return map[string]string{
+		"elbv2.k8s.aws/cluster":    r.options.Name,
+		"service.k8s.aws/stack":    service.Namespace + "/" + service.Name,
+		"service.k8s.aws/resource": resource,
+	}
 }
 
 func (r *Region) openLoadBalancer(ctx context.Context, lb loadBalancer, held cloud.Resource, service *corev1.Service) error {
@@ -184,10 +202,11 @@ func (r *Region) deleteLoadBalancer(ctx context.Context, wait *countdowns, servi
 	lb := r.loadBalancerOf(service)
 	r.balancers.close(service.UID)
 	r.options.DNS.Remove(lb.host)
-	if _, held := r.options.Cloud.Get(lb.key); held {
-		if err := r.options.Cloud.Delete(lb.key); err != nil {
-			return err
-		}
+	if err := r.deregisterTargets(lb, service); err != nil {
+		return err
+	}
+	if err := r.deleteHeld(lb.key); err != nil {
+		return err
 	}
 	return r.releaseService(ctx, service)
 }
@@ -210,6 +229,21 @@ func (r *Region) vpc() []cloud.Key {
 		pending = append(pending[1:], held.Parents...)
 	}
 	return nil
+}
+
+// securityGroupsAnnotation of the AWS Load Balancer Controller names the groups that guard a
+// load balancer.
+const securityGroupsAnnotation = "service.beta.kubernetes.io/aws-load-balancer-security-groups"
+
+// securityGroups are those that a Service asks for; they cannot be deleted while they are used.
+func (r *Region) securityGroups(service *corev1.Service) []cloud.Key {
+	var keys []cloud.Key
+	for id := range strings.SplitSeq(service.Annotations[securityGroupsAnnotation], ",") {
+		if id = strings.TrimSpace(id); id != "" {
+			keys = append(keys, cloud.Key{Type: "ec2/securitygroup", Region: r.options.AWSRegion, ID: id})
+		}
+	}
+	return keys
 }
 
 // publicAddress derives an address in 52.0.0.0/8 from the name and steps over taken ones.

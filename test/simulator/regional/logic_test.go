@@ -91,25 +91,6 @@ func TestNodegroupOf(t *testing.T) {
 	}
 }
 
-func TestPlacement(t *testing.T) {
-	node := func(name string, ready corev1.ConditionStatus) corev1.Node {
-		n := corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}
-		n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: ready}}
-		return n
-	}
-	on := func(name string) corev1.Pod { return corev1.Pod{Spec: corev1.PodSpec{NodeName: name}} }
-	g := NewWithT(t)
-	p := newPlacement(
-		[]corev1.Node{node("a", corev1.ConditionTrue), node("b", corev1.ConditionTrue), node("c", corev1.ConditionFalse)},
-		[]corev1.Pod{on("a"), on("gone"), on("")},
-	)
-	g.Expect([]string{p.choose(), p.choose(), p.choose()}).To(Equal([]string{"b", "a", "b"}))
-	g.Expect(p.lost(on("gone"))).To(BeTrue())
-	g.Expect(p.lost(on("c"))).To(BeFalse())
-	g.Expect(p.lost(on(""))).To(BeFalse())
-	g.Expect(newPlacement(nil, nil).choose()).To(BeEmpty())
-}
-
 func TestWantedRecords(t *testing.T) {
 	service := func(names, host string) corev1.Service {
 		s := corev1.Service{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{hostnameAnnotation: names}}}

@@ -7,6 +7,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -74,13 +75,20 @@ type watch struct {
 	loops  loops
 }
 
-func watchesOf(nodes, deployments, pods, namespaces, balancers, externalDNS, agents *loop) []watch {
+// named are the loops of a region.
+type named struct {
+	nodes, deployments, pods, budgets, namespaces, balancers, externalDNS, agents *loop
+}
+
+func (n named) watches() []watch {
 	return []watch{
-		{object: &corev1.Node{}, loops: loops{nodes, pods}},
-		{object: &appsv1.Deployment{}, loops: loops{deployments, namespaces}},
-		{object: &corev1.Pod{}, loops: loops{deployments, pods, namespaces, agents}},
-		{object: &corev1.Service{}, loops: loops{balancers, externalDNS, namespaces}},
-		{object: &corev1.Namespace{}, loops: loops{namespaces}},
+		{object: &corev1.Node{}, loops: loops{n.nodes, n.pods}},
+		{object: &appsv1.Deployment{}, loops: loops{n.deployments, n.budgets, n.namespaces}},
+		{object: &corev1.ServiceAccount{}, loops: loops{n.deployments}},
+		{object: &corev1.Pod{}, loops: loops{n.deployments, n.pods, n.budgets, n.namespaces, n.balancers, n.agents}},
+		{object: &policyv1.PodDisruptionBudget{}, loops: loops{n.budgets}},
+		{object: &corev1.Service{}, loops: loops{n.balancers, n.externalDNS, n.namespaces}},
+		{object: &corev1.Namespace{}, loops: loops{n.namespaces}},
 	}
 }
 

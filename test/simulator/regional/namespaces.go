@@ -6,6 +6,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -28,7 +29,7 @@ func (r *Region) reconcileNamespaces(ctx context.Context, _ *countdowns) error {
 func (r *Region) finishNamespace(ctx context.Context, namespace *corev1.Namespace) error {
 	contents := []client.Object{
 		&appsv1.Deployment{}, &corev1.Service{}, &corev1.Pod{},
-		&corev1.ConfigMap{}, &corev1.Secret{}, &corev1.ServiceAccount{},
+		&corev1.ConfigMap{}, &corev1.Secret{}, &corev1.ServiceAccount{}, &policyv1.PodDisruptionBudget{},
 	}
 	for _, kind := range contents {
 		if err := r.direct.DeleteAllOf(ctx, kind, client.InNamespace(namespace.Name)); err != nil {

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -35,7 +34,7 @@ func (r *Region) reconcilePod(ctx context.Context, wait *countdowns, placing pla
 	case !pod.DeletionTimestamp.IsZero(), placing.lost(*pod):
 		return r.removePods(ctx, []corev1.Pod{*pod})
 	case pod.Spec.NodeName == "":
-		return r.bind(ctx, pod, placing.choose())
+		return r.schedule(ctx, pod, placing)
 	case pod.Status.Phase != corev1.PodPending:
 		return nil
 	case !wait.over(string(pod.UID), r.sampled("pod/start")):
@@ -43,22 +42,6 @@ func (r *Region) reconcilePod(ctx context.Context, wait *countdowns, placing pla
 	default:
 		return r.markPodRunning(ctx, pod, placing.addresses[pod.Spec.NodeName])
 	}
-}
-
-// bind tolerates a cache that has not seen an earlier binding.
-func (r *Region) bind(ctx context.Context, pod *corev1.Pod, node string) error {
-	if node == "" {
-		return nil
-	}
-	binding := &corev1.Binding{
-		ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name},
-		Target:     corev1.ObjectReference{Kind: "Node", Name: node},
-	}
-	err := r.client.SubResource("binding").Create(ctx, pod, binding)
-	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
-		return nil
-	}
-	return err
 }
 
 func (r *Region) markPodRunning(ctx context.Context, pod *corev1.Pod, host string) error {
@@ -94,47 +77,6 @@ func runningContainer(container corev1.Container, since metav1.Time) corev1.Cont
 		Name: container.Name, Image: container.Image, Ready: true, Started: &started,
 		State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: since}},
 	}
-}
-
-// placement knows the nodes and how many pods each has.
-type placement struct {
-	addresses map[string]string // of every node
-	load      map[string]int    // of the ready ones
-}
-
-func newPlacement(nodes []corev1.Node, pods []corev1.Pod) placement {
-	p := placement{addresses: map[string]string{}, load: map[string]int{}}
-	for _, node := range nodes {
-		p.addresses[node.Name] = internalIP(node)
-		if nodeReady(node) && node.DeletionTimestamp.IsZero() {
-			p.load[node.Name] = 0
-		}
-	}
-	for _, pod := range pods {
-		if _, ready := p.load[pod.Spec.NodeName]; ready {
-			p.load[pod.Spec.NodeName]++
-		}
-	}
-	return p
-}
-
-// choose returns the emptiest ready node and counts a pod there, or "" when none is ready.
-func (p placement) choose() string {
-	chosen := ""
-	for name, load := range p.load {
-		if chosen == "" || load < p.load[chosen] || load == p.load[chosen] && name < chosen {
-			chosen = name
-		}
-	}
-	if chosen != "" {
-		p.load[chosen]++
-	}
-	return chosen
-}
-
-func (p placement) lost(pod corev1.Pod) bool {
-	_, exists := p.addresses[pod.Spec.NodeName]
-	return pod.Spec.NodeName != "" && !exists
 }
 
 func internalIP(node corev1.Node) string {

@@ -129,7 +129,7 @@ func (r *Region) connectClients() (err error) {
 }
 
 func (r *Region) start(ctx context.Context) error {
-	if err := r.grantAdminView(ctx); err != nil {
+	if err := r.grantAccess(ctx); err != nil {
 		return err
 	}
 	r.running.Go(func() {
@@ -160,18 +160,21 @@ func (r *Region) plan() []watch {
 		r.loops = append(r.loops, l)
 		return l
 	}
-	nodes := loopOf("nodes", r.reconcileNodes)
-	deployments := loopOf("deployments", r.reconcileDeployments)
-	pods := loopOf("pods", r.reconcilePods)
-	namespaces := loopOf("namespaces", r.reconcileNamespaces)
-	balancers := loopOf("loadbalancers", r.reconcileLoadBalancers)
-	externalDNS := loopOf("externaldns", r.reconcileExternalDNS)
-	agents := loopOf("agents", r.reconcileAgents)
+	run := named{
+		nodes:       loopOf("nodes", r.reconcileNodes),
+		deployments: loopOf("deployments", r.reconcileDeployments),
+		pods:        loopOf("pods", r.reconcilePods),
+		budgets:     loopOf("budgets", r.reconcileBudgets),
+		namespaces:  loopOf("namespaces", r.reconcileNamespaces),
+		balancers:   loopOf("loadbalancers", r.reconcileLoadBalancers),
+		externalDNS: loopOf("externaldns", r.reconcileExternalDNS),
+		agents:      loopOf("agents", r.reconcileAgents),
+	}
 
 	r.unsubscribe = r.options.Cloud.Subscribe(func(e cloud.Event) {
 		if e.Resource.Type == nodegroupType && e.Resource.Region == r.options.AWSRegion {
-			nodes.wake()
+			run.nodes.wake()
 		}
 	})
-	return watchesOf(nodes, deployments, pods, namespaces, balancers, externalDNS, agents)
+	return run.watches()
 }

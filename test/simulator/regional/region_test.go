@@ -28,7 +28,12 @@ func TestRegion(t *testing.T) {
 	t.Run("lets the admin view group read", b.testAdminView)
 	t.Run("starts pods only when there are nodes", b.testNodes)
 	t.Run("replaces pods without ever running too few", b.testRollingRestart)
+	t.Run("places pods where they are tolerated and wanted", b.testScheduling)
+	t.Run("makes no pods without their service account", b.testServiceAccount)
+	t.Run("gives pods the identity of their service account", b.testPodIdentity)
+	t.Run("lets pods be evicted as far as their budget goes", b.testEvictions)
 	t.Run("gives a service an address and a name", b.testLoadBalancer)
+	t.Run("tells which pods a load balancer reaches", b.testTargetGroups)
 	t.Run("lets regions join through their load balancers", b.testGossip)
 	t.Run("moves pods off a node group that goes", b.testScaleDown)
 	t.Run("takes everything back with the service", b.testServiceDeletion)
@@ -174,7 +179,7 @@ func (b *bed) testServiceDeletion(t *testing.T) {
 	g.Expect(b.east.client.Delete(t.Context(), service)).To(Succeed())
 	g.Eventually(b.east.gone(t, service)).Within(patience).Should(BeTrue())
 
-	g.Expect(b.cloud.List(func(r cloud.Resource) bool { return r.Type == loadBalancerType })).To(BeEmpty())
+	g.Expect(b.cloud.List(func(r cloud.Resource) bool { return r.Type == loadBalancerType || r.Type == targetGroupType })).To(BeEmpty())
 	_, open := b.network.Lookup(netip.AddrPortFrom(ips[0], 7947))
 	g.Expect(open).To(BeFalse())
 	for _, name := range []string{host, friendlyName("us-east-1")} {
@@ -200,7 +205,7 @@ func (b *bed) testNamespaceDeletion(t *testing.T) {
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "api"}}
 	g.Expect(b.east.client.Delete(t.Context(), namespace)).To(Succeed())
 	g.Eventually(b.east.gone(t, namespace)).Within(patience).Should(BeTrue())
-	g.Expect(b.cloud.List(func(r cloud.Resource) bool { return r.Type == loadBalancerType })).To(BeEmpty())
+	g.Expect(b.cloud.List(func(r cloud.Resource) bool { return r.Type == loadBalancerType || r.Type == targetGroupType })).To(BeEmpty())
 }
 
 func (s *site) createNamespace(g *WithT, t *testing.T) {

@@ -21,6 +21,7 @@ func AddToScheme(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(GroupVersion,
 		&VPC{}, &VPCList{}, &Subnet{}, &SubnetList{}, &InternetGateway{}, &InternetGatewayList{},
 		&RouteTable{}, &RouteTableList{}, &ElasticIPAddress{}, &ElasticIPAddressList{}, &NATGateway{}, &NATGatewayList{},
+		&SecurityGroup{}, &SecurityGroupList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil
@@ -301,4 +302,69 @@ type NATGatewayList struct {
 	metav1.TypeMeta `json:",inline"`
 	metav1.ListMeta `json:"metadata,omitempty"`
 	Items           []NATGateway `json:"items"`
+}
+
+// SecurityGroup lets traffic in and out.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+type SecurityGroup struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	Spec   SecurityGroupSpec   `json:"spec,omitempty"`
+	Status SecurityGroupStatus `json:"status,omitempty"`
+}
+
+// SecurityGroupSpec is a group's desired state. Its rules are authoritative: ACK removes
+// others, AWS's own allow-all egress rule included.
+type SecurityGroupSpec struct {
+	Name *string `json:"name,omitempty"`
+	// Description cannot be changed.
+	Description *string `json:"description,omitempty"`
+	// +optional
+	VPCID *string `json:"vpcID,omitempty"`
+	// +optional
+	IngressRules []IPPermission `json:"ingressRules,omitempty"`
+	// +optional
+	EgressRules []IPPermission `json:"egressRules,omitempty"`
+	// +optional
+	Tags []Tag `json:"tags,omitempty"`
+}
+
+// IPPermission is one rule of a security group.
+type IPPermission struct {
+	// IPProtocol is tcp, udp, … or "-1" for all.
+	// +optional
+	IPProtocol *string `json:"ipProtocol,omitempty"`
+	// +optional
+	FromPort *int64 `json:"fromPort,omitempty"`
+	// +optional
+	ToPort *int64 `json:"toPort,omitempty"`
+	// +optional
+	IPRanges []IPRange `json:"ipRanges,omitempty"`
+}
+
+// IPRange is a range of addresses that a rule is about.
+type IPRange struct {
+	// +optional
+	CIDRIP *string `json:"cidrIP,omitempty"`
+	// +optional
+	Description *string `json:"description,omitempty"`
+}
+
+// SecurityGroupStatus is a group's observed state.
+type SecurityGroupStatus struct {
+	Observed `json:",inline"`
+	// +optional
+	ID *string `json:"id,omitempty"`
+}
+
+// SecurityGroupList is a list of SecurityGroups.
+//
+// +kubebuilder:object:root=true
+type SecurityGroupList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []SecurityGroup `json:"items"`
 }

@@ -21,6 +21,7 @@ func AddToScheme(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(GroupVersion,
 		&Cluster{}, &ClusterList{}, &Nodegroup{}, &NodegroupList{},
 		&Addon{}, &AddonList{}, &AccessEntry{}, &AccessEntryList{},
+		&PodIdentityAssociation{}, &PodIdentityAssociationList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil
@@ -76,6 +77,8 @@ type ClusterSpec struct {
 	DeletionProtection *bool     `json:"deletionProtection,omitempty"`
 	ResourcesVPCConfig VPCConfig `json:"resourcesVPCConfig"`
 	// +optional
+	Logging *Logging `json:"logging,omitempty"`
+	// +optional
 	UpgradePolicy *UpgradePolicy `json:"upgradePolicy,omitempty"`
 	// +optional
 	Tags map[string]*string `json:"tags,omitempty"`
@@ -96,7 +99,24 @@ type VPCConfig struct {
 	// +optional
 	EndpointPublicAccess *bool `json:"endpointPublicAccess,omitempty"`
 	// +optional
+	PublicAccessCIDRs []*string `json:"publicAccessCIDRs,omitempty"`
+	// +optional
 	SubnetIDs []*string `json:"subnetIDs,omitempty"`
+}
+
+// Logging says which of the control plane's logs go to CloudWatch. ACK compares the
+// list as it stands, so it names the types that are off as well.
+type Logging struct {
+	// +optional
+	ClusterLogging []LogSetup `json:"clusterLogging,omitempty"`
+}
+
+// LogSetup turns types of logs on or off.
+type LogSetup struct {
+	// +optional
+	Enabled *bool `json:"enabled,omitempty"`
+	// +optional
+	Types []*string `json:"types,omitempty"`
 }
 
 // UpgradePolicy says what happens at the end of a version's standard support.
@@ -155,6 +175,12 @@ type NodegroupSpec struct {
 	NodeRole *string `json:"nodeRole,omitempty"`
 	// +optional
 	Subnets []*string `json:"subnets,omitempty"`
+	// +optional
+	AMIType *string `json:"amiType,omitempty"`
+	// +optional
+	CapacityType *string `json:"capacityType,omitempty"`
+	// +optional
+	DiskSize *int64 `json:"diskSize,omitempty"`
 	// +optional
 	InstanceTypes []*string `json:"instanceTypes,omitempty"`
 	// +optional
@@ -290,6 +316,9 @@ type AccessPolicy struct {
 type AccessScope struct {
 	// +optional
 	Type *string `json:"type,omitempty"`
+	// Namespaces are those of a scope of type namespace.
+	// +optional
+	Namespaces []*string `json:"namespaces,omitempty"`
 }
 
 // AccessEntryStatus is an access entry's observed state.
@@ -304,4 +333,46 @@ type AccessEntryList struct {
 	metav1.TypeMeta `json:",inline"`
 	metav1.ListMeta `json:"metadata,omitempty"`
 	Items           []AccessEntry `json:"items"`
+}
+
+// PodIdentityAssociation gives a service account's pods an IAM role.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+type PodIdentityAssociation struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	Spec   PodIdentityAssociationSpec   `json:"spec,omitempty"`
+	Status PodIdentityAssociationStatus `json:"status,omitempty"`
+}
+
+// PodIdentityAssociationSpec is an association's desired state.
+type PodIdentityAssociationSpec struct {
+	// +optional
+	ClusterName    *string `json:"clusterName,omitempty"`
+	Namespace      *string `json:"namespace,omitempty"`
+	ServiceAccount *string `json:"serviceAccount,omitempty"`
+	// +optional
+	RoleARN *string `json:"roleARN,omitempty"`
+	// +optional
+	Tags map[string]*string `json:"tags,omitempty"`
+}
+
+// PodIdentityAssociationStatus is an association's observed state.
+type PodIdentityAssociationStatus struct {
+	Observed `json:",inline"`
+	// +optional
+	AssociationID *string `json:"associationID,omitempty"`
+	// +optional
+	AssociationARN *string `json:"associationARN,omitempty"`
+}
+
+// PodIdentityAssociationList is a list of PodIdentityAssociations.
+//
+// +kubebuilder:object:root=true
+type PodIdentityAssociationList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []PodIdentityAssociation `json:"items"`
 }

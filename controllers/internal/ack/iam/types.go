@@ -43,6 +43,9 @@ type RoleSpec struct {
 	// Policies are the ARNs of the attached policies; the list is authoritative.
 	// +optional
 	Policies []*string `json:"policies,omitempty"`
+	// InlinePolicies are policy documents by name.
+	// +optional
+	InlinePolicies map[string]string `json:"inlinePolicies,omitempty"`
 	// +optional
 	Tags []Tag `json:"tags,omitempty"`
 }

@@ -94,6 +94,13 @@ func (in *RoleSpec) DeepCopyInto(out *RoleSpec) {
 			}
 		}
 	}
+	if in.InlinePolicies != nil {
+		in, out := &in.InlinePolicies, &out.InlinePolicies
+		*out = make(map[string]string, len(*in))
+		for key, val := range *in {
+			(*out)[key] = val
+		}
+	}
 	if in.Tags != nil {
 		in, out := &in.Tags, &out.Tags
 		*out = make([]Tag, len(*in))

@@ -45,10 +45,14 @@ type AWS struct {
 	secrets     map[string]map[string]aws.ReplicaState
 	nodegroups  map[string]bool
 	natGateways map[string]bool
+	survey      survey
+	existing    existing
+	traffic     traffic
 }
 
-// New returns an AWS without secrets, node groups and NAT gateways, whose regions
-// all have the zones a, b and c.
+// New returns an AWS that stands in the way of nothing and has nothing: whose regions
+// all have the zones a, b and c and every instance type, where hosted zones and
+// listeners exist, but no secrets, clusters, networks and endpoint groups.
 func New() *AWS {
 	return &AWS{
 		failures:    map[Method]error{},
@@ -57,6 +61,9 @@ func New() *AWS {
 		secrets:     map[string]map[string]aws.ReplicaState{},
 		nodegroups:  map[string]bool{},
 		natGateways: map[string]bool{},
+		survey:      newSurvey(),
+		existing:    newExisting(),
+		traffic:     newTraffic(),
 	}
 }
 
@@ -86,6 +93,13 @@ func (f *AWS) AddSecret(primaryRegion, secret string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.secrets[join(primaryRegion, secret)] = map[string]aws.ReplicaState{}
+}
+
+// RemoveSecret deletes a secret.
+func (f *AWS) RemoveSecret(primaryRegion, secret string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.secrets, join(primaryRegion, secret))
 }
 
 // SetReplica sets the state of the copy of an existing secret in a region.
@@ -128,10 +142,14 @@ func (f *AWS) AvailabilityZones(ctx context.Context, _, region string) ([]string
 	if err := f.begin(ctx, AvailabilityZones); err != nil {
 		return nil, err
 	}
+	return f.zonesOf(region), nil
+}
+
+func (f *AWS) zonesOf(region string) []string {
 	if zones, ok := f.zones[region]; ok {
-		return slices.Clone(zones), nil
+		return slices.Clone(zones)
 	}
-	return []string{region + "a", region + "b", region + "c"}, nil
+	return []string{region + "a", region + "b", region + "c"}
 }
 
 // ReplicaStates is like aws.Sessions.ReplicaStates, without remembering.

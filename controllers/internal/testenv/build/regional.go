@@ -17,12 +17,17 @@ func Node(name string) *corev1.Node {
 
 // Service is the one of Ring, with the load balancer's name unless that is empty.
 func Service(loadBalancer string) *corev1.Service {
+	return LoadBalancer("api", "unkey-api-gossip-wan", loadBalancer)
+}
+
+// LoadBalancer is a Service of that type, with the load balancer's name unless that is empty.
+func LoadBalancer(namespace, name, hostname string) *corev1.Service {
 	service := &corev1.Service{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "api", Name: "unkey-api-gossip-wan"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
 		Spec:       corev1.ServiceSpec{Type: corev1.ServiceTypeLoadBalancer},
 	}
-	if loadBalancer != "" {
-		service.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{Hostname: loadBalancer}}
+	if hostname != "" {
+		service.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{Hostname: hostname}}
 	}
 	return service
 }

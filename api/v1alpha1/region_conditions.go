@@ -1,0 +1,162 @@
+package v1alpha1
+
+// Conditions of a Region, in the order in which they become True. Each is owned
+// by the step of the same name.
+const (
+	// RegionPlanned is True when environment, profile, addresses and everything that was
+	// checked before the first write are in order; the plan is in status.plan.
+	RegionPlanned = "Planned"
+	// RegionNetworkReady is True when VPC, subnets, gateways, routes and security groups exist.
+	RegionNetworkReady = "NetworkReady"
+	// RegionIdentityReady is True when the IAM roles exist.
+	RegionIdentityReady = "IdentityReady"
+	// RegionSecretsReplicated is True while every secret of the profile is in sync in the region.
+	RegionSecretsReplicated = "SecretsReplicated"
+	// RegionStorageReady is True when buckets exist and certificates are issued.
+	RegionStorageReady = "StorageReady"
+	// RegionControlPlaneReady is True when EKS reports the control plane ACTIVE.
+	RegionControlPlaneReady = "ControlPlaneReady"
+	// RegionAccessReady is True when access entries and pod identities exist and the API
+	// server accepted Portolan.
+	RegionAccessReady = "AccessReady"
+	// RegionAddonsReady is True when every add-on is ACTIVE.
+	RegionAddonsReady = "AddonsReady"
+	// RegionNodesReady is True when every node group is ACTIVE and its nodes are Ready.
+	RegionNodesReady = "NodesReady"
+	// RegionBootstrapped is True when the bootstrap list is installed.
+	RegionBootstrapped = "Bootstrapped"
+	// RegionRegistered is True while the Argo CD cluster Secret carries everything ApplicationSets read.
+	RegionRegistered = "Registered"
+	// RegionApplicationsHealthy is True while every application is healthy at its pinned revision.
+	RegionApplicationsHealthy = "ApplicationsHealthy"
+	// RegionRingsJoined is True while the region is a converged member of every ring that selects it.
+	RegionRingsJoined = "RingsJoined"
+	// RegionTrafficReady is True while every endpoint group is healthy and dialled to its target.
+	RegionTrafficReady = "TrafficReady"
+	// RegionConnected is True while the regional API server answers.
+	RegionConnected = "Connected"
+	// RegionObserved is present with managementPolicy Observe only: True when what AWS has is as
+	// planned, Unknown while status.drift lists what would be done.
+	RegionObserved = "Observed"
+	// RegionPaused is present and True only while spec.paused holds everything.
+	RegionPaused = "Paused"
+)
+
+// Reasons of a Region's conditions.
+const (
+	// ReasonProfileNotFound means the environment has no profile of that name.
+	ReasonProfileNotFound = "ProfileNotFound"
+	// ReasonNoCIDR means the address plan has no block for the AWS region; add an assignment.
+	ReasonNoCIDR = "NoCIDR"
+	// ReasonCIDROverlap means the block overlaps another Region's or a reserved range.
+	ReasonCIDROverlap = "CIDROverlap"
+	// ReasonTooFewZones means the AWS region offers fewer usable zones than the environment asks for.
+	ReasonTooFewZones = "TooFewZones"
+	// ReasonNameTooLong means names that derive from environment and Region exceed a limit of AWS.
+	ReasonNameTooLong = "NameTooLong"
+	// ReasonCreating means AWS is creating what the message names.
+	ReasonCreating = "Creating"
+	// ReasonSyncing means ACK has not yet applied the newest spec.
+	ReasonSyncing = "Syncing"
+	// ReasonRejectedByAWS means AWS refused a specification; the message is AWS's.
+	ReasonRejectedByAWS = "RejectedByAWS"
+	// ReasonRejectedByACK means the API server refused to change an ACK object, usually because
+	// AWS does not change the field in place; the message names it. Undo the change.
+	ReasonRejectedByACK = "RejectedByACK"
+	// ReasonRetryingInAWS means ACK retries a call that AWS refused for now.
+	ReasonRetryingInAWS = "RetryingInAWS"
+	// ReasonUnhealthyInAWS means AWS reports the resource failed or degraded.
+	ReasonUnhealthyInAWS = "UnhealthyInAWS"
+	// ReasonReplicating means Secrets Manager is copying secrets.
+	ReasonReplicating = "Replicating"
+	// ReasonReplicationFailed means Secrets Manager could not copy a secret.
+	ReasonReplicationFailed = "ReplicationFailed"
+	// ReasonSecretMissing means a secret of the profile does not exist in the primary region.
+	ReasonSecretMissing = "SecretMissing"
+	// ReasonClusterUnreachable means the regional API server does not answer.
+	ReasonClusterUnreachable = "ClusterUnreachable"
+	// ReasonNodesNotReady means fewer nodes are Ready than the node groups ask for.
+	ReasonNodesNotReady = "NodesNotReady"
+	// ReasonNoPin means an application has no revision: no Promotion of the environment pins it.
+	ReasonNoPin = "NoPin"
+	// ReasonSecretNotOurs means a cluster Secret of that name exists and is not Portolan's.
+	ReasonSecretNotOurs = "SecretNotOurs"
+	// ReasonACKNotInstalled means the management cluster lacks the CRDs of an ACK controller that the profile needs.
+	ReasonACKNotInstalled = "ACKNotInstalled"
+	// ReasonArgoCDNotInstalled means the management cluster has no Argo CD CRDs.
+	ReasonArgoCDNotInstalled = "ArgoCDNotInstalled"
+	// ReasonApplicationsNotHealthy means applications are missing or not healthy; see status.applications.
+	ReasonApplicationsNotHealthy = "ApplicationsNotHealthy"
+	// ReasonPoolExhausted means no block of the pool is free.
+	ReasonPoolExhausted = "PoolExhausted"
+	// ReasonInvalidTemplate means a template has an unknown key or gives a name that AWS refuses.
+	ReasonInvalidTemplate = "InvalidTemplate"
+	// ReasonNotOptedIn means the account has not opted in to the AWS region.
+	ReasonNotOptedIn = "NotOptedIn"
+	// ReasonInstanceTypeNotOffered means no zone of the region offers an instance type.
+	ReasonInstanceTypeNotOffered = "InstanceTypeNotOffered"
+	// ReasonQuotaTooLow means a quota leaves less room than the region needs; the message has need and limit.
+	ReasonQuotaTooLow = "QuotaTooLow"
+	// ReasonHostedZoneMissing means the account has no public hosted zone for a name.
+	ReasonHostedZoneMissing = "HostedZoneMissing"
+	// ReasonListenerMissing means there is no such Global Accelerator listener.
+	ReasonListenerMissing = "ListenerMissing"
+	// ReasonRevisionLacksRegionConfig means a pinned revision does not have the region's configuration files.
+	ReasonRevisionLacksRegionConfig = "RevisionLacksRegionConfig"
+	// ReasonCheckFailed means something could not be checked before creation; the message says why.
+	ReasonCheckFailed = "CheckFailed"
+	// ReasonWrongAccount means ACK acts in another account than the Environment's.
+	ReasonWrongAccount = "WrongAccount"
+	// ReasonNotOurs means AWS already has something of that name that does not carry Portolan's tags.
+	ReasonNotOurs = "NotOurs"
+	// ReasonAdopting means AWS already has what carries Portolan's tags and ACK is taking it over.
+	ReasonAdopting = "Adopting"
+	// ReasonDuplicate means AWS has a second resource with the tags of one of the region's objects.
+	ReasonDuplicate = "Duplicate"
+	// ReasonRecreating means what AWS could not finish is deleted and created again.
+	ReasonRecreating = "Recreating"
+	// ReasonValidating means ACM has not yet validated a certificate.
+	ReasonValidating = "Validating"
+	// ReasonInstalling means the bootstrap list is being installed.
+	ReasonInstalling = "Installing"
+	// ReasonInstallFailed means a bootstrap item cannot be fetched, rendered or applied; it is tried again.
+	ReasonInstallFailed = "InstallFailed"
+	// ReasonRestartingPods means pods without their pod identity are being evicted.
+	ReasonRestartingPods = "RestartingPods"
+	// ReasonLoadBalancerPending means a Service has no load balancer yet, or AWS is still building it.
+	ReasonLoadBalancerPending = "LoadBalancerPending"
+	// ReasonEndpointUnhealthy means Global Accelerator finds the load balancer unhealthy.
+	ReasonEndpointUnhealthy = "EndpointUnhealthy"
+	// ReasonDialling means traffic is being given to the region in steps.
+	ReasonDialling = "Dialling"
+	// ReasonDrifted means AWS differs from the plan and managementPolicy Observe only reports it.
+	ReasonDrifted = "Drifted"
+	// ReasonObserving means managementPolicy is Observe: nothing is written.
+	ReasonObserving = "Observing"
+	// ReasonPaused means spec.paused is true.
+	ReasonPaused = "Paused"
+	// ReasonJoining means the region is not yet a converged member of a ring.
+	ReasonJoining = "Joining"
+)
+
+// Stages of a Region's deletion: the reasons of its Deleting condition, in order.
+const (
+	// ReasonDrainingTraffic means Global Accelerator is taking traffic away from the region.
+	ReasonDrainingTraffic = "DrainingTraffic"
+	// ReasonLeavingRings means peers are dropping the region's seeds.
+	ReasonLeavingRings = "LeavingRings"
+	// ReasonRemovingApplications means Argo CD is deleting the region's applications and their load balancers.
+	ReasonRemovingApplications = "RemovingApplications"
+	// ReasonUnregistering means the cluster Secret is being deleted.
+	ReasonUnregistering = "Unregistering"
+	// ReasonStoppingReplication means the region's secret replicas are being removed.
+	ReasonStoppingReplication = "StoppingReplication"
+	// ReasonDeletingCluster means node groups, add-ons, access entries and the cluster are being deleted.
+	ReasonDeletingCluster = "DeletingCluster"
+	// ReasonDeletingNetwork means the VPC and what it holds are being deleted.
+	ReasonDeletingNetwork = "DeletingNetwork"
+	// ReasonDeletingStorage means certificates are being deleted and buckets released.
+	ReasonDeletingStorage = "DeletingStorage"
+	// ReasonDeletingIdentity means the IAM roles are being deleted.
+	ReasonDeletingIdentity = "DeletingIdentity"
+)

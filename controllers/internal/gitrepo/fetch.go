@@ -1,0 +1,131 @@
+package gitrepo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	gogit "github.com/go-git/go-git/v5"
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/object"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
+	"github.com/go-git/go-git/v5/plumbing/storer"
+	"github.com/go-git/go-git/v5/plumbing/transport"
+)
+
+const (
+	protocolFile  = "file"
+	protocolHTTP  = "http"
+	protocolHTTPS = "https"
+	protocolSSH   = "ssh"
+)
+
+// headsDepth is how far back the branches are fetched before all of their history is.
+const headsDepth = 50
+
+// fetch brings the files of a commit.
+func (r *Repositories) fetch(ctx context.Context, repo Repository, commit plumbing.Hash) (*contents, error) {
+	endpoint, err := transport.NewEndpoint(repo.URL)
+	if err != nil {
+		return nil, fmt.Errorf("%w: the URL cannot be read", ErrNotFound)
+	}
+	switch endpoint.Protocol {
+	case protocolFile:
+		return r.readInPlace(ctx, endpoint, commit)
+	case protocolHTTP, protocolHTTPS, protocolSSH:
+	default:
+		return nil, fmt.Errorf("%s:// is not supported", endpoint.Protocol)
+	}
+	auth, err := methodOf(endpoint, repo.Auth)
+	if err != nil {
+		return nil, err
+	}
+	found, err := r.fetchCommit(ctx, remote{endpoint: endpoint, auth: auth}, commit)
+	if errors.Is(err, errRefused) {
+		return r.fetchBranches(ctx, remote{endpoint: endpoint, auth: auth}, commit)
+	}
+	return found, err
+}
+
+// readInPlace looks into a repository on this machine. go-git's own file transport
+// would start the git binary.
+func (r *Repositories) readInPlace(ctx context.Context, endpoint *transport.Endpoint, commit plumbing.Hash) (*contents, error) {
+	repository, err := gogit.PlainOpen(endpoint.Path)
+	if errors.Is(err, gogit.ErrRepositoryNotExists) {
+		return nil, transport.ErrRepositoryNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening the repository: %w", err)
+	}
+	return r.contentsIn(ctx, repository.Storer, commit)
+}
+
+// fetchCommit asks for the commit alone.
+func (r *Repositories) fetchCommit(ctx context.Context, from remote, commit plumbing.Hash) (*contents, error) {
+	s, err := from.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	if !s.mayServe(commit) {
+		return nil, errRefused
+	}
+	fetched, err := s.fetch(ctx, []plumbing.Hash{commit}, 1, r.limits.packBytes)
+	if errors.Is(err, errNamed) && s.serves(capability.AllowReachableSHA1InWant) {
+		return nil, ErrUnknownRevision // the server looked through all history already
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r.contentsIn(ctx, fetched.objects, commit)
+}
+
+// fetchBranches looks for the commit in the history of the branches.
+func (r *Repositories) fetchBranches(ctx context.Context, from remote, commit plumbing.Hash) (*contents, error) {
+	for _, depth := range []int{headsDepth, 0} {
+		fetched, err := r.fetchHeads(ctx, from, depth)
+		if err != nil {
+			return nil, err
+		}
+		found, err := r.contentsIn(ctx, fetched.objects, commit)
+		if !errors.Is(err, ErrUnknownRevision) || fetched.complete {
+			return found, err
+		}
+	}
+	return nil, ErrUnknownRevision
+}
+
+func (r *Repositories) fetchHeads(ctx context.Context, from remote, depth int) (fetched, error) {
+	s, err := from.open(ctx)
+	if err != nil {
+		return fetched{}, err
+	}
+	defer s.close()
+	var heads []plumbing.Hash
+	for name, hash := range s.refs.References {
+		if strings.HasPrefix(name, "refs/heads/") && !slices.Contains(heads, hash) {
+			heads = append(heads, hash)
+		}
+	}
+	if len(heads) == 0 {
+		return fetched{}, ErrUnknownRevision
+	}
+	all, err := s.fetch(ctx, heads, depth, r.limits.packBytes)
+	if errors.Is(err, errRefused) {
+		return fetched{}, errors.New("the server does not serve its own branches")
+	}
+	return all, err
+}
+
+func (r *Repositories) contentsIn(ctx context.Context, objects storer.EncodedObjectStorer, hash plumbing.Hash) (*contents, error) {
+	commit, err := object.GetCommit(objects, hash)
+	if errors.Is(err, plumbing.ErrObjectNotFound) {
+		return nil, ErrUnknownRevision
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the commit: %w", err)
+	}
+	return contentsOf(ctx, commit, objects, r.limits.keptEntries)
+}

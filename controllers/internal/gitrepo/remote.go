@@ -1,0 +1,171 @@
+package gitrepo
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/format/packfile"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/sideband"
+	"github.com/go-git/go-git/v5/plumbing/storer"
+	"github.com/go-git/go-git/v5/plumbing/transport"
+	"github.com/go-git/go-git/v5/plumbing/transport/client"
+	"github.com/go-git/go-git/v5/storage/memory"
+)
+
+// remote is where a repository is served. It speaks the protocol itself where
+// go-git's Fetch cannot ask for a commit without the contents of its files.
+type remote struct {
+	endpoint *transport.Endpoint
+	auth     transport.AuthMethod
+}
+
+// session is a conversation with a server, good for one fetch.
+type session struct {
+	transport.UploadPackSession
+
+	refs *packp.AdvRefs
+}
+
+// fetched are the objects of one answer.
+type fetched struct {
+	objects  storer.EncodedObjectStorer
+	complete bool // nothing was cut off at a depth
+}
+
+// open does not wait longer than ctx says, though the SSH transport would.
+func (r remote) open(ctx context.Context) (*session, error) {
+	type opened struct {
+		session *session
+		err     error
+	}
+	opening := make(chan opened)
+	go func() {
+		s, err := r.dial(ctx)
+		select {
+		case opening <- opened{session: s, err: err}:
+		case <-ctx.Done():
+			if err == nil {
+				s.close()
+			}
+		}
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case o := <-opening:
+		return o.session, o.err
+	}
+}
+
+func (r remote) dial(ctx context.Context) (*session, error) {
+	protocol, err := client.NewClient(r.endpoint)
+	if err != nil {
+		return nil, fmt.Errorf("choosing a transport: %w", err)
+	}
+	conversation, err := protocol.NewUploadPackSession(r.endpoint, r.auth)
+	if err != nil {
+		return nil, fmt.Errorf("connecting: %w", err)
+	}
+	s := &session{UploadPackSession: conversation}
+	if s.refs, err = conversation.AdvertisedReferencesContext(ctx); err != nil {
+		s.close()
+		return nil, fmt.Errorf("reading the references: %w", err)
+	}
+	return s, nil
+}
+
+// close has nothing to report: what was wanted has been read by then.
+func (s *session) close() { _ = s.Close() }
+
+func (s *session) serves(c capability.Capability) bool { return s.refs.Capabilities.Supports(c) }
+
+// mayServe tells whether it makes sense to ask for the commit by its hash.
+func (s *session) mayServe(commit plumbing.Hash) bool {
+	if s.serves(capability.AllowReachableSHA1InWant) || s.serves(capability.AllowTipSHA1InWant) {
+		return true
+	}
+	for _, tip := range s.refs.References {
+		if tip == commit {
+			return true
+		}
+	}
+	return false
+}
+
+// fetch reads commits to a depth, 0 for all of their history, and their trees. It
+// reads no contents of files where the server can leave them out.
+func (s *session) fetch(ctx context.Context, wants []plumbing.Hash, depth int, maxBytes int64) (fetched, error) {
+	request, err := s.request(wants, depth)
+	if err != nil {
+		return fetched{}, fmt.Errorf("asking for commits: %w", err)
+	}
+	answer, err := s.UploadPack(ctx, request)
+	if err != nil {
+		return fetched{}, refusal(ctx, err, wants)
+	}
+	defer func() { _ = answer.Close() }()
+	objects := memory.NewStorage()
+	pack := &bounded{reader: packOf(request, answer), left: maxBytes, limit: maxBytes}
+	if err := packfile.UpdateObjectStorage(objects, pack); err != nil {
+		if ctx.Err() != nil {
+			return fetched{}, ctx.Err()
+		}
+		return fetched{}, fmt.Errorf("reading the commits: %w", err)
+	}
+	return fetched{objects: objects, complete: len(answer.Shallows) == 0}, nil
+}
+
+// request asks for as little as the server is able to send.
+func (s *session) request(wants []plumbing.Hash, depth int) (*packp.UploadPackRequest, error) {
+	request := packp.NewUploadPackRequestFromCapabilities(s.refs.Capabilities)
+	request.Wants = wants
+	var asked []capability.Capability
+	if depth > 0 && s.serves(capability.Shallow) {
+		request.Depth = packp.DepthCommits(depth)
+		asked = append(asked, capability.Shallow)
+	}
+	if s.serves(capability.Filter) {
+		request.Filter = packp.FilterBlobNone()
+		asked = append(asked, capability.Filter)
+	}
+	if s.serves(capability.NoProgress) {
+		asked = append(asked, capability.NoProgress)
+	}
+	for _, c := range asked {
+		if err := request.Capabilities.Set(c); err != nil {
+			return nil, fmt.Errorf("setting %s: %w", c, err)
+		}
+	}
+	return request, nil
+}
+
+func packOf(request *packp.UploadPackRequest, answer io.Reader) io.Reader {
+	switch {
+	case request.Capabilities.Supports(capability.Sideband64k):
+		return sideband.NewDemuxer(sideband.Sideband64k, answer)
+	case request.Capabilities.Supports(capability.Sideband):
+		return sideband.NewDemuxer(sideband.Sideband, answer)
+	default:
+		return answer
+	}
+}
+
+// bounded fails where io.LimitedReader would end.
+type bounded struct {
+	reader      io.Reader
+	left, limit int64
+}
+
+// Read implements io.Reader.
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, fmt.Errorf("the answer is larger than %d MiB", b.limit>>20)
+	}
+	n, err := b.reader.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	return n, err //nolint:wrapcheck // a reader passes io.EOF on as it is
+}

@@ -1,0 +1,56 @@
+package remote
+
+import (
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// trim drops what nobody looks at before an object is cached. It may see an object again
+// that it has trimmed.
+func trim(obj any) (any, error) {
+	switch o := obj.(type) {
+	case *corev1.Pod:
+		o.ManagedFields, o.Annotations = nil, nil
+		o.Spec.Volumes, o.Spec.Tolerations, o.Spec.Affinity = nil, nil, nil
+		o.Spec.InitContainers, o.Spec.EphemeralContainers = nil, nil
+		for i, container := range o.Spec.Containers {
+			o.Spec.Containers[i] = corev1.Container{Name: container.Name, Ports: container.Ports, Env: container.Env}
+		}
+		o.Status.ContainerStatuses, o.Status.InitContainerStatuses = nil, nil
+	case *corev1.Node:
+		o.ManagedFields, o.Annotations = nil, nil
+		o.Status.Images = nil
+	case *corev1.Service:
+		o.ManagedFields = nil
+	}
+	return obj, nil
+}
+
+// essence is what has to change for anybody to be woken: not heartbeats.
+func essence(obj any) any {
+	switch o := obj.(type) {
+	case *corev1.Pod:
+		return []any{o.DeletionTimestamp.IsZero(), o.Status.Phase, PodReady(o), o.Status.PodIP, maps.Clone(o.Labels)}
+	case *corev1.Node:
+		return nodeReady(o)
+	case *corev1.Service:
+		return []any{o.DeletionTimestamp.IsZero(), o.Spec.Type, o.Status.LoadBalancer}
+	default:
+		return nil
+	}
+}
+
+// PodReady tells whether a pod is Ready.
+func PodReady(p *corev1.Pod) bool {
+	return slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
+}
+
+func nodeReady(n *corev1.Node) bool {
+	return slices.ContainsFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool {
+		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
+	})
+}

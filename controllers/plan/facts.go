@@ -1,0 +1,84 @@
+package plan
+
+import "net/netip"
+
+// Facts are what was read from AWS and git before anything is created.
+type Facts struct {
+	// OptedIn tells whether the account may use the AWS region. It says nothing where Unchecked
+	// has LookOptIn.
+	OptedIn bool
+	// InstanceTypes are those of the profile that exist in the region, by name.
+	InstanceTypes map[string]InstanceType
+	// Quotas are limits with what is used of them.
+	Quotas []Quota
+	// Networks are the VPCs of the account in the region and what they are peered with.
+	Networks []Network
+	// HostedZones are those of the environment's zones that the account has, by name.
+	HostedZones map[string]HostedZone
+	// MissingSecrets are secrets of the profile that do not exist in the primary region.
+	MissingSecrets []string
+	// MissingListeners are ARNs of Global Accelerator listeners that do not exist.
+	MissingListeners []string
+	// MissingFiles are configuration files that a pinned revision does not have.
+	MissingFiles []MissingFiles
+	// Account is the account that ACK is told to act in for the namespace; "" if it is told none.
+	Account string
+	// Unchecked is what could not be read. Each becomes a warning.
+	Unchecked []Unchecked
+}
+
+// InstanceType is an EC2 instance type in one AWS region.
+type InstanceType struct {
+	VCPUs int32
+	// Zones that offer it, sorted.
+	Zones []string
+}
+
+// Quotas that a region draws on.
+const (
+	QuotaVPCs        = "VPCs"
+	QuotaElasticIPs  = "Elastic IPs"
+	QuotaNATGateways = "NAT gateways per availability zone"
+	QuotaClusters    = "EKS clusters"
+	QuotaVCPUs       = "Running On-Demand Standard vCPUs"
+)
+
+// Quota is a limit of the account in one AWS region.
+type Quota struct {
+	// Name is one of the constants above.
+	Name string
+	// Service and Code are those of Service Quotas, to ask for more.
+	Service, Code string
+	// Limit, and Used of it; Used is 0 where AWS does not count cheaply.
+	Limit, Used float64
+}
+
+// Network is a VPC that exists.
+type Network struct {
+	// ID of the VPC.
+	ID    string
+	CIDRs []netip.Prefix
+	// PeeredWith is the ID of a VPC in this account and region that it is peered with; "" for
+	// a VPC of this account and region itself.
+	PeeredWith string
+	Tags       map[string]string
+}
+
+// HostedZone is a public hosted zone of Route 53.
+type HostedZone struct{ ID, Name string }
+
+// MissingFiles are files that an application's revision lacks.
+type MissingFiles struct {
+	Application, Revision string
+	Files                 []string
+}
+
+// LookOptIn is the look that OptedIn comes from.
+const LookOptIn = "the account's opt-in"
+
+// Unchecked is a look that failed.
+type Unchecked struct {
+	// What was looked for, for example "quotas".
+	What string
+	Why  string
+}

@@ -1,0 +1,92 @@
+package region
+
+import (
+	"context"
+	"strings"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/aws"
+	"github.com/portolan-dev/portolan/controllers/internal/step"
+)
+
+// acceleratorInterface is how AWS describes the network interfaces by which Global
+// Accelerator reaches a load balancer. They hold the VPC and cannot be detached by hand.
+const acceleratorInterface = "GlobalAccelerator configured ENI"
+
+// drainTraffic takes the region's load balancers out of Global Accelerator and waits until
+// nothing of it is left in the VPC.
+func (r *Reconciler) drainTraffic(ctx context.Context, region *v1alpha1.Region) error {
+	for i := range region.Status.Traffic {
+		if err := r.detach(ctx, region, &region.Status.Traffic[i]); err != nil {
+			return r.fromAWS(err)
+		}
+	}
+	n := region.Status.Network
+	if len(region.Status.Traffic) == 0 || n == nil || n.VPCID == "" {
+		return nil
+	}
+	interfaces, err := r.Cloud.NetworkInterfaces(ctx, region.Status.RoleARN, string(region.Spec.AWSRegion), n.VPCID)
+	if err != nil && aws.ClassOf(err) != aws.NotFound {
+		return r.fromAWS(err)
+	}
+	var held []string
+	for _, i := range interfaces {
+		if i.Description == acceleratorInterface {
+			held = append(held, i.ID)
+		}
+	}
+	if len(held) > 0 {
+		return step.Poll(r.Poll, v1alpha1.ReasonDrainingTraffic,
+			"AWS is removing %s (%s) from %s, which normally takes 5 to 20 minutes", strings.Join(held, ", "), acceleratorInterface, n.VPCID)
+	}
+	return nil
+}
+
+// detach dials the group down before it is emptied. A group that another Region of the
+// same AWS region uses as well keeps its dial and loses one endpoint.
+func (r *Reconciler) detach(ctx context.Context, region *v1alpha1.Region, t *v1alpha1.TrafficStatus) error {
+	role := region.Status.RoleARN
+	if t.ListenerARN == "" {
+		return nil
+	}
+	group, err := r.Traffic.EndpointGroup(ctx, role, t.ListenerARN, string(region.Spec.AWSRegion))
+	if aws.ClassOf(err) == aws.NotFound || err == nil && group == nil {
+		return nil
+	}
+	if err != nil {
+		return err //nolint:wrapcheck // names the call
+	}
+	_, attached := endpointOf(group, t.LoadBalancerARN)
+	alone := len(group.Endpoints) == 0 || len(group.Endpoints) == 1 && attached
+	switch {
+	case alone && group.Dial != 0:
+		if err := r.Traffic.Dial(ctx, role, group.ARN, 0); err != nil {
+			return err //nolint:wrapcheck // names the call
+		}
+		t.Dial = 0
+		return step.Poll(r.Poll, v1alpha1.ReasonDrainingTraffic, "traffic of %s was dialled to 0 %%", t.Name)
+	case alone || attached:
+		return r.empty(ctx, role, group, t, alone)
+	}
+	return nil
+}
+
+// empty removes the endpoint once no new connections go there, and the group with the last one.
+func (r *Reconciler) empty(ctx context.Context, role string, group *aws.EndpointGroup, t *v1alpha1.TrafficStatus, last bool) error {
+	deployed, err := r.Traffic.AcceleratorDeployed(ctx, role, t.ListenerARN)
+	if err != nil {
+		return err //nolint:wrapcheck // names the call
+	}
+	if !deployed {
+		return step.Poll(r.Poll, v1alpha1.ReasonDrainingTraffic, "Global Accelerator is taking traffic away from %s", t.Name)
+	}
+	if t.LoadBalancerARN != "" {
+		if err := r.Traffic.RemoveEndpoint(ctx, role, group.ARN, t.LoadBalancerARN); err != nil {
+			return err //nolint:wrapcheck // names the call
+		}
+	}
+	if last {
+		return r.Traffic.DeleteEndpointGroup(ctx, role, group.ARN) //nolint:wrapcheck // names the call
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+package region
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	ackv1alpha1 "github.com/aws-controllers-k8s/runtime/apis/core/v1alpha1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/argocd"
+	"github.com/portolan-dev/portolan/controllers/internal/aws"
+	"github.com/portolan-dev/portolan/controllers/internal/gitrepo"
+	"github.com/portolan-dev/portolan/controllers/plan"
+)
+
+func (r *Reconciler) findSecrets(ctx context.Context, s *scope, draft *plan.Plan, f *plan.Facts) error {
+	for _, name := range draft.Profile.Secrets {
+		_, err := r.Secrets.ReplicaStates(ctx, s.environment.Spec.AWS.RoleARN, string(s.environment.Spec.Secrets.PrimaryRegion), name)
+		switch {
+		case aws.ClassOf(err) == aws.NotFound:
+			f.MissingSecrets = append(f.MissingSecrets, name)
+		case err != nil:
+			return err //nolint:wrapcheck // named by the caller
+		}
+	}
+	return nil
+}
+
+func (r *Reconciler) findListeners(ctx context.Context, role string, draft *plan.Plan, f *plan.Facts) error {
+	for _, t := range draft.Traffic {
+		exists, err := r.Survey.ListenerExists(ctx, role, t.ListenerARN)
+		if err != nil {
+			return err //nolint:wrapcheck // named by the caller
+		}
+		if !exists {
+			f.MissingListeners = append(f.MissingListeners, t.ListenerARN)
+		}
+	}
+	return nil
+}
+
+// findFiles asks the repository of each pinned revision for the region's configuration.
+// A repository that cannot be read is a warning: Argo CD may well be able to.
+func (r *Reconciler) findFiles(ctx context.Context, s *scope, draft *plan.Plan, f *plan.Facts) error {
+	source := s.environment.Spec.ArgoCD.Repository
+	if source == nil {
+		return nil
+	}
+	promotions := &v1alpha1.PromotionList{}
+	if err := r.Client.List(ctx, promotions, client.InNamespace(s.region.Namespace)); err != nil {
+		return fmt.Errorf("listing Promotions: %w", err)
+	}
+	repository, err := r.repository(ctx, source)
+	if err != nil {
+		f.Unchecked = append(f.Unchecked, plan.Unchecked{What: "configuration files", Why: err.Error()})
+		return nil
+	}
+	for _, app := range plan.Pins(draft.Profile, promotions.Items, s.environment.Name) {
+		if app.Revision == "" {
+			continue
+		}
+		paths, err := configFiles(s, source, app.Name)
+		if err != nil {
+			return fromFinding(err)
+		}
+		missing, err := r.Files.Missing(ctx, repository, string(app.Revision), paths)
+		switch {
+		case errors.Is(err, gitrepo.ErrUnknownRevision):
+			missing = paths
+		case err != nil:
+			f.Unchecked = append(f.Unchecked, plan.Unchecked{What: "configuration files of " + app.Name, Why: err.Error()})
+			continue
+		}
+		if len(missing) > 0 {
+			f.MissingFiles = append(f.MissingFiles, plan.MissingFiles{Application: app.Name, Revision: string(app.Revision), Files: missing})
+		}
+	}
+	return nil
+}
+
+func configFiles(s *scope, source *v1alpha1.ConfigRepository, application string) ([]string, error) {
+	paths := make([]string, 0, len(source.ConfigFiles))
+	for _, template := range source.ConfigFiles {
+		path, err := plan.Expand(template, plan.Variables{
+			"environment": s.environment.Name, "region": string(s.region.Spec.AWSRegion), "application": application,
+		})
+		if err != nil {
+			return nil, err //nolint:wrapcheck // a finding speaks for itself
+		}
+		paths = append(paths, path)
+	}
+	return paths, nil
+}
+
+// Keys of Argo CD's repository Secrets (docs/operator-manual/declarative-setup.md).
+const (
+	repositoryUsername      = "username"
+	repositoryPassword      = "password"
+	repositorySSHPrivateKey = "sshPrivateKey"
+)
+
+// repository reads the credentials that Argo CD uses itself. They go nowhere but to git.
+func (r *Reconciler) repository(ctx context.Context, source *v1alpha1.ConfigRepository) (gitrepo.Repository, error) {
+	repository := gitrepo.Repository{URL: source.URL}
+	if source.CredentialsSecretRef == nil {
+		return repository, nil
+	}
+	secret := &corev1.Secret{}
+	key := types.NamespacedName{Namespace: r.ArgoCD.Namespace, Name: source.CredentialsSecretRef.Name}
+	if err := r.Live.Get(ctx, key, secret); err != nil {
+		return repository, fmt.Errorf("reading the repository's credentials: %w", err)
+	}
+	if kind := secret.Labels[argocd.LabelSecretType]; kind != "repository" && kind != "repo-creds" {
+		return repository, fmt.Errorf("the Secret %s is not labelled %s: repository, so it is not read", key, argocd.LabelSecretType)
+	}
+	repository.Auth = gitrepo.Auth{
+		Username: string(secret.Data[repositoryUsername]), Password: string(secret.Data[repositoryPassword]),
+		SSHPrivateKey: string(secret.Data[repositorySSHPrivateKey]),
+	}
+	return repository, nil
+}
+
+// findAccount reads the account that ACK is told to act in for everything in the namespace.
+func (r *Reconciler) findAccount(ctx context.Context, name string, f *plan.Facts) error {
+	namespace := &corev1.Namespace{}
+	if err := r.Live.Get(ctx, types.NamespacedName{Name: name}, namespace); err != nil {
+		return fmt.Errorf("reading namespace %s: %w", name, err)
+	}
+	f.Account = namespace.Annotations[ackv1alpha1.AnnotationOwnerAccountID]
+	return nil
+}

@@ -1,0 +1,146 @@
+package regional
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/portolan-dev/portolan/test/simulator/cloud"
+)
+
+const targetGroupType = "elbv2/targetgroup"
+
+// target is a pod behind a load balancer's port, as DescribeTargetHealth tells.
+type target struct {
+	ID     string `json:"id"` // the pod's address
+	Port   uint16 `json:"port"`
+	Health string `json:"health"`
+	Reason string `json:"reason"`
+}
+
+// registerTargets keeps a target group for each port of the Service. What it wrote
+// before it does not write again.
+func (r *Region) registerTargets(ctx context.Context, lb loadBalancer, service *corev1.Service) error {
+	pods, err := r.podsBehind(ctx, service)
+	if err != nil {
+		return err
+	}
+	written := r.balancers.targets[service.UID]
+	if written == nil {
+		written = map[string]string{}
+		r.balancers.targets[service.UID] = written
+	}
+	gone := maps.Clone(written)
+	for _, port := range service.Spec.Ports {
+		group := targetGroupOf(lb, port)
+		delete(gone, group.ID)
+		text, err := json.Marshal(targetsOf(port, pods))
+		if err != nil {
+			return err
+		}
+		if written[group.ID] == string(text) {
+			continue
+		}
+		if err := r.writeTargets(group, lb, service, port, string(text)); err != nil {
+			return err
+		}
+		written[group.ID] = string(text)
+	}
+	for id := range gone {
+		if err := r.deleteHeld(cloud.Key{Type: targetGroupType, Region: r.options.AWSRegion, ID: id}); err != nil {
+			return err
+		}
+		delete(written, id)
+	}
+	return nil
+}
+
+func targetGroupOf(lb loadBalancer, port corev1.ServicePort) cloud.Key {
+	return cloud.Key{Type: targetGroupType, Region: lb.key.Region, ID: fmt.Sprintf("%s-%d", lb.key.ID, port.Port)}
+}
+
+func (r *Region) writeTargets(group cloud.Key, lb loadBalancer, service *corev1.Service, port corev1.ServicePort, targets string) error {
+	if _, held := r.options.Cloud.Get(group); held {
+		return r.options.Cloud.Update(group, func(held *cloud.Resource) { held.Data["targets"] = targets })
+	}
+	hash := fnv.New64a()
+	_, _ = hash.Write([]byte(group.ID)) // a hash never fails to write
+	return r.options.Cloud.Create(cloud.Resource{
+		Key:   group,
+		ARN:   r.options.Cloud.ARN("elasticloadbalancing", group.Region, fmt.Sprintf("targetgroup/%s/%016x", group.ID, hash.Sum64())),
+		State: "active",
+		Tags:  r.controllerTags(service, fmt.Sprintf("%s/%s:%d", service.Namespace, service.Name, port.Port)),
+		Data: map[string]string{
+			"loadBalancerARN": lb.arn,
+			"port":            fmt.Sprint(port.Port),
+			"protocol":        string(cmp.Or(port.Protocol, corev1.ProtocolTCP)),
+			"targets":         targets,
+		},
+	})
+}
+
+func (r *Region) deregisterTargets(lb loadBalancer, service *corev1.Service) error {
+	delete(r.balancers.targets, service.UID)
+	groups := r.options.Cloud.List(func(held cloud.Resource) bool {
+		return held.Type == targetGroupType && held.Region == lb.key.Region && held.Data["loadBalancerARN"] == lb.arn
+	})
+	for _, group := range groups {
+		if err := r.deleteHeld(group.Key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deleteHeld lets others be quicker.
+func (r *Region) deleteHeld(key cloud.Key) error {
+	if _, held := r.options.Cloud.Get(key); !held {
+		return nil
+	}
+	return r.options.Cloud.Delete(key)
+}
+
+func (r *Region) podsBehind(ctx context.Context, service *corev1.Service) ([]corev1.Pod, error) {
+	if len(service.Spec.Selector) == 0 {
+		return nil, nil
+	}
+	pods := &corev1.PodList{}
+	selector := client.MatchingLabelsSelector{Selector: labels.SelectorFromSet(service.Spec.Selector)}
+	err := r.client.List(ctx, pods, client.InNamespace(service.Namespace), selector)
+	return pods.Items, err
+}
+
+// targetsOf is sorted and never null in JSON.
+func targetsOf(port corev1.ServicePort, pods []corev1.Pod) []target {
+	targets := []target{}
+	for _, pod := range pods {
+		if number, ok := targetPort(port, pod); ok && podRunning(pod) {
+			t := target{ID: pod.Status.PodIP, Port: number}
+			t.Health, t.Reason = healthOf(pod)
+			targets = append(targets, t)
+		}
+	}
+	slices.SortFunc(targets, func(a, b target) int { return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Port, b.Port)) })
+	return targets
+}
+
+// healthOf speaks in states and reason codes of the Elastic Load Balancing API
+// (TargetHealth). A pod that has not said whether it is ready is still being checked.
+func healthOf(pod corev1.Pod) (health, reason string) {
+	switch {
+	case podReady(pod):
+		return "healthy", ""
+	case slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady }):
+		return "unhealthy", "Target.FailedHealthChecks"
+	default:
+		return "initial", "Elb.InitialHealthChecking"
+	}
+}
