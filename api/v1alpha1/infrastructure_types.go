@@ -45,7 +45,7 @@ type EndpointAccess struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=40
 	// +optional
-	PublicCIDRs []CIDR `json:"publicCIDRs,omitempty"`
+	PublicCIDRs []CIDR `json:"publicCIDRs,omitempty"` //nolint:tagliatelle // plural of an initialism
 }
 
 // Toleration lets a pod run on tainted nodes, as in a pod's specification.
@@ -106,7 +106,7 @@ type PodIdentity struct {
 	// +kubebuilder:validation:items:Pattern=`^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$`
 	// +kubebuilder:validation:items:MaxLength=512
 	// +optional
-	PolicyARNs []string `json:"policyARNs,omitempty"`
+	PolicyARNs []string `json:"policyARNs,omitempty"` //nolint:tagliatelle // plural of an initialism
 
 	// inlinePolicy is a policy document in JSON. It may hold {{ .environment }}, {{ .region }},
 	// {{ .account }} and {{ .cluster }}.

@@ -60,7 +60,7 @@ func (r *Reconciler) addonDue(ctx context.Context, s *scope, addon plan.Addon) (
 		return err == nil, nil
 	}
 	ready, err := s.remote.ReadyNodes()
-	return err == nil && ready > 0, nil //nolint:nilerr // Connected reports it
+	return err == nil && ready > 0, nil
 }
 
 // addonWorks also counts an add-on that waits for room on nodes as one that takes its time.

@@ -4,11 +4,12 @@ import (
 	"maps"
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/ack"
 	"github.com/portolan-dev/portolan/controllers/internal/ack/ec2"
 	"github.com/portolan-dev/portolan/controllers/plan"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // blueprint turns the plan into ACK objects. Its methods are pure.

@@ -83,7 +83,7 @@ func (r *Reconciler) install(ctx context.Context, s *scope, item v1alpha1.Bootst
 	err = r.Installs.Install(ctx, s.remote.Client(), item.Name, rendered)
 	switch {
 	case step.IsWaiting(err):
-		return err //nolint:wrapcheck // an outcome
+		return err
 	case err != nil:
 		return step.Poll(r.SlowPoll, v1alpha1.ReasonInstallFailed, "item %s: %w", item.Name, err)
 	}

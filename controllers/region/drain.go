@@ -46,47 +46,53 @@ func (r *Reconciler) drainTraffic(ctx context.Context, region *v1alpha1.Region) 
 // same AWS region uses as well keeps its dial and loses one endpoint.
 func (r *Reconciler) detach(ctx context.Context, region *v1alpha1.Region, t *v1alpha1.TrafficStatus) error {
 	role := region.Status.RoleARN
-	if t.ListenerARN == "" {
-		return nil
-	}
-	group, err := r.Traffic.EndpointGroup(ctx, role, t.ListenerARN, string(region.Spec.AWSRegion))
-	if aws.ClassOf(err) == aws.NotFound || err == nil && group == nil {
-		return nil
-	}
-	if err != nil {
-		return err //nolint:wrapcheck // names the call
+	group, err := r.groupToLeave(ctx, region, t)
+	if err != nil || group == nil {
+		return err
 	}
 	_, attached := endpointOf(group, t.LoadBalancerARN)
 	alone := len(group.Endpoints) == 0 || len(group.Endpoints) == 1 && attached
-	switch {
-	case alone && group.Dial != 0:
+	if alone && group.Dial != 0 {
 		if err := r.Traffic.Dial(ctx, role, group.ARN, 0); err != nil {
-			return err //nolint:wrapcheck // names the call
+			return err
 		}
 		t.Dial = 0
 		return step.Poll(r.Poll, v1alpha1.ReasonDrainingTraffic, "traffic of %s was dialled to 0 %%", t.Name)
-	case alone || attached:
-		return r.empty(ctx, role, group, t, alone)
 	}
-	return nil
+	if !alone && !attached {
+		return nil
+	}
+	return r.empty(ctx, role, group, t, alone)
+}
+
+// groupToLeave returns the endpoint group that an entry made or joined, or nil.
+func (r *Reconciler) groupToLeave(ctx context.Context, region *v1alpha1.Region, t *v1alpha1.TrafficStatus) (*aws.EndpointGroup, error) {
+	if t.ListenerARN == "" {
+		return nil, nil //nolint:nilnil // absence is an answer
+	}
+	group, err := r.Traffic.EndpointGroup(ctx, region.Status.RoleARN, t.ListenerARN, string(region.Spec.AWSRegion))
+	if aws.ClassOf(err) == aws.NotFound { // the listener is gone, and all its groups with it
+		return nil, nil //nolint:nilnil // absence is an answer
+	}
+	return group, err
 }
 
 // empty removes the endpoint once no new connections go there, and the group with the last one.
 func (r *Reconciler) empty(ctx context.Context, role string, group *aws.EndpointGroup, t *v1alpha1.TrafficStatus, last bool) error {
 	deployed, err := r.Traffic.AcceleratorDeployed(ctx, role, t.ListenerARN)
 	if err != nil {
-		return err //nolint:wrapcheck // names the call
+		return err
 	}
 	if !deployed {
 		return step.Poll(r.Poll, v1alpha1.ReasonDrainingTraffic, "Global Accelerator is taking traffic away from %s", t.Name)
 	}
 	if t.LoadBalancerARN != "" {
 		if err := r.Traffic.RemoveEndpoint(ctx, role, group.ARN, t.LoadBalancerARN); err != nil {
-			return err //nolint:wrapcheck // names the call
+			return err
 		}
 	}
 	if last {
-		return r.Traffic.DeleteEndpointGroup(ctx, role, group.ARN) //nolint:wrapcheck // names the call
+		return r.Traffic.DeleteEndpointGroup(ctx, role, group.ARN)
 	}
 	return nil
 }

@@ -30,14 +30,14 @@ type sighting struct {
 }
 
 // last returns what came of the last look in this very state, if it was less than so long ago.
-func (r *recently) last(what, state string, within time.Duration) (outcome error, ok bool) {
+func (r *recently) last(what, state string, within time.Duration) (ok bool, outcome error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	seen, ok := r.at[what]
 	if !ok || seen.state != state || r.clock.Since(seen.at) >= within {
-		return nil, false
+		return false, nil
 	}
-	return seen.outcome, true
+	return true, seen.outcome
 }
 
 // recall returns the state in which something was last seen, or "".

@@ -49,7 +49,7 @@ func (r *Reconciler) copy(ctx context.Context, s *scope, secret string, existing
 	source := s.environment.Spec.Secrets
 	err = r.Secrets.Replicate(ctx, s.environment.Spec.AWS.RoleARN, string(source.PrimaryRegion), secret, source.KMSKeyID, wanted...)
 	if err != nil {
-		return err //nolint:wrapcheck // names the call
+		return err
 	}
 	for _, awsRegion := range wanted {
 		r.copying.note(requestFor(s.environment, secret, awsRegion))

@@ -24,7 +24,7 @@ func (r *Reconciler) findSecrets(ctx context.Context, s *scope, draft *plan.Plan
 		case aws.ClassOf(err) == aws.NotFound:
 			f.MissingSecrets = append(f.MissingSecrets, name)
 		case err != nil:
-			return err //nolint:wrapcheck // named by the caller
+			return err
 		}
 	}
 	return nil
@@ -34,7 +34,7 @@ func (r *Reconciler) findListeners(ctx context.Context, role string, draft *plan
 	for _, t := range draft.Traffic {
 		exists, err := r.Survey.ListenerExists(ctx, role, t.ListenerARN)
 		if err != nil {
-			return err //nolint:wrapcheck // named by the caller
+			return err
 		}
 		if !exists {
 			f.MissingListeners = append(f.MissingListeners, t.ListenerARN)
@@ -54,9 +54,9 @@ func (r *Reconciler) findFiles(ctx context.Context, s *scope, draft *plan.Plan, 
 	if err := r.Client.List(ctx, promotions, client.InNamespace(s.region.Namespace)); err != nil {
 		return fmt.Errorf("listing Promotions: %w", err)
 	}
-	repository, err := r.repository(ctx, source)
-	if err != nil {
-		f.Unchecked = append(f.Unchecked, plan.Unchecked{What: "configuration files", Why: err.Error()})
+	repository, why := r.repository(ctx, source)
+	if why != "" {
+		f.Unchecked = append(f.Unchecked, plan.Unchecked{What: "configuration files", Why: why})
 		return nil
 	}
 	for _, app := range plan.Pins(draft.Profile, promotions.Items, s.environment.Name) {
@@ -89,7 +89,7 @@ func configFiles(s *scope, source *v1alpha1.ConfigRepository, application string
 			"environment": s.environment.Name, "region": string(s.region.Spec.AWSRegion), "application": application,
 		})
 		if err != nil {
-			return nil, err //nolint:wrapcheck // a finding speaks for itself
+			return nil, err
 		}
 		paths = append(paths, path)
 	}
@@ -103,25 +103,26 @@ const (
 	repositorySSHPrivateKey = "sshPrivateKey"
 )
 
-// repository reads the credentials that Argo CD uses itself. They go nowhere but to git.
-func (r *Reconciler) repository(ctx context.Context, source *v1alpha1.ConfigRepository) (gitrepo.Repository, error) {
-	repository := gitrepo.Repository{URL: source.URL}
+// repository reads the credentials that Argo CD uses itself, or says why it could not. They
+// go nowhere but to git.
+func (r *Reconciler) repository(ctx context.Context, source *v1alpha1.ConfigRepository) (repository gitrepo.Repository, why string) {
+	repository = gitrepo.Repository{URL: source.URL}
 	if source.CredentialsSecretRef == nil {
-		return repository, nil
+		return repository, ""
 	}
 	secret := &corev1.Secret{}
 	key := types.NamespacedName{Namespace: r.ArgoCD.Namespace, Name: source.CredentialsSecretRef.Name}
 	if err := r.Live.Get(ctx, key, secret); err != nil {
-		return repository, fmt.Errorf("reading the repository's credentials: %w", err)
+		return repository, "reading the repository's credentials: " + err.Error()
 	}
 	if kind := secret.Labels[argocd.LabelSecretType]; kind != "repository" && kind != "repo-creds" {
-		return repository, fmt.Errorf("the Secret %s is not labelled %s: repository, so it is not read", key, argocd.LabelSecretType)
+		return repository, fmt.Sprintf("the Secret %s is not labelled %s: repository, so it is not read", key, argocd.LabelSecretType)
 	}
 	repository.Auth = gitrepo.Auth{
 		Username: string(secret.Data[repositoryUsername]), Password: string(secret.Data[repositoryPassword]),
 		SSHPrivateKey: string(secret.Data[repositorySSHPrivateKey]),
 	}
-	return repository, nil
+	return repository, ""
 }
 
 // findAccount reads the account that ACK is told to act in for everything in the namespace.

@@ -60,7 +60,7 @@ func (r *Reconciler) attach(ctx context.Context, s *scope, t plan.Traffic) error
 	if status.Dial == t.Dial[len(t.Dial)-1] && status.Health == healthy {
 		within = r.Resync
 	}
-	if outcome, ok := r.seen.last(what, state, within); ok {
+	if ok, outcome := r.seen.last(what, state, within); ok {
 		return outcome
 	}
 	err = r.advance(ctx, entry{
@@ -116,7 +116,7 @@ func (r *Reconciler) advance(ctx context.Context, e entry, host string) error {
 	endpoint, attached := endpointOf(group, loadBalancer)
 	if !attached {
 		if err := r.Traffic.AddEndpoint(ctx, e.role, group.ARN, loadBalancer); err != nil {
-			return err //nolint:wrapcheck // names the call
+			return err
 		}
 	}
 	before := e.status.LoadBalancerARN
@@ -130,7 +130,7 @@ func (r *Reconciler) advance(ctx context.Context, e entry, host string) error {
 	}
 	if before != "" && before != loadBalancer { // the one that it replaces
 		if err := r.Traffic.RemoveEndpoint(ctx, e.role, group.ARN, before); err != nil {
-			return err //nolint:wrapcheck // names the call
+			return err
 		}
 	}
 	e.status.LoadBalancerARN = loadBalancer
@@ -149,7 +149,7 @@ func (r *Reconciler) loadBalancer(ctx context.Context, e entry, host string) (st
 	case aws.ClassOf(err) == aws.NotFound:
 		return "", step.Poll(r.Poll, v1alpha1.ReasonLoadBalancerPending, "AWS does not know load balancer %s yet", host)
 	case err != nil:
-		return "", err //nolint:wrapcheck // names the call
+		return "", err
 	case lb.State != "active":
 		return "", step.Poll(r.Poll, v1alpha1.ReasonLoadBalancerPending, "load balancer %s is %s", host, lb.State)
 	}
@@ -166,7 +166,7 @@ func (r *Reconciler) endpointGroup(ctx context.Context, e entry) (*aws.EndpointG
 		group, err = r.Traffic.CreateEndpointGroup(ctx, e.role, e.traffic.ListenerARN, e.awsRegion, e.traffic.HealthCheckPort)
 	}
 	if err != nil {
-		return nil, err //nolint:wrapcheck // names the call
+		return nil, err
 	}
 	e.status.EndpointGroupARN = group.ARN
 	return group, nil
@@ -191,14 +191,14 @@ func (r *Reconciler) dial(ctx context.Context, e entry, group *aws.EndpointGroup
 	}
 	deployed, err := r.Traffic.AcceleratorDeployed(ctx, e.role, e.traffic.ListenerARN)
 	if err != nil {
-		return err //nolint:wrapcheck // names the call
+		return err
 	}
 	if !deployed {
 		return step.Poll(r.Poll, v1alpha1.ReasonDialling, "Global Accelerator is putting %d %% into effect", group.Dial)
 	}
 	next := nextShare(e.traffic.Dial, group.Dial)
 	if err := r.Traffic.Dial(ctx, e.role, group.ARN, next); err != nil {
-		return err //nolint:wrapcheck // names the call
+		return err
 	}
 	e.status.Dial = next
 	return step.Poll(r.Poll, v1alpha1.ReasonDialling, "%s is given %d %% of its traffic, on the way to %d %%", e.traffic.Name, next, target)

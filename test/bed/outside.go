@@ -28,7 +28,7 @@ func (b *Bed) startOutside(context.Context) error {
 	if b.listener, err = b.AWS.AddAccelerator("frontline"); err != nil {
 		return fmt.Errorf("adding the accelerator: %w", err)
 	}
-	if b.charts, err = charts.Start(); err != nil {
+	if b.charts, err = charts.Start(); err != nil { //nolint:contextcheck // serves until Stop
 		return fmt.Errorf("serving charts: %w", err)
 	}
 	b.onStop(b.charts.Stop)

@@ -28,7 +28,7 @@ func ready(region string) string { return region + " Ready" }
 // has to wait for. What AWS is still working on when ACK has made its call has two nodes: the
 // first ends when AWS is done, the second when ACK, which polls, says so.
 func nodesOf(all records, rings []v1alpha1.GossipRing, region string) []node {
-	object := all[subject{management, "Region", region}]
+	object := all[subject{management, kindRegion, region}]
 	if object == nil {
 		return nil
 	}
@@ -55,7 +55,7 @@ func nodesOf(all records, rings []v1alpha1.GossipRing, region string) []node {
 // that away for a moment.
 func (r *record) readyAt() time.Time {
 	h := r.states[v1alpha1.ConditionReady]
-	if h.last() != "True" {
+	if h.last() != conditionTrue {
 		return time.Time{}
 	}
 	return h[len(h)-1].at
@@ -63,7 +63,7 @@ func (r *record) readyAt() time.Time {
 
 func (b *bringUp) id(what string) string { return b.region + " " + what }
 
-func (b *bringUp) root() string { return b.id("Region") }
+func (b *bringUp) root() string { return b.id(kindRegion) }
 
 // add leaves out what was not over when the Region became Ready: it was not waited for.
 func (b *bringUp) add(n node) {

@@ -79,7 +79,7 @@ type seconds time.Duration
 
 // MarshalJSON implements json.Marshaler.
 func (s seconds) MarshalJSON() ([]byte, error) {
-	return json.Marshal(math.Round(time.Duration(s).Seconds()*1000) / 1000) //nolint:wrapcheck // a number
+	return json.Marshal(math.Round(time.Duration(s).Seconds()*1000) / 1000)
 }
 
 func (s seconds) String() string { return fmt.Sprintf("%.2f", time.Duration(s).Seconds()) }
@@ -100,7 +100,7 @@ func fleetGraph(all records, rings []v1alpha1.GossipRing, regions []string) (*gr
 		}
 		for i := range own {
 			switch own[i].id {
-			case region + " Region":
+			case region + " " + kindRegion:
 				own[i].after = []string{fleetRoot}
 				if first.start.IsZero() || own[i].start.Before(first.start) {
 					first.start, first.end = own[i].start, own[i].start
@@ -156,18 +156,18 @@ func figuresOf(p path, all records, began time.Time) []linkFigures {
 // stepsBetween are the conditions of a node's Region that became True in a gap.
 func stepsBetween(all records, id string, from, to time.Time) []string {
 	region, _, _ := strings.Cut(id, " ")
-	r := all[subject{management, "Region", region}]
+	r := all[subject{management, kindRegion, region}]
 	if r == nil {
 		return nil
 	}
 	var steps []string
 	for condition, h := range r.states {
-		if at := h.first(is("True")); at.After(from) && !at.After(to) && !slices.Contains(summaries, condition) {
+		if at := h.first(is(conditionTrue)); at.After(from) && !at.After(to) && !slices.Contains(summaries, condition) {
 			steps = append(steps, condition)
 		}
 	}
 	slices.SortFunc(steps, func(a, b string) int {
-		return r.states[a].first(is("True")).Compare(r.states[b].first(is("True")))
+		return r.states[a].first(is(conditionTrue)).Compare(r.states[b].first(is(conditionTrue)))
 	})
 	return steps
 }

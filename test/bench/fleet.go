@@ -21,7 +21,7 @@ import (
 var awsRegions = []struct{ name, cidr string }{
 	{name: "eu-west-1"}, {name: "us-west-2"}, {name: "eu-central-1"}, {name: "ap-south-1"}, {name: "ap-northeast-1"},
 	{name: "us-east-2", cidr: "10.16.0.0/18"}, {name: "eu-west-2", cidr: "10.16.64.0/18"}, {name: "eu-north-1", cidr: "10.16.128.0/18"},
-	{name: "ca-central-1", cidr: "10.16.192.0/18"}, {name: "ap-southeast-1", cidr: "10.17.0.0/18"},
+	{name: "ap-southeast-2", cidr: "10.16.192.0/18"}, {name: "ap-southeast-1", cidr: "10.17.0.0/18"},
 }
 
 // regionNames are the first k of them, beginning with the one at an offset.
@@ -163,7 +163,7 @@ func (f *fleet) bringUp(ctx context.Context) (records, error) {
 	}
 	err := f.await(ctx, "every Region to be Ready", func(j *journal) bool {
 		for _, name := range f.regions {
-			if j.state(subject{management, "Region", name}, v1alpha1.ConditionReady) != "True" {
+			if j.state(subject{management, kindRegion, name}, v1alpha1.ConditionReady) != conditionTrue {
 				return false
 			}
 		}

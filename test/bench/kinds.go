@@ -27,7 +27,18 @@ const (
 	aspectMembers = "members" // how many members of a ring a region's pods see
 )
 
-const yes = "true"
+const (
+	yes           = "true"
+	conditionTrue = "True"
+	kindRegion    = "Region"
+)
+
+// What many kinds have in common.
+const (
+	groupEC2 = "ec2"
+	groupEKS = "eks"
+	eksState = "status" // of status; also ACM's and Route 53's
+)
 
 // ackKind is what the benchmark knows of a kind of ACK.
 type ackKind struct {
@@ -43,22 +54,22 @@ type ackKind struct {
 
 // ackKinds has one entry for each kind that Portolan creates.
 var ackKinds = []ackKind{
-	{group: "ec2", kind: "VPC", plural: "vpcs", id: "vpcID"},
-	{group: "ec2", kind: "Subnet", plural: "subnets", id: "subnetID"},
-	{group: "ec2", kind: "InternetGateway", plural: "internetgateways", id: "internetGatewayID"},
-	{group: "ec2", kind: "RouteTable", plural: "routetables", id: "routeTableID"},
-	{group: "ec2", kind: "ElasticIPAddress", plural: "elasticipaddresses", id: "allocationID"},
-	{group: "ec2", kind: "NATGateway", plural: "natgateways", id: "natGatewayID", state: "state", usable: "available", aws: "ec2/natgateway"},
-	{group: "ec2", kind: "SecurityGroup", plural: "securitygroups", id: "id"},
+	{group: groupEC2, kind: "VPC", plural: "vpcs", id: "vpcID"},
+	{group: groupEC2, kind: "Subnet", plural: "subnets", id: "subnetID"},
+	{group: groupEC2, kind: "InternetGateway", plural: "internetgateways", id: "internetGatewayID"},
+	{group: groupEC2, kind: "RouteTable", plural: "routetables", id: "routeTableID"},
+	{group: groupEC2, kind: "ElasticIPAddress", plural: "elasticipaddresses", id: "allocationID"},
+	{group: groupEC2, kind: "NATGateway", plural: "natgateways", id: "natGatewayID", state: "state", usable: "available", aws: "ec2/natgateway"},
+	{group: groupEC2, kind: "SecurityGroup", plural: "securitygroups", id: "id"},
 	{group: "iam", kind: "Role", plural: "roles"},
-	{group: "eks", kind: "Cluster", plural: "clusters", state: "status", usable: "ACTIVE", aws: "eks/cluster"},
-	{group: "eks", kind: "Nodegroup", plural: "nodegroups", state: "status", usable: "ACTIVE", aws: "eks/nodegroup"},
-	{group: "eks", kind: "Addon", plural: "addons", state: "status", usable: "ACTIVE", aws: "eks/addon"},
-	{group: "eks", kind: "AccessEntry", plural: "accessentries"},
-	{group: "eks", kind: "PodIdentityAssociation", plural: "podidentityassociations"},
+	{group: groupEKS, kind: "Cluster", plural: "clusters", state: eksState, usable: "ACTIVE", aws: "eks/cluster"},
+	{group: groupEKS, kind: "Nodegroup", plural: "nodegroups", state: eksState, usable: "ACTIVE", aws: "eks/nodegroup"},
+	{group: groupEKS, kind: "Addon", plural: "addons", state: eksState, usable: "ACTIVE", aws: "eks/addon"},
+	{group: groupEKS, kind: "AccessEntry", plural: "accessentries"},
+	{group: groupEKS, kind: "PodIdentityAssociation", plural: "podidentityassociations"},
 	{group: "s3", kind: "Bucket", plural: "buckets"},
-	{group: "acm", kind: "Certificate", plural: "certificates", state: "status", usable: "ISSUED", aws: "acm/certificate"},
-	{group: "route53", kind: "RecordSet", plural: "recordsets", state: "status", usable: "INSYNC", aws: "route53/recordset"},
+	{group: "acm", kind: "Certificate", plural: "certificates", state: eksState, usable: "ISSUED", aws: "acm/certificate"},
+	{group: "route53", kind: "RecordSet", plural: "recordsets", state: eksState, usable: "INSYNC", aws: "route53/recordset"},
 }
 
 func (k ackKind) resource() schema.GroupVersionResource {
@@ -116,7 +127,7 @@ func (k ackKind) resourceID(o *unstructured.Unstructured, id string) string {
 
 func synced(o *unstructured.Unstructured) bool {
 	return slices.ContainsFunc(items(o, "status", "conditions"), func(c map[string]any) bool {
-		return c["type"] == string(ackv1alpha1.ConditionTypeResourceSynced) && c["status"] == "True"
+		return c["type"] == string(ackv1alpha1.ConditionTypeResourceSynced) && c["status"] == conditionTrue
 	})
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 )
 
-func parse1(t *testing.T, text string) *unstructured.Unstructured {
+func parsed(t *testing.T, text string) *unstructured.Unstructured {
 	t.Helper()
 	o := &unstructured.Unstructured{}
 	if err := yaml.Unmarshal([]byte(text), &o.Object); err != nil {
@@ -75,13 +75,13 @@ func TestLookAtACK(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			NewWithT(t).Expect(kindOf(tc.kind).look(parse1(t, tc.object)).states).To(Equal(tc.want))
+			NewWithT(t).Expect(kindOf(tc.kind).look(parsed(t, tc.object)).states).To(Equal(tc.want))
 		})
 	}
 }
 
 func TestNamesInSpec(t *testing.T) {
-	o := parse1(t, `
+	o := parsed(t, `
 metadata: {annotations: {services.k8s.aws/region: eu-west-1}}
 spec: {clusterName: prod, subnets: [subnet-1, subnet-2], deep: {roleARN: arn}, size: 3, tags: [{key: Name, value: vpc-1}]}`)
 	g, seen := NewWithT(t), kindOf("Nodegroup").look(o)
@@ -109,14 +109,14 @@ func TestCheckedEndpoints(t *testing.T) {
 
 func TestLookAtManagement(t *testing.T) {
 	g := NewWithT(t)
-	g.Expect(lookAtRegion(parse1(t, `
+	g.Expect(lookAtRegion(parsed(t, `
 spec: {awsRegion: eu-west-1}
 status: {conditions: [{type: Ready, status: "False", reason: Joining}, {type: Planned, status: "True", reason: Succeeded}]}`))).
 		To(Equal(sighting{region: west, states: map[string]string{"Ready": "Joining", "Planned": "True"}}))
-	g.Expect(lookAtSecret(parse1(t, `
+	g.Expect(lookAtSecret(parsed(t, `
 metadata: {labels: {portolan.dev/region: eu-west-1}, annotations: {portolan.dev/wan-seeds.api: "", portolan.dev/vpc-id: vpc-1}}`))).
 		To(Equal(sighting{region: west, states: map[string]string{"seeds/api": "="}}))
-	g.Expect(lookAtApplication(parse1(t, `status: {sync: {status: Synced}, health: {status: Healthy}}`)).states).
+	g.Expect(lookAtApplication(parsed(t, `status: {sync: {status: Synced}, health: {status: Healthy}}`)).states).
 		To(HaveKeyWithValue(aspectState, healthyApplication))
 }
 

@@ -17,7 +17,7 @@ const dials = 2
 
 // single measures one Region on a bed of its own.
 func single(ctx context.Context, s settings, run int) (bringUpFigures, error) {
-	seed := s.seed + uint64(run) //nolint:gosec // a small number
+	seed := s.seed + uint64(run)
 	f, err := startFleet(ctx, s, seed, regionNames(run, 1))
 	if err != nil {
 		return bringUpFigures{}, err
@@ -50,7 +50,7 @@ func callsUntil(calls []cloud.Call, end time.Time) []cloud.Call {
 func (r records) allReady(regions []string) time.Time {
 	var last time.Time
 	for _, region := range regions {
-		last = latestOf(last, r[subject{management, "Region", region}].readyAt())
+		last = latestOf(last, r[subject{management, kindRegion, region}].readyAt())
 	}
 	return last
 }
@@ -129,8 +129,8 @@ func (j *journal) allReady() bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for s, r := range j.records {
-		ours := slices.Contains([]string{"Region", "GossipRing", "Promotion"}, s.kind)
-		if ours && r.states[v1alpha1.ConditionReady].last() != "True" {
+		ours := slices.Contains([]string{kindRegion, "GossipRing", "Promotion"}, s.kind)
+		if ours && r.states[v1alpha1.ConditionReady].last() != conditionTrue {
 			return false
 		}
 	}

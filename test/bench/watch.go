@@ -83,7 +83,7 @@ type watched struct {
 
 func environmentKinds() []watched {
 	kinds := []watched{{
-		resource: v1alpha1.GroupVersion.WithResource("regions"), kind: "Region", look: lookAtRegion,
+		resource: v1alpha1.GroupVersion.WithResource("regions"), kind: kindRegion, look: lookAtRegion,
 	}, {
 		resource: v1alpha1.GroupVersion.WithResource("gossiprings"), kind: "GossipRing", look: lookAtRegion,
 	}, {
@@ -132,7 +132,7 @@ func lookAtRegion(o *unstructured.Unstructured) sighting {
 	for _, c := range items(o, "status", "conditions") {
 		conditionType, _, _ := unstructured.NestedString(c, "type")
 		s.states[conditionType], _, _ = unstructured.NestedString(c, "status")
-		if s.states[conditionType] != "True" {
+		if s.states[conditionType] != conditionTrue {
 			s.states[conditionType], _, _ = unstructured.NestedString(c, "reason")
 		}
 	}

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"maps"
+	"slices"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -17,7 +18,7 @@ import (
 )
 
 // patience ends what waits with the node's context, which has no timeout of its own.
-const patience = 90 * time.Second
+const patience = 4 * time.Minute
 
 // What an Environment's author changes while regions run has to reach AWS, and needs
 // permissions that neither a creation nor a deletion needs.
@@ -26,6 +27,7 @@ var _ = Describe("A region whose Environment is edited", Ordered, func() {
 	edited := newRegion(environment, name, "eu-west-2")
 
 	BeforeAll(func(ctx SpecContext) {
+		somebodyElsesNetwork(string(edited.Spec.AWSRegion))
 		newNamespace(ctx, environment)
 		Expect(world.Apply(ctx, "applicationsets.yaml")).To(Succeed())
 		Expect(world.Client.Create(ctx, &corev1.ConfigMap{
@@ -39,7 +41,9 @@ var _ = Describe("A region whose Environment is edited", Ordered, func() {
 	}, NodeTimeout(patience))
 
 	It("has what the new spec says, and what somebody else changed is put right on the way", NodeTimeout(patience), func(ctx SpecContext) {
-		trust := tamper(name, "iam/role", "edited-edited-1-node", "trust", `{"Version":"2012-10-17","Statement":[]}`)
+		const nobody, noTable = `{"Version":"2012-10-17","Statement":[]}`, "rtb-00000000000000000"
+		tamper(name, "iam/role", "trust", nobody)
+		tamper(name, "ec2/subnet", "routeTables", noTable)
 		editEnvironment(ctx, environment, edit)
 
 		Eventually(func(g Gomega) {
@@ -50,7 +54,8 @@ var _ = Describe("A region whose Environment is edited", Ordered, func() {
 			g.Expect(factsOf(name, "eks/addon")).To(ContainElement(HaveKeyWithValue("configuration", ContainSubstring("WARM_IP_TARGET"))))
 			g.Expect(factsOf(name, "eks/accessentry")).To(HaveEach(HaveKeyWithValue("policyARN", HaveSuffix("AmazonEKSClusterAdminPolicy"))))
 			g.Expect(factsOf(name, "iam/role")).To(ContainElement(HaveKeyWithValue("policies", "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess")))
-			g.Expect(factsOf(name, "iam/role")).To(ContainElement(HaveKeyWithValue("trust", trust)))
+			g.Expect(factsOf(name, "iam/role")).To(HaveEach(HaveKeyWithValue("trust", Not(Equal(nobody)))))
+			g.Expect(factsOf(name, "ec2/subnet")).To(HaveEach(HaveKeyWithValue("routeTables", Not(Equal(noTable)))))
 			g.Expect(tagged(name)).To(HaveEach(HaveField("Tags", And(HaveKeyWithValue("Owner", "edge"), Not(HaveKey("Team"))))))
 			g.Expect(condition(ctx, edited, v1alpha1.ConditionReady)(g)).To(beReady())
 		}).WithContext(ctx).Should(Succeed())
@@ -142,18 +147,31 @@ func factsOf(region, resourceType string) []map[string]string {
 	return facts
 }
 
-// tamper changes a fact in AWS behind ACK's back and returns what it was.
-func tamper(region, resourceType, id, fact, value string) string {
+// tamper changes a fact of one resource in AWS behind ACK's back.
+func tamper(region, resourceType, fact, value string) {
 	GinkgoHelper()
-	var was string
-	for _, r := range tagged(region) {
-		if r.Type == resourceType && r.ID == id {
-			was = r.Data[fact]
-			Expect(world.Cloud.Update(r.Key, func(r *cloud.Resource) { r.Data[fact] = value })).To(Succeed())
-		}
+	i := slices.IndexFunc(tagged(region), func(r cloud.Resource) bool { return r.Type == resourceType })
+	Expect(i).To(BeNumerically(">=", 0), resourceType)
+	Expect(world.Cloud.Update(tagged(region)[i].Key, func(r *cloud.Resource) {
+		Expect(r.Data).To(HaveKeyWithValue(fact, Not(BeEmpty())))
+		r.Data[fact] = value
+	})).To(Succeed())
+}
+
+// somebodyElsesNetwork is there before us. What it has counts against quotas.
+func somebodyElsesNetwork(awsRegion string) {
+	GinkgoHelper()
+	key := func(resourceType, id string) cloud.Key {
+		return cloud.Key{Type: resourceType, Region: awsRegion, ID: id}
 	}
-	Expect(was).NotTo(BeEmpty(), "%s %s has no %s", resourceType, id, fact)
-	return was
+	vpc, subnet := key("ec2/vpc", "vpc-0e15e0e15e0e15e0e"), key("ec2/subnet", "subnet-0e15e0e15e0e15e0e")
+	for _, r := range []cloud.Resource{
+		{Key: vpc, State: "available", Data: map[string]string{"cidr": "172.31.0.0/16"}},
+		{Key: subnet, State: "available", Parents: []cloud.Key{vpc}, Data: map[string]string{"cidr": "172.31.0.0/20", "availabilityZone": awsRegion + "a"}},
+		{Key: key("ec2/natgateway", "nat-0e15e0e15e0e15e0e"), State: "available", Parents: []cloud.Key{subnet}},
+	} {
+		Expect(world.Cloud.Create(r)).To(Succeed())
+	}
 }
 
 func ackObjects(ctx context.Context, group, kind, namespace string) []*unstructured.Unstructured {
