@@ -201,6 +201,9 @@ func (r *Reconciler) dial(ctx context.Context, e entry, group *aws.EndpointGroup
 		return err
 	}
 	e.status.Dial = next
+	if next == target {
+		return nil
+	}
 	return step.Poll(r.Poll, v1alpha1.ReasonDialling, "%s is given %d %% of its traffic, on the way to %d %%", e.traffic.Name, next, target)
 }
 
