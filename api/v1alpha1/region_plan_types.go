@@ -116,7 +116,7 @@ type Drift struct {
 }
 
 // DriftAction is what would be done.
-// +kubebuilder:validation:Enum=Create;Change;Adopt;Refuse;Unknown
+// +kubebuilder:validation:Enum=Create;Change;Adopt;Refuse
 type DriftAction string
 
 // What would be done.
@@ -129,8 +129,6 @@ const (
 	DriftAdopt DriftAction = "Adopt"
 	// DriftRefuse would touch nothing: AWS has something of that name without our tags.
 	DriftRefuse DriftAction = "Refuse"
-	// DriftUnknown depends on the ID of something that does not exist yet.
-	DriftUnknown DriftAction = "Unknown"
 )
 
 // CertificateStatus is the state of one certificate.
