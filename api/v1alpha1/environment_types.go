@@ -32,6 +32,16 @@ type EnvironmentSpec struct {
 	// +optional
 	GlobalAccelerator *GlobalAccelerator `json:"globalAccelerator,omitempty"`
 
+	// rollout says how a change of this Environment reaches the regions that are built.
+	// +optional
+	Rollout Rollout `json:"rollout,omitzero"`
+
+	// protection Confirm keeps Regions from being deleted by mistake: a deletion needs the
+	// annotation portolan.dev/confirm-delete with the Region's name.
+	// +kubebuilder:default=Confirm
+	// +optional
+	Protection Protection `json:"protection,omitempty"`
+
 	// profiles are the classes of region. A Region picks one by name.
 	// +listType=map
 	// +listMapKey=name
@@ -40,6 +50,34 @@ type EnvironmentSpec struct {
 	// +required
 	Profiles []Profile `json:"profiles"`
 }
+
+// Rollout says how a change of an Environment reaches its regions. What concerns the
+// account, DNS and addresses counts at once; everything else reaches a region that was
+// once Ready when it is that region's turn.
+type Rollout struct {
+	// maxConcurrentRegions is how many regions may be other than Ready at a time because of
+	// a change. A region that is not Ready for another reason counts as well, so that
+	// nothing healthy is touched while something is broken; pause its Region to go on.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=256
+	// +kubebuilder:default=1
+	// +optional
+	MaxConcurrentRegions int32 `json:"maxConcurrentRegions,omitempty"`
+
+	// paused starts no change in any further region.
+	// +optional
+	Paused bool `json:"paused,omitempty"`
+}
+
+// Protection says whether a deletion has to be confirmed.
+// +kubebuilder:validation:Enum=Confirm;None
+type Protection string
+
+// Protections.
+const (
+	ProtectionConfirm Protection = "Confirm"
+	ProtectionNone    Protection = "None"
+)
 
 // AWSAccount identifies the account and how to act in it.
 // +kubebuilder:validation:XValidation:rule="!has(self.roleARN) || self.roleARN.split(':')[4] == self.accountID",message="roleARN is a role of another account than accountID"
@@ -286,6 +324,14 @@ type EnvironmentStatus struct {
 	// +optional
 	Allocations []Allocation `json:"allocations,omitempty"`
 
+	// revisions records which revision of its profile each region that was once Ready may
+	// have. It is the one place in which a region gets its turn.
+	// +listType=map
+	// +listMapKey=region
+	// +kubebuilder:validation:MaxItems=256
+	// +optional
+	Revisions []RegionRevision `json:"revisions,omitempty"`
+
 	// regions is the number of Regions of this environment.
 	// +optional
 	Regions int32 `json:"regions,omitempty"`
@@ -306,7 +352,50 @@ type Allocation struct {
 	// +kubebuilder:validation:MaxLength=18
 	// +required
 	CIDR string `json:"cidr"`
+
+	// retained tells that the Region was forgotten with deletionPolicy Retain and its network
+	// lives on. The block is given to a Region of the same name only.
+	// +optional
+	Retained bool `json:"retained,omitempty"`
 }
+
+// RegionRevision is the revision that a region may have.
+type RegionRevision struct {
+	// region is the Region's name.
+	// +kubebuilder:validation:MaxLength=63
+	// +required
+	Region string `json:"region"`
+
+	// revision of the region's profile: "<profile>-<hash>".
+	// +kubebuilder:validation:MaxLength=80
+	// +required
+	Revision string `json:"revision"`
+
+	// state of the region on its way to the newest revision.
+	// +required
+	State RevisionState `json:"state"`
+
+	// message says what a region that waits waits for.
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	Message string `json:"message,omitempty"`
+}
+
+// RevisionState is where a region is on its way to the newest revision of its profile.
+// +kubebuilder:validation:Enum=Current;Changing;Waiting;Paused
+type RevisionState string
+
+// States of a region's revision.
+const (
+	// RevisionCurrent has the newest revision and was Ready with it.
+	RevisionCurrent RevisionState = "Current"
+	// RevisionChanging was given the newest revision and is not Ready with it yet.
+	RevisionChanging RevisionState = "Changing"
+	// RevisionWaiting has an older revision and waits for its turn.
+	RevisionWaiting RevisionState = "Waiting"
+	// RevisionPaused is left alone because its Region is paused, only observed or being deleted.
+	RevisionPaused RevisionState = "Paused"
+)
 
 // Conditions of an Environment besides Ready.
 const (
@@ -314,6 +403,9 @@ const (
 	EnvironmentAddressPlanValid = "AddressPlanValid"
 	// EnvironmentProfilesValid is True when every profile is complete with what it extends.
 	EnvironmentProfilesValid = "ProfilesValid"
+	// EnvironmentRolledOut is True when every region has the newest revision of its profile.
+	// It does not count for Ready.
+	EnvironmentRolledOut = "RolledOut"
 )
 
 // Reasons of an Environment's conditions.
@@ -322,6 +414,8 @@ const (
 	ReasonInvalidPlan = "InvalidPlan"
 	// ReasonInvalidProfile means a profile extends a missing one or itself, or lacks what every region needs.
 	ReasonInvalidProfile = "InvalidProfile"
+	// ReasonRolloutHeld means no further region is changed: one is not Ready, or spec.rollout.paused is true.
+	ReasonRolloutHeld = "RolloutHeld"
 )
 
 // Environment is one AWS account's regions and everything they have in common.
@@ -332,6 +426,7 @@ const (
 // +kubebuilder:printcolumn:name="Account",type=string,JSONPath=`.spec.aws.accountID`
 // +kubebuilder:printcolumn:name="Regions",type=integer,JSONPath=`.status.regions`
 // +kubebuilder:printcolumn:name="RegionsReady",type=integer,JSONPath=`.status.readyRegions`
+// +kubebuilder:printcolumn:name="RolledOut",type=string,JSONPath=`.status.conditions[?(@.type=="RolledOut")].reason`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`

@@ -139,6 +139,12 @@ type Bucket struct {
 	// +kubebuilder:validation:MaxLength=128
 	// +required
 	Name string `json:"name"`
+
+	// deletionPolicy Delete deletes the bucket with the last Region that has it, once somebody
+	// has emptied it: Portolan deletes no data.
+	// +kubebuilder:default=Retain
+	// +optional
+	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
 }
 
 // Certificate is an ACM certificate that is validated through a record in one of the

@@ -135,12 +135,35 @@ const (
 	ReasonObserving = "Observing"
 	// ReasonPaused means spec.paused is true.
 	ReasonPaused = "Paused"
+	// ReasonVersionSkew means the wanted Kubernetes version cannot be reached from what runs:
+	// EKS never goes back a version.
+	ReasonVersionSkew = "VersionSkew"
+	// ReasonUpgrading means the region is on its way to another Kubernetes version, one minor at
+	// a time: control plane, add-ons, nodes.
+	ReasonUpgrading = "Upgrading"
+	// ReasonAddonVersionIncompatible means EKS does not offer an add-on's version for the
+	// Kubernetes version.
+	ReasonAddonVersionIncompatible = "AddonVersionIncompatible"
+	// ReasonDraining means pods are being moved off a node group that is replaced or was removed.
+	ReasonDraining = "Draining"
+	// ReasonRemoving means what the profile does not list any more is being deleted.
+	ReasonRemoving = "Removing"
+	// ReasonRevisionMissing means the record of the revision that the region may have is gone
+	// and its turn for the newest has not come.
+	ReasonRevisionMissing = "RevisionMissing"
+	// ReasonRemains means something of an earlier Region of the same name is still being deleted.
+	ReasonRemains = "Remains"
 	// ReasonJoining means the region is not yet a converged member of a ring.
 	ReasonJoining = "Joining"
 )
 
 // Stages of a Region's deletion: the reasons of its Deleting condition, in order.
 const (
+	// ReasonAwaitingConfirmation means the deletion has not been confirmed: nothing is taken down
+	// before the annotation portolan.dev/confirm-delete has the Region's name.
+	ReasonAwaitingConfirmation = "AwaitingConfirmation"
+	// ReasonReleasing means deletionPolicy is Retain: everything is left as it is and forgotten.
+	ReasonReleasing = "Releasing"
 	// ReasonDrainingTraffic means Global Accelerator is taking traffic away from the region.
 	ReasonDrainingTraffic = "DrainingTraffic"
 	// ReasonLeavingRings means peers are dropping the region's seeds.
@@ -160,3 +183,7 @@ const (
 	// ReasonDeletingIdentity means the IAM roles are being deleted.
 	ReasonDeletingIdentity = "DeletingIdentity"
 )
+
+// ReasonStuck is the reason of Stalled when a deletion takes longer than it normally does; the
+// message has what holds it and the remedy.
+const ReasonStuck = "Stuck"

@@ -116,7 +116,7 @@ type Drift struct {
 }
 
 // DriftAction is what would be done.
-// +kubebuilder:validation:Enum=Create;Change;Adopt;Refuse
+// +kubebuilder:validation:Enum=Create;Change;Adopt;Refuse;Correct;Recreate
 type DriftAction string
 
 // What would be done.
@@ -129,6 +129,10 @@ const (
 	DriftAdopt DriftAction = "Adopt"
 	// DriftRefuse would touch nothing: AWS has something of that name without our tags.
 	DriftRefuse DriftAction = "Refuse"
+	// DriftCorrect puts right what somebody edited in AWS.
+	DriftCorrect DriftAction = "Correct"
+	// DriftRecreate creates again what somebody deleted in AWS.
+	DriftRecreate DriftAction = "Recreate"
 )
 
 // CertificateStatus is the state of one certificate.

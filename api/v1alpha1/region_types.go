@@ -51,7 +51,23 @@ type RegionSpec struct {
 	// paused leaves everything as it is until it is set to false. It never blocks deletion.
 	// +optional
 	Paused bool `json:"paused,omitempty"`
+
+	// deletionPolicy Retain makes the deletion of this Region forget it: everything in AWS, in
+	// its cluster and in Argo CD stays as it is, and a Region of the same name takes it over.
+	// +kubebuilder:default=Delete
+	// +optional
+	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
 }
+
+// DeletionPolicy says what becomes of what was made, once its declaration is deleted.
+// +kubebuilder:validation:Enum=Delete;Retain
+type DeletionPolicy string
+
+// Deletion policies.
+const (
+	DeletionDelete DeletionPolicy = "Delete"
+	DeletionRetain DeletionPolicy = "Retain"
+)
 
 // ManagementPolicy says whether Portolan acts on what it sees.
 // +kubebuilder:validation:Enum=Manage;Observe
@@ -108,11 +124,22 @@ type RegionStatus struct {
 	// +optional
 	RoleARN string `json:"roleARN,omitempty"`
 
+	// profileRevision is the revision of the profile that the region was last Ready with:
+	// "<profile>-<hash>".
+	// +kubebuilder:validation:MaxLength=80
+	// +optional
+	ProfileRevision string `json:"profileRevision,omitempty"`
+
+	// deletion is how far the region is taken down.
+	// +optional
+	Deletion *RegionDeletion `json:"deletion,omitempty"`
+
 	// plan is what the region consists of, and what was found before anything was created.
 	// +optional
 	Plan *RegionPlan `json:"plan,omitempty"`
 
-	// drift is what managementPolicy Observe would create or change.
+	// drift is how AWS differs from the plan: what managementPolicy Observe would create or
+	// change, else what somebody edited or deleted in AWS and is being put right.
 	// +listType=map
 	// +listMapKey=object
 	// +kubebuilder:validation:MaxItems=256
@@ -310,6 +337,51 @@ type StepTimes struct {
 	FinishedAt *metav1.Time `json:"finishedAt,omitempty"`
 }
 
+// RegionDeletion is how far a region is taken down.
+type RegionDeletion struct {
+	// stage that runs: the reason of the condition Deleting.
+	// +required
+	Stage string `json:"stage"`
+
+	// startedAt is when the stage began.
+	// +required
+	StartedAt metav1.Time `json:"startedAt"`
+
+	// holders are what keeps the stage from ending, longest first.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	// +optional
+	Holders []Holder `json:"holders,omitempty"`
+}
+
+// Holder is something in AWS that keeps something else from being deleted.
+type Holder struct {
+	// resource that is held, for example vpc-0abc.
+	// +kubebuilder:validation:MaxLength=256
+	// +required
+	Resource string `json:"resource"`
+
+	// heldBy is what holds it, for example "eni-0def (GlobalAccelerator configured ENI)".
+	// +kubebuilder:validation:MaxLength=512
+	// +required
+	HeldBy string `json:"heldBy"`
+
+	// since is when it was first seen.
+	// +required
+	Since metav1.Time `json:"since"`
+
+	// normally is how long that usually takes, for example "5 to 20 minutes"; empty when it does
+	// not go by itself.
+	// +kubebuilder:validation:MaxLength=64
+	// +optional
+	Normally string `json:"normally,omitempty"`
+
+	// remedy is what to do, once it has taken longer than normally.
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	Remedy string `json:"remedy,omitempty"`
+}
+
 // RegionFinalizer keeps a Region until nothing of it is left in AWS.
 const RegionFinalizer = "portolan.dev/region"
 
@@ -330,6 +402,7 @@ const RegionFinalizer = "portolan.dev/region"
 // +kubebuilder:printcolumn:name="Waits for",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:printcolumn:name="Apps",type=integer,priority=1,JSONPath=`.status.applications.healthy`
 // +kubebuilder:printcolumn:name="Rings",type=string,priority=1,JSONPath=`.status.joinedRings`
+// +kubebuilder:printcolumn:name="Revision",type=string,priority=1,JSONPath=`.status.profileRevision`
 // +kubebuilder:printcolumn:name="Endpoint",type=string,priority=1,JSONPath=`.status.cluster.endpoint`
 type Region struct {
 	metav1.TypeMeta   `json:",inline"`

@@ -45,6 +45,8 @@ const (
 
 // Labels and annotations that Portolan sets.
 const (
+	// AnnotationConfirmDelete confirms the deletion of the object whose name is its value.
+	AnnotationConfirmDelete = "portolan.dev/confirm-delete"
 	// LabelRegion carries the Region's name on everything that belongs to it.
 	LabelRegion = "portolan.dev/region"
 	// LabelEnvironment carries the Environment's name on everything that belongs to it.

@@ -13,6 +13,9 @@ type Facts struct {
 	Quotas []Quota
 	// Networks are the VPCs of the account in the region and what they are peered with.
 	Networks []Network
+	// AddonVersions are the versions that EKS offers for the profile's Kubernetes version, by
+	// add-on; an add-on without any is unknown to EKS.
+	AddonVersions map[string][]AddonVersion
 	// HostedZones are those of the environment's zones that the account has, by name.
 	HostedZones map[string]HostedZone
 	// MissingSecrets are secrets of the profile that do not exist in the primary region.
@@ -32,6 +35,13 @@ type InstanceType struct {
 	VCPUs int32
 	// Zones that offer it, sorted.
 	Zones []string
+}
+
+// AddonVersion is a version of an EKS add-on.
+type AddonVersion struct {
+	Version string
+	// Default tells that EKS chooses it for the Kubernetes version.
+	Default bool
 }
 
 // Quotas that a region draws on.

@@ -181,6 +181,9 @@ type NodegroupSpec struct {
 	CapacityType *string `json:"capacityType,omitempty"`
 	// +optional
 	DiskSize *int64 `json:"diskSize,omitempty"`
+	// Version of Kubernetes. Changing it needs releaseVersion, which ACK wrote at the creation, to go.
+	// +optional
+	Version *string `json:"version,omitempty"`
 	// +optional
 	InstanceTypes []*string `json:"instanceTypes,omitempty"`
 	// +optional

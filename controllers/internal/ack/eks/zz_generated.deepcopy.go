@@ -751,6 +751,11 @@ func (in *NodegroupSpec) DeepCopyInto(out *NodegroupSpec) {
 		*out = new(int64)
 		**out = **in
 	}
+	if in.Version != nil {
+		in, out := &in.Version, &out.Version
+		*out = new(string)
+		**out = **in
+	}
 	if in.InstanceTypes != nil {
 		in, out := &in.InstanceTypes, &out.InstanceTypes
 		*out = make([]*string, len(*in))
