@@ -40,6 +40,8 @@ func parse() settings {
 	flag.DurationVar(&s.controllers.Poll, "poll-interval", 15*time.Second, "How often something that cannot be watched is looked at while it is expected to change.")
 	flag.DurationVar(&s.controllers.SlowPoll, "slow-poll-interval", 2*time.Minute, "How often something is retried that somebody else has to put right.")
 	flag.DurationVar(&s.controllers.Resync, "resync-interval", 10*time.Minute, "How often a settled object is looked at.")
+	flag.DurationVar(&s.controllers.Drift, "drift-interval", time.Hour, "How often what ACK made is compared with AWS.")
+	flag.Float64Var(&s.controllers.Patience, "patience", 1, "Multiplies how long things normally take before a deletion counts as stuck; for rehearsals, in which AWS is faster.")
 	flag.StringVar(&s.metricsAddress, "metrics-bind-address", "0", "Address of the metrics endpoint, or 0 for none.")
 	flag.BoolVar(&s.metricsSecure, "metrics-secure", true, "Serve metrics over TLS to authenticated and authorised clients only.")
 	flag.StringVar(&s.probeAddress, "health-probe-bind-address", ":8081", "Address of the health endpoints, or 0 for none.")

@@ -25,6 +25,7 @@ import (
 	"github.com/portolan-dev/portolan/controllers/internal/dns"
 	"github.com/portolan-dev/portolan/controllers/internal/gitrepo"
 	"github.com/portolan-dev/portolan/controllers/internal/remote"
+	"github.com/portolan-dev/portolan/controllers/internal/revision"
 	"github.com/portolan-dev/portolan/controllers/promotion"
 	"github.com/portolan-dev/portolan/controllers/region"
 )
@@ -38,6 +39,11 @@ type Options struct {
 	Poll time.Duration
 	// SlowPoll is how often something is retried that somebody else has to put right.
 	SlowPoll time.Duration
+	// Drift is how often a region's objects are compared with AWS.
+	Drift time.Duration
+	// Patience multiplies how long things normally take before a deletion counts as stuck. A
+	// rehearsal in which AWS is faster than it is sets it.
+	Patience float64
 	// Resync is how often a settled object is looked at.
 	Resync time.Duration
 }
@@ -100,7 +106,9 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: clk,
 		Events: mgr.GetEventRecorder("portolan-region"),
 		Cloud:  cloud, Survey: cloud, Finder: cloud, Traffic: cloud, Secrets: cloud,
-		Clusters: clusters, ArgoCD: registry, Files: gitrepo.New(clk),
+		Inspector: region.Inspection{Reader: cloud}, DriftInterval: o.Drift, Patience: o.Patience,
+		Revisions: &revision.Records{Client: mgr.GetClient(), Clock: clk},
+		Clusters:  clusters, ArgoCD: registry, Files: gitrepo.New(clk),
 		Charts: bootstrap.NewSource(bootstrap.Options{}), Installs: &bootstrap.Installer{Poll: min(o.Poll, establishing)},
 		Poll: o.Poll, SlowPoll: o.SlowPoll, Resync: o.Resync,
 	}).SetupWithManager(mgr, clk); err != nil {

@@ -35,6 +35,9 @@ const (
 	RegionTrafficReady = "TrafficReady"
 	// RegionConnected is True while the regional API server answers.
 	RegionConnected = "Connected"
+	// RegionInSync is True while AWS is as ACK was told, as far as Portolan compares; it is looked
+	// at every now and then once the region is Ready, and does not count for Ready.
+	RegionInSync = "InSync"
 	// RegionObserved is present with managementPolicy Observe only: True when what AWS has is as
 	// planned, Unknown while status.drift lists what would be done.
 	RegionObserved = "Observed"
@@ -129,7 +132,8 @@ const (
 	ReasonEndpointUnhealthy = "EndpointUnhealthy"
 	// ReasonDialling means traffic is being given to the region in steps.
 	ReasonDialling = "Dialling"
-	// ReasonDrifted means AWS differs from the plan and managementPolicy Observe only reports it.
+	// ReasonDrifted means AWS differs from what is wanted: status.drift has the objects. With
+	// managementPolicy Observe it is only reported, else put right.
 	ReasonDrifted = "Drifted"
 	// ReasonObserving means managementPolicy is Observe: nothing is written.
 	ReasonObserving = "Observing"

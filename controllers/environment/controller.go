@@ -1,5 +1,5 @@
-// Package environment checks an Environment's plan and profiles, counts its regions
-// and takes back the blocks of regions that are gone.
+// Package environment checks an Environment's plan and profiles, counts its regions, takes
+// back the blocks of regions that are gone and gives regions their turns when a profile changed.
 package environment
 
 import (
@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/revision"
 	"github.com/portolan-dev/portolan/controllers/internal/status"
 	"github.com/portolan-dev/portolan/controllers/internal/step"
 	"github.com/portolan-dev/portolan/controllers/plan"
@@ -24,6 +25,10 @@ import (
 
 // kind labels the metrics.
 const kind = "Environment"
+
+// conflictRetry is how soon a pass is repeated whose status was overtaken. Regions write their
+// blocks into the same status, so that this is no error to log or to back off from.
+const conflictRetry = 20 * time.Millisecond
 
 // Deps is what a Reconciler works with.
 type Deps struct {
@@ -35,23 +40,33 @@ type Deps struct {
 	Resync time.Duration
 }
 
+// scope is what a pass has seen.
+type scope struct {
+	env *v1alpha1.Environment
+	// regions are the Environment's.
+	regions []v1alpha1.Region
+}
+
 // Reconciler drives Environments.
 type Reconciler struct {
 	Deps
-	pipeline step.Pipeline[*v1alpha1.Environment]
+	// revisions keeps what regions may still follow when the Environment says something else.
+	revisions *revision.Records
+	pipeline  step.Pipeline[*scope]
 }
 
 // NewReconciler returns a Reconciler; its steps run in the order listed here.
 func NewReconciler(d Deps) *Reconciler {
-	r := &Reconciler{Deps: d}
-	r.pipeline = step.Pipeline[*v1alpha1.Environment]{
+	r := &Reconciler{Deps: d, revisions: &revision.Records{Client: d.Client, Clock: d.Clock}}
+	r.pipeline = step.Pipeline[*scope]{
 		Kind:   kind,
 		Clock:  d.Clock,
 		Events: d.Events,
 		Resync: d.Resync,
-		Steps: []step.Step[*v1alpha1.Environment]{
+		Steps: []step.Step[*scope]{
 			{Condition: v1alpha1.EnvironmentAddressPlanValid, Run: checkAddresses},
 			{Condition: v1alpha1.EnvironmentProfilesValid, Run: checkProfiles},
+			{Condition: v1alpha1.EnvironmentRolledOut, Run: r.rollOut, Informational: true},
 		},
 	}
 	return r
@@ -67,22 +82,33 @@ func (r *Reconciler) Reconcile(ctx context.Context, env *v1alpha1.Environment) (
 	if err := r.reclaim(ctx, env); err != nil {
 		return reconcile.Result{}, err
 	}
-	if err := r.count(ctx, env); err != nil {
+	s, err := r.observe(ctx, env)
+	if err != nil {
 		return reconcile.Result{}, err
 	}
-	result, err := r.pipeline.Run(ctx, env, env)
+	result, err := r.pipeline.Run(ctx, env, s)
 	env.Status.ObservedGeneration = env.Generation
-	if patchErr := status.Patch(ctx, r.Client, env, before); patchErr != nil {
+	patchErr := status.Patch(ctx, r.Client, env, before)
+	switch {
+	case apierrors.IsConflict(patchErr) && err == nil:
+		return reconcile.Result{RequeueAfter: conflictRetry}, nil
+	case patchErr != nil:
 		return reconcile.Result{}, errors.Join(err, patchErr)
+	case err != nil:
+		return reconcile.Result{}, err
 	}
-	return result, err
+	// After the patch: as long as the old status is there, its revisions are followed.
+	return result, r.prune(ctx, s)
 }
 
-// reclaim takes back the blocks of Regions that do not exist. Each is asked for past
-// the cache: a Region gets its block moments after it was created.
+// reclaim takes back the blocks of Regions that do not exist, unless their networks live on.
+// Each is asked for past the cache: a Region gets its block moments after it was created.
 func (r *Reconciler) reclaim(ctx context.Context, env *v1alpha1.Environment) error {
 	var gone []string
 	for _, a := range env.Status.Allocations {
+		if a.Retained {
+			continue
+		}
 		region := &v1alpha1.Region{}
 		err := r.Live.Get(ctx, client.ObjectKey{Namespace: env.Namespace, Name: a.Region}, region)
 		switch {
@@ -96,30 +122,33 @@ func (r *Reconciler) reclaim(ctx context.Context, env *v1alpha1.Environment) err
 	return nil
 }
 
-func (r *Reconciler) count(ctx context.Context, env *v1alpha1.Environment) error {
+// observe reads the Environment's Regions and counts them.
+func (r *Reconciler) observe(ctx context.Context, env *v1alpha1.Environment) (*scope, error) {
 	regions := &v1alpha1.RegionList{}
 	if err := r.Client.List(ctx, regions, client.InNamespace(env.Namespace)); err != nil {
-		return fmt.Errorf("listing Regions: %w", err)
+		return nil, fmt.Errorf("listing Regions: %w", err)
 	}
+	s := &scope{env: env}
 	env.Status.Regions, env.Status.ReadyRegions = 0, 0
 	for _, region := range regions.Items {
 		if region.Spec.EnvironmentRef.Name != env.Name {
 			continue
 		}
+		s.regions = append(s.regions, region)
 		env.Status.Regions++
 		if meta.IsStatusConditionTrue(region.Status.Conditions, v1alpha1.ConditionReady) {
 			env.Status.ReadyRegions++
 		}
 	}
-	return nil
+	return s, nil
 }
 
-func checkAddresses(_ context.Context, env *v1alpha1.Environment) error {
-	return fromFinding(plan.CheckAddresses(env))
+func checkAddresses(_ context.Context, s *scope) error {
+	return fromFinding(plan.CheckAddresses(s.env))
 }
 
-func checkProfiles(_ context.Context, env *v1alpha1.Environment) error {
-	return fromFinding(plan.CheckProfiles(env))
+func checkProfiles(_ context.Context, s *scope) error {
+	return fromFinding(plan.CheckProfiles(s.env))
 }
 
 func fromFinding(err error) error {

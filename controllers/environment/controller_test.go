@@ -7,6 +7,8 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -46,12 +48,15 @@ type world struct {
 	client.WithWatch
 	writes int
 	broken error // what reading a Region fails with
+	// meanwhile happens before a status write.
+	meanwhile func()
 }
 
 func newWorld(t *testing.T, objects ...client.Object) (*world, *Reconciler) {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	NewWithT(t).Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())
+	NewWithT(t).Expect(appsv1.AddToScheme(scheme)).To(Succeed())
 	w := &world{}
 	w.WithWatch = fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithStatusSubresource(&v1alpha1.Environment{}).
 		WithInterceptorFuncs(interceptor.Funcs{
@@ -63,6 +68,9 @@ func newWorld(t *testing.T, objects ...client.Object) (*world, *Reconciler) {
 			},
 			SubResourcePatch: func(ctx context.Context, c client.Client, sub string, obj client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
 				w.writes++
+				if w.meanwhile != nil {
+					w.meanwhile()
+				}
 				return c.SubResource(sub).Patch(ctx, obj, patch, opts...)
 			},
 		}).Build()
@@ -132,18 +140,39 @@ func TestRegionsAreCounted(t *testing.T) {
 func TestBlocksOfRegionsThatAreGoneAreTakenBack(t *testing.T) {
 	g := NewWithT(t)
 	env := environment()
-	env.Status.Allocations = []v1alpha1.Allocation{{Region: "gone", CIDR: "10.0.0.0/18"}, {Region: "here", CIDR: "10.0.64.0/18"}, {Region: "lost", CIDR: "10.1.0.0/18"}}
+	retained := v1alpha1.Allocation{Region: "forgotten", CIDR: "10.2.0.0/18", Retained: true}
+	env.Status.Allocations = []v1alpha1.Allocation{
+		{Region: "gone", CIDR: "10.0.0.0/18"}, {Region: "here", CIDR: "10.0.64.0/18"}, {Region: "lost", CIDR: "10.1.0.0/18"}, retained,
+	}
 	w, r := newWorld(t, env, regionOf("production001", "here", metav1.ConditionTrue))
 
 	w.broken = errors.New("no quorum")
 	_, err := r.Reconcile(t.Context(), w.environment(t))
 	g.Expect(err).To(MatchError(w.broken))
-	g.Expect(w.environment(t).Status.Allocations).To(HaveLen(3), "who cannot be asked for is not gone")
+	g.Expect(w.environment(t).Status.Allocations).To(HaveLen(4), "who cannot be asked for is not gone")
 
 	w.broken = nil
 	_, err = r.Reconcile(t.Context(), w.environment(t))
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(w.environment(t).Status.Allocations).To(Equal([]v1alpha1.Allocation{{Region: "here", CIDR: "10.0.64.0/18"}}))
+	g.Expect(w.environment(t).Status.Allocations).To(Equal([]v1alpha1.Allocation{{Region: "here", CIDR: "10.0.64.0/18"}, retained}))
+}
+
+func TestAStatusThatWasOvertakenIsNoFailure(t *testing.T) {
+	g := NewWithT(t)
+	w, r := newWorld(t, environment())
+	w.meanwhile = func() { // a Region gets its block
+		w.meanwhile = nil
+		env := w.environment(t)
+		env.Status.Allocations = []v1alpha1.Allocation{{Region: "here", CIDR: "10.0.64.0/18"}}
+		g.Expect(w.WithWatch.Status().Update(t.Context(), env)).To(Succeed())
+	}
+	stale := w.environment(t)
+	g.Expect(r.Reconcile(t.Context(), stale)).To(Equal(reconcile.Result{RequeueAfter: conflictRetry}))
+	g.Expect(w.environment(t).Status.Allocations).To(HaveLen(1), "what was written meanwhile is still there")
+	g.Expect(w.environment(t).Status.Conditions).To(BeEmpty())
+
+	g.Expect(r.Reconcile(t.Context(), w.environment(t))).To(Equal(reconcile.Result{RequeueAfter: resync}))
+	g.Expect(w.environment(t).Status.Conditions).NotTo(BeEmpty())
 }
 
 func TestAnEnvironmentThatIsBeingDeletedIsLeftAlone(t *testing.T) {
@@ -159,10 +188,10 @@ func TestAnEnvironmentThatIsBeingDeletedIsLeftAlone(t *testing.T) {
 func TestCheckProfiles(t *testing.T) {
 	g := NewWithT(t)
 	env := environment()
-	g.Expect(checkProfiles(t.Context(), env)).To(Succeed())
+	g.Expect(checkProfiles(t.Context(), &scope{env: env})).To(Succeed())
 
 	env.Spec.Profiles = append(env.Spec.Profiles, v1alpha1.Profile{Name: "a", Extends: "b"}, v1alpha1.Profile{Name: "b", Extends: "a"})
-	err := checkProfiles(t.Context(), env)
+	err := checkProfiles(t.Context(), &scope{env: env})
 	g.Expect(step.IsTerminal(err)).To(BeTrue(), "only an edit of the Environment helps")
 	g.Expect(step.ReasonOf(err)).To(Equal(v1alpha1.ReasonInvalidProfile))
 	g.Expect(err).To(MatchError(ContainSubstring("a → b → a")))
@@ -181,4 +210,36 @@ func TestToEnvironment(t *testing.T) {
 		{NamespacedName: client.ObjectKey{Namespace: "fleet", Name: "production001"}},
 	}))
 	g.Expect(toEnvironment(t.Context(), environment())).To(BeEmpty())
+}
+
+func TestWhatDecides(t *testing.T) {
+	base := func() *v1alpha1.Region {
+		region := regionOf("production001", "a", metav1.ConditionUnknown)
+		region.Status.Conditions[0].Reason = v1alpha1.ReasonCreating
+		return region
+	}
+	for name, tc := range map[string]struct {
+		change func(*v1alpha1.Region)
+		want   bool
+	}{
+		"nothing":                  {change: func(*v1alpha1.Region) {}},
+		"another spec":             {func(r *v1alpha1.Region) { r.Generation++ }, true},
+		"being deleted":            {func(r *v1alpha1.Region) { r.DeletionTimestamp = new(metav1.Unix(1, 0)) }, true},
+		"the revision it has":      {func(r *v1alpha1.Region) { r.Status.ProfileRevision = newest }, true},
+		"Ready":                    {func(r *v1alpha1.Region) { r.Status.Conditions[0].Status = metav1.ConditionTrue }, true},
+		"why it is not Ready":      {func(r *v1alpha1.Region) { r.Status.Conditions[0].Reason = v1alpha1.ReasonUpgrading }, true},
+		"Ready of the newest spec": {func(r *v1alpha1.Region) { r.Status.Conditions[0].ObservedGeneration++ }, true},
+		"no Ready":                 {func(r *v1alpha1.Region) { r.Status.Conditions = nil }, true},
+		"what Ready says in words": {change: func(r *v1alpha1.Region) { r.Status.Conditions[0].Message = "other" }},
+		"another condition": {change: func(r *v1alpha1.Region) {
+			r.Status.Conditions = append(r.Status.Conditions, metav1.Condition{Type: v1alpha1.RegionPlanned, Status: metav1.ConditionTrue})
+		}},
+		"its times": {change: func(r *v1alpha1.Region) { r.Status.Steps = []v1alpha1.StepTimes{{Name: "Planned"}} }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before, after := base(), base()
+			tc.change(after)
+			NewWithT(t).Expect(!equality.Semantic.DeepEqual(whatDecides(before), whatDecides(after))).To(Equal(tc.want))
+		})
+	}
 }

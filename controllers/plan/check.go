@@ -30,7 +30,7 @@ type checker struct {
 func Check(p *Plan, env *v1alpha1.Environment, region *v1alpha1.Region, f Facts) []v1alpha1.PlanFinding {
 	c := checker{plan: p, env: env, region: region, facts: f}
 	all := slices.Concat(
-		c.optIn(), c.account(), c.instanceTypes(), c.quotas(), c.hostedZones(),
+		c.optIn(), c.account(), c.instanceTypes(), c.addonVersions(), c.quotas(), c.hostedZones(),
 		c.secrets(), c.listeners(), c.networks(), c.files(), c.unchecked(),
 	)
 	slices.SortStableFunc(all, func(a, b v1alpha1.PlanFinding) int { return rank(a) - rank(b) })

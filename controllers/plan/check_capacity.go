@@ -107,7 +107,7 @@ func (c checker) vCPUs() (begin, grown float64) {
 			}
 		}
 		now := Desired(g)
-		if k := c.region.Status.Cluster; k != nil && slices.Contains(k.NodeGroups, g.Name) {
+		if k := c.region.Status.Cluster; k != nil && slices.Contains(k.NodeGroups, NodeGroupName(g)) {
 			grown -= float64(now) * float64(largest) // these are in use
 			now = 0
 		}

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 
 	"k8s.io/utils/ptr"
@@ -44,6 +45,21 @@ func checkSize(g v1alpha1.NodeGroup, region *v1alpha1.Region) error {
 	}
 	return nil
 }
+
+// NodeGroupName is what a node group is called in EKS: its name and a hash of what AWS does
+// not change in place. Another instance type, image, disk or kind of capacity makes another
+// group, which takes the place of the first.
+func NodeGroupName(g v1alpha1.NodeGroup) string {
+	capacity := g.CapacityType
+	if capacity == "" { // the API's default
+		capacity = v1alpha1.CapacityOnDemand
+	}
+	content := fmt.Sprintf("%q %q %d %q", g.InstanceTypes, g.AMIType, g.DiskSize, capacity)
+	return g.Name + "-" + hash(content, nodeGroupHash)
+}
+
+// nodeGroupHash keeps the names, with the 40 characters of a group's, within EKS's 63.
+const nodeGroupHash = 6
 
 // Desired is the number of nodes that a group begins with.
 func Desired(g v1alpha1.NodeGroup) int32 { return ptr.Deref(g.Desired, g.Min) }

@@ -25,14 +25,14 @@ func (p *Plan) Objects(_ *v1alpha1.Region, env *v1alpha1.Environment) []v1alpha1
 		p.objects("NATGateway", prefixed("nat-", p.NATZones)...),
 		p.objects("SecurityGroup", p.securityGroups()...),
 		p.objects("Role", append([]string{"cluster", "node"}, p.podSuffixes()...)...),
-		p.objects("Bucket", prefixed("bucket-", p.Buckets)...),
+		p.objects("Bucket", suffixes(p.Buckets, func(b Bucket) string { return "bucket-" + b.Name })...),
 		p.objects("Certificate", suffixes(p.Certificates, func(c Certificate) string { return c.Suffix })...),
 		p.objects("RecordSet", p.records()...),
 		p.objects("Cluster", ""),
 		p.objects("AccessEntry", accessEntries(env)...),
 		p.objects("PodIdentityAssociation", p.podSuffixes()...),
 		p.objects("Addon", suffixes(p.Addons, func(a Addon) string { return a.Name })...),
-		p.objects("Nodegroup", suffixes(p.NodeGroups, func(g v1alpha1.NodeGroup) string { return g.Name })...),
+		p.objects("Nodegroup", suffixes(p.NodeGroups, NodeGroupName)...),
 	}
 	return slices.DeleteFunc(all, func(o v1alpha1.PlannedObjects) bool { return len(o.Names) == 0 })
 }

@@ -31,8 +31,8 @@ type Plan struct {
 	Addons []Addon
 	// PodRoles are the IAM roles of the profile's pod identities.
 	PodRoles []PodRole
-	// Buckets are the names of the S3 buckets.
-	Buckets []string
+	// Buckets are the S3 buckets.
+	Buckets []Bucket
 	// Certificates are the ACM certificates.
 	Certificates []Certificate
 	// Gossip is what the gossip security group lets in; nil for none.
@@ -62,6 +62,13 @@ type PodRole struct {
 	PolicyARNs []string
 	// Inline are policy documents by name.
 	Inline map[string]string
+}
+
+// Bucket is an S3 bucket.
+type Bucket struct {
+	Name string
+	// Retain keeps the bucket when the Region goes.
+	Retain bool
 }
 
 // Certificate is an ACM certificate.

@@ -8,9 +8,9 @@ import (
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 )
 
-// buckets returns the names of the profile's buckets.
-func buckets(p v1alpha1.Profile, v Variables) ([]string, error) {
-	var all []string
+// buckets returns the profile's buckets.
+func buckets(p v1alpha1.Profile, v Variables) ([]Bucket, error) {
+	var all []Bucket
 	for _, b := range p.Buckets {
 		name, err := Expand(b.Name, v)
 		if err != nil {
@@ -19,10 +19,10 @@ func buckets(p v1alpha1.Profile, v Variables) ([]string, error) {
 		if why := notABucket(name); why != "" {
 			return nil, finding(v1alpha1.ReasonInvalidTemplate, "the bucket %q of profile %s would be called %q, which S3 refuses: %s", excerpt(b.Name), p.Name, excerpt(name), why)
 		}
-		if slices.Contains(all, name) {
+		if slices.ContainsFunc(all, func(b Bucket) bool { return b.Name == name }) {
 			return nil, finding(v1alpha1.ReasonInvalidProfile, "profile %s lists the bucket %s twice, the second time as %q: remove one of them", p.Name, name, excerpt(b.Name))
 		}
-		all = append(all, name)
+		all = append(all, Bucket{Name: name, Retain: b.DeletionPolicy != v1alpha1.DeletionDelete})
 	}
 	return all, nil
 }

@@ -44,6 +44,9 @@ func (r *Reconciler) reconcileAccess(ctx context.Context, s *scope) error {
 	if err := a.Outcome(); err != nil {
 		return err
 	}
+	if err := r.prune(ctx, s, &eks.PodIdentityAssociation{}, &eks.AccessEntry{}); err != nil {
+		return err
+	}
 	if err := reachable(s.remote); err != nil {
 		return err
 	}
@@ -55,8 +58,12 @@ func (r *Reconciler) ensureEntries(ctx context.Context, s *scope, a *ack.Applier
 	if err != nil {
 		return r.fromAWS(err)
 	}
+	retiring, err := r.surplus(ctx, s, &eks.Nodegroup{})
+	if err != nil {
+		return err
+	}
 	b := s.blueprint()
-	ack.Ensure(ctx, a, b.accessEntry("portolan", principal, ownPolicies(b)...))
+	ack.Ensure(ctx, a, b.accessEntry("portolan", principal, ownPolicies(b, len(retiring) > 0)...))
 	if argocd := s.environment.Spec.ArgoCD.RoleARN; argocd != "" && argocd != principal {
 		ack.Ensure(ctx, a, b.accessEntry("argocd", argocd, b.accessPolicy(policyClusterAdmin)))
 	}
@@ -65,9 +72,9 @@ func (r *Reconciler) ensureEntries(ctx context.Context, s *scope, a *ack.Applier
 
 // ownPolicies is what Portolan needs itself: to read, to evict pods that started without
 // their identity from their namespaces, and everything everywhere only where it installs
-// the bootstrap list.
-func ownPolicies(b blueprint) []eks.AccessPolicy {
-	if len(b.plan.Profile.Bootstrap) > 0 {
+// the bootstrap list and while it drains nodes.
+func ownPolicies(b blueprint, draining bool) []eks.AccessPolicy {
+	if len(b.plan.Profile.Bootstrap) > 0 || draining {
 		return []eks.AccessPolicy{b.accessPolicy(policyClusterAdmin)}
 	}
 	policies := []eks.AccessPolicy{b.accessPolicy(policyReadAll)}

@@ -21,6 +21,9 @@ func (r *Reconciler) reconcileAddons(ctx context.Context, s *scope) error {
 		return step.Blocked(v1alpha1.RegionControlPlaneReady)
 	}
 	if len(s.plan.Addons) == 0 {
+		if err := r.prune(ctx, s, &eks.Addon{}); err != nil {
+			return err
+		}
 		return step.NotRequired("the profile lists no add-ons")
 	}
 	a := r.applier(s)
@@ -36,9 +39,16 @@ func (r *Reconciler) reconcileAddons(ctx context.Context, s *scope) error {
 				continue
 			}
 		}
-		ack.Ensure(ctx, a, s.blueprint().addon(addon), addonWorks(addon))
+		desired, err := r.addonFor(ctx, s, addon)
+		if err != nil {
+			return err
+		}
+		ack.Ensure(ctx, a, desired, addonWorks(addon))
 	}
 	if err := a.Outcome(); err != nil {
+		return err
+	}
+	if err := r.prune(ctx, s, &eks.Addon{}); err != nil {
 		return err
 	}
 	if len(held) > 0 {

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/aws"
 	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
@@ -22,17 +23,52 @@ func (r *Reconciler) allocate(ctx context.Context, env *v1alpha1.Environment, re
 	if block, ok := allocated(env, region.Name); ok {
 		return block, nil
 	}
+	kept, err := r.ownBlock(ctx, env, region)
+	if err != nil {
+		return netip.Prefix{}, err
+	}
 	var block netip.Prefix
-	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+	err = retry.RetryOnConflict(retry.DefaultBackoff, func() error {
 		var err error
-		block, err = r.take(ctx, client.ObjectKeyFromObject(env), region)
+		block, err = r.take(ctx, client.ObjectKeyFromObject(env), region, kept)
 		return err
 	})
 	return block, err //nolint:wrapcheck // named in take
 }
 
+// ownBlock is the block of the VPC that the region has already, as after the loss of the
+// management cluster; "" when it has none.
+func (r *Reconciler) ownBlock(ctx context.Context, env *v1alpha1.Environment, region *v1alpha1.Region) (v1alpha1.VPCCIDR, error) {
+	if n := region.Status.Network; n != nil && n.VPCID != "" {
+		return v1alpha1.VPCCIDR(n.CIDR), nil
+	}
+	role, here, name := env.Spec.AWS.RoleARN, string(region.Spec.AWSRegion), plan.ClusterName(region)
+	tagged, err := r.Finder.TaggedResources(ctx, role, here, name)
+	if err != nil || !slices.ContainsFunc(tagged[name], func(id string) bool { return strings.HasPrefix(id, "vpc-") }) {
+		return "", r.unlessDenied(err)
+	}
+	networks, err := r.Survey.Networks(ctx, role, here)
+	if err != nil {
+		return "", r.unlessDenied(err)
+	}
+	for _, n := range networks {
+		if n.PeeredWith == "" && len(n.CIDRs) > 0 && slices.Contains(tagged[name], n.ID) {
+			return v1alpha1.VPCCIDR(n.CIDRs[0].String()), nil
+		}
+	}
+	return "", nil
+}
+
+// unlessDenied is for looks that a region which is built for the first time does not need.
+func (r *Reconciler) unlessDenied(err error) error {
+	if aws.ClassOf(err) == aws.AccessDenied {
+		return nil
+	}
+	return r.fromAWS(err)
+}
+
 // take is one attempt to get a block.
-func (r *Reconciler) take(ctx context.Context, key client.ObjectKey, region *v1alpha1.Region) (netip.Prefix, error) {
+func (r *Reconciler) take(ctx context.Context, key client.ObjectKey, region *v1alpha1.Region, kept v1alpha1.VPCCIDR) (netip.Prefix, error) {
 	r.allocating.Lock()
 	defer r.allocating.Unlock()
 	env := &v1alpha1.Environment{}
@@ -47,8 +83,8 @@ func (r *Reconciler) take(ctx context.Context, key client.ObjectKey, region *v1a
 		return netip.Prefix{}, err
 	}
 	wanted := region.DeepCopy()
-	if n := region.Status.Network; n != nil && n.VPCID != "" { // the record was lost, the VPC was not
-		wanted.Spec.CIDR = v1alpha1.VPCCIDR(n.CIDR)
+	if kept != "" { // the record was lost, the VPC was not
+		wanted.Spec.CIDR = kept
 	}
 	block, err := plan.Address(env, wanted, taken)
 	if err != nil {
@@ -109,6 +145,9 @@ func (r *Reconciler) giveBack(ctx context.Context, key client.ObjectKey, region 
 		return client.IgnoreNotFound(err)
 	}
 	before := env.DeepCopy()
+	if region.Spec.DeletionPolicy == v1alpha1.DeletionRetain {
+		return nil // its network lives on, unless it never had one: then the Environment takes the block back
+	}
 	env.Status.Allocations = slices.DeleteFunc(env.Status.Allocations, func(a v1alpha1.Allocation) bool { return a.Region == region.Name })
 	if len(env.Status.Allocations) == len(before.Status.Allocations) {
 		return nil

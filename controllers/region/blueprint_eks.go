@@ -10,12 +10,12 @@ import (
 	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
-func (b blueprint) cluster(roleARN string, subnetIDs []string) *eks.Cluster {
+func (b blueprint) cluster(roleARN string, subnetIDs []string, version string) *eks.Cluster {
 	cluster := &eks.Cluster{
 		ObjectMeta: b.meta(""),
 		Spec: eks.ClusterSpec{
 			Name:    new(b.plan.Cluster),
-			Version: new(b.plan.Profile.KubernetesVersion),
+			Version: &version,
 			RoleARN: &roleARN,
 			AccessConfig: &eks.AccessConfig{
 				AuthenticationMode:                      new("API"),
@@ -134,16 +134,21 @@ func (b blueprint) addon(a plan.Addon) *eks.Addon {
 // node group (eks-controller, apis/v1alpha1/annotation.go).
 const annotationDesiredSize = "eks.services.k8s.aws/desired-size-managed-by"
 
+// labelNodeGroup carries the name that a node group has in its profile.
+const labelNodeGroup = "portolan.dev/node-group"
+
 // eksEffects translates taint effects to EKS's spelling.
 var eksEffects = map[string]string{
 	"NoSchedule": "NO_SCHEDULE", "NoExecute": "NO_EXECUTE", "PreferNoSchedule": "PREFER_NO_SCHEDULE",
 }
 
-func (b blueprint) nodegroup(g v1alpha1.NodeGroup, roleARN string, subnetIDs []string) *eks.Nodegroup {
+func (b blueprint) nodegroup(g v1alpha1.NodeGroup, roleARN string, subnetIDs []string, version string) *eks.Nodegroup {
+	name := plan.NodeGroupName(g)
 	group := &eks.Nodegroup{
-		ObjectMeta: b.meta(g.Name),
+		ObjectMeta: b.meta(name),
 		Spec: eks.NodegroupSpec{
-			Name:          new(g.Name),
+			Name:          &name,
+			Version:       &version,
 			ClusterName:   new(b.plan.Cluster),
 			NodeRole:      &roleARN,
 			Subnets:       pointers(subnetIDs),
@@ -156,6 +161,7 @@ func (b blueprint) nodegroup(g v1alpha1.NodeGroup, roleARN string, subnetIDs []s
 			Tags: b.eksTags(),
 		},
 	}
+	group.Labels[labelNodeGroup] = g.Name
 	group.Annotations[annotationDesiredSize] = "external-autoscaler"
 	describeNodes(&group.Spec, g)
 	return group

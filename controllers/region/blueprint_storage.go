@@ -16,9 +16,10 @@ import (
 // usEast1 is where S3 refuses a location constraint.
 const usEast1 = "us-east-1"
 
-// bucket builds a private bucket that outlives the Region. Regions of one environment that
+// bucket builds a private bucket, which outlives the Region unless it is asked to go. Regions of one environment that
 // follow each other in one AWS region share it, so its tags do not name the Region.
-func (b blueprint) bucket(name string) *s3.Bucket {
+func (b blueprint) bucket(wanted plan.Bucket) *s3.Bucket {
+	name := wanted.Name
 	bucket := &s3.Bucket{
 		ObjectMeta: b.meta("bucket-" + name),
 		Spec: s3.BucketSpec{
@@ -35,7 +36,10 @@ func (b blueprint) bucket(name string) *s3.Bucket {
 			Tagging:    &s3.Tagging{},
 		},
 	}
-	bucket.Annotations[ackv1alpha1.AnnotationDeletionPolicy] = "retain"
+	bucket.Annotations[ackv1alpha1.AnnotationDeletionPolicy] = "delete"
+	if wanted.Retain {
+		bucket.Annotations[ackv1alpha1.AnnotationDeletionPolicy] = "retain"
+	}
 	if here := string(b.region.Spec.AWSRegion); here != usEast1 {
 		bucket.Spec.CreateBucketConfiguration = &s3.CreateBucketConfiguration{LocationConstraint: &here}
 	}

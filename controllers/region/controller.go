@@ -20,6 +20,7 @@ import (
 	"github.com/portolan-dev/portolan/controllers/internal/bootstrap"
 	"github.com/portolan-dev/portolan/controllers/internal/finalizer"
 	"github.com/portolan-dev/portolan/controllers/internal/remote"
+	"github.com/portolan-dev/portolan/controllers/internal/revision"
 	"github.com/portolan-dev/portolan/controllers/internal/status"
 	"github.com/portolan-dev/portolan/controllers/internal/step"
 	"github.com/portolan-dev/portolan/controllers/plan"
@@ -49,10 +50,18 @@ type Deps struct {
 	Files    Files
 	Charts   *bootstrap.Source
 	Installs *bootstrap.Installer
+	// Revisions of profiles that regions follow.
+	Revisions *revision.Records
+	// Inspector finds what somebody changed in AWS.
+	Inspector Inspector
+	// DriftInterval is how often it looks.
+	DriftInterval time.Duration
 	// Poll is how often something that cannot be watched is looked at while it is expected to change.
 	Poll time.Duration
 	// SlowPoll is how often something is retried that somebody else has to put right.
 	SlowPoll time.Duration
+	// Patience multiplies how long things normally take before a deletion counts as stuck; 0 is 1.
+	Patience float64
 	// Resync is how often a settled Region is looked at.
 	Resync time.Duration
 }
@@ -65,13 +74,16 @@ type Reconciler struct {
 	allocating sync.Mutex  // held while a block is chosen and recorded
 	copying    replication // what Secrets Manager was asked to copy
 	seen       recently    // what was found settled, and when
+	drifted    drifted     // what has to be put right in AWS
 }
 
 // scope is what one pass has seen. It is never kept between passes.
 type scope struct {
 	region      *v1alpha1.Region
 	observe     bool                  // managementPolicy Observe: nothing is written
-	environment *v1alpha1.Environment // set by reconcilePlan
+	live        *v1alpha1.Environment // as it is now; set by reconcilePlan
+	environment *v1alpha1.Environment // as far as it concerns the region now; set by reconcilePlan
+	revision    *plan.ProfileRevision // that the region follows; set with environment
 	plan        *plan.Plan            // set by reconcilePlan once everything checks out
 	appliers    []*ack.Applier        // of this pass
 	subnets     []string              // private ones; set by reconcileNetwork once all have IDs
@@ -79,6 +91,7 @@ type scope struct {
 	nodeRole    string                // ARN; set by reconcileIdentity
 	podRoles    map[string]string     // suffix → ARN; set by reconcileIdentity
 	cluster     *eks.Cluster          // set by reconcileControlPlane once EKS serves the API
+	version     string                // of Kubernetes that the control plane runs; set with cluster
 	remote      *remote.Cluster       // set by reconcileAccess
 	identities  bool                  // every pod identity exists; set by reconcileAccess
 	installed   bool                  // the bootstrap list is; set by reconcileBootstrap
@@ -105,6 +118,7 @@ func NewReconciler(d Deps) *Reconciler {
 		{Condition: v1alpha1.RegionApplicationsHealthy, Run: r.reconcileApplications},
 		{Condition: v1alpha1.RegionRingsJoined, Run: r.reconcileRings},
 		{Condition: v1alpha1.RegionTrafficReady, Run: r.reconcileTraffic},
+		{Condition: v1alpha1.RegionInSync, Run: r.reconcileDrift, Informational: true},
 	})
 	r.observing = r.pipelineOf([]step.Step[*scope]{
 		{Condition: v1alpha1.RegionPlanned, Run: r.reconcilePlan},
@@ -136,6 +150,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, region *v1alpha1.Region) (re
 	before := region.DeepCopy()
 	forget(region, s.observe)
 	result, err := pipeline.Run(ctx, region, s)
+	err = errors.Join(err, r.recordRevision(ctx, s))
 	recordTimes(region, pipeline.Steps, r.Clock.Now())
 	region.Status.ObservedGeneration = region.Generation
 	if patchErr := status.Patch(ctx, r.Client, region, before); patchErr != nil {
@@ -149,7 +164,11 @@ func forget(region *v1alpha1.Region, observe bool) {
 	meta.RemoveStatusCondition(&region.Status.Conditions, v1alpha1.RegionPaused)
 	if !observe {
 		meta.RemoveStatusCondition(&region.Status.Conditions, v1alpha1.RegionObserved)
-		region.Status.Drift = nil
+		if meta.FindStatusCondition(region.Status.Conditions, v1alpha1.RegionInSync) == nil {
+			region.Status.Drift = nil // what Observe reported
+		}
+	} else {
+		meta.RemoveStatusCondition(&region.Status.Conditions, v1alpha1.RegionInSync)
 	}
 }
 
@@ -171,6 +190,7 @@ func (r *Reconciler) applier(s *scope) *ack.Applier {
 		Client: r.Client, Clock: r.Clock, Owner: fieldOwner,
 		Existing: r.existing(s), Account: s.environment.Spec.AWS.AccountID,
 		RetryAfter: r.SlowPoll, Observe: s.observe,
+		Drifted: func(object string) (ack.Drifted, bool) { return r.drifted.take(s.region.UID, object) },
 	})
 	s.appliers = append(s.appliers, a)
 	return a

@@ -1,6 +1,7 @@
 package region
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -20,15 +21,37 @@ func (r *Reconciler) reconcileControlPlane(ctx context.Context, s *scope) error 
 	case s.clusterRole == "":
 		return step.Blocked(v1alpha1.RegionIdentityReady)
 	}
+	version, upgrading, err := r.nextVersion(ctx, s)
+	if err != nil {
+		return err
+	}
 	a := r.applier(s)
-	b := s.blueprint()
-	observed, _ := ack.Ensure(ctx, a, b.cluster(s.clusterRole, s.subnets), clusterActive)
+	observed, done := ack.Ensure(ctx, a, s.blueprint().cluster(s.clusterRole, s.subnets, version), clusterActive)
 
 	s.region.Status.Cluster = clusterStatus(s, observed)
+	if done && !s.observe { // ACK has compared it with what EKS runs
+		s.region.Status.Cluster.Version = version
+	}
+	if err := r.seeVersion(ctx, s, observed); err != nil {
+		return err
+	}
 	if servesAPI(observed) {
 		s.cluster = observed
+		s.version = cmp.Or(runningVersion(s.region), version)
+	}
+	if err := a.Outcome(); err != nil && !takesTime(err) {
+		return err
+	}
+	if upgrading != nil {
+		return upgrading
 	}
 	return a.Outcome()
+}
+
+// takesTime tells whether an outcome says nothing but that EKS or ACK is at work.
+func takesTime(err error) bool {
+	reason := step.ReasonOf(err)
+	return reason == v1alpha1.ReasonCreating || reason == v1alpha1.ReasonSyncing
 }
 
 // clusterStatus reports what was seen of the cluster, and keeps what could not be.
@@ -38,11 +61,10 @@ func clusterStatus(s *scope, observed *eks.Cluster) *v1alpha1.RegionCluster {
 		if observed.Status.Status == nil { // it could not be read, or is only just there
 			return before
 		}
-		status.NodeGroups = before.NodeGroups
+		status.NodeGroups, status.Version = before.NodeGroups, before.Version
 	}
 	status.Endpoint = deref(observed.Status.Endpoint)
 	status.Status = deref(observed.Status.Status)
-	status.Version = deref(observed.Spec.Version)
 	if m := observed.Status.ACKResourceMetadata; m != nil && m.ARN != nil {
 		status.ARN = string(*m.ARN)
 	}

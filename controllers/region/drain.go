@@ -2,7 +2,6 @@ package region
 
 import (
 	"context"
-	"strings"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/aws"
@@ -29,29 +28,40 @@ func (r *Reconciler) drainTraffic(ctx context.Context, region *v1alpha1.Region) 
 	if err != nil && aws.ClassOf(err) != aws.NotFound {
 		return r.fromAWS(err)
 	}
-	var held []string
+	h := &held{}
 	for _, i := range interfaces {
 		if i.Description == acceleratorInterface {
-			held = append(held, i.ID)
+			h.holds = append(h.holds, acceleratorHold(n.VPCID, i.ID))
 		}
 	}
-	if len(held) > 0 {
-		return step.Poll(r.Poll, v1alpha1.ReasonDrainingTraffic,
-			"AWS is removing %s (%s) from %s, which normally takes 5 to 20 minutes", strings.Join(held, ", "), acceleratorInterface, n.VPCID)
+	if len(h.holds) > 0 {
+		return step.Poll(r.Poll, v1alpha1.ReasonDrainingTraffic, "%w", h)
 	}
 	return nil
 }
 
 // detach dials the group down before it is emptied. A group that another Region of the
-// same AWS region uses as well keeps its dial and loses one endpoint.
+// same AWS region uses as well keeps its dial, and the endpoint loses its weight before it goes.
 func (r *Reconciler) detach(ctx context.Context, region *v1alpha1.Region, t *v1alpha1.TrafficStatus) error {
 	role := region.Status.RoleARN
 	group, err := r.groupToLeave(ctx, region, t)
 	if err != nil || group == nil {
 		return err
 	}
-	_, attached := endpointOf(group, t.LoadBalancerARN)
+	endpoint, attached := endpointOf(group, t.LoadBalancerARN)
 	alone := len(group.Endpoints) == 0 || len(group.Endpoints) == 1 && attached
+	if attached && shareOf(group, endpoint) > 0 {
+		if err := r.othersServe(ctx, region, t); err != nil {
+			return err
+		}
+	}
+	if !alone && attached && endpoint.Weight != 0 {
+		if err := r.Traffic.Weigh(ctx, role, group.ARN, endpoint.ID, 0); err != nil {
+			return err
+		}
+		t.Dial = 0
+		return step.Poll(r.Poll, v1alpha1.ReasonDrainingTraffic, "the weight of %s among the endpoints of its AWS region was set to 0", t.Name)
+	}
 	if alone && group.Dial != 0 {
 		if err := r.Traffic.Dial(ctx, role, group.ARN, 0); err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/ack"
+	"github.com/portolan-dev/portolan/controllers/internal/ack/acm"
 	"github.com/portolan-dev/portolan/controllers/internal/ack/ec2"
 	"github.com/portolan-dev/portolan/controllers/internal/ack/eks"
 	"github.com/portolan-dev/portolan/controllers/internal/ack/iam"
@@ -42,6 +43,9 @@ func (e existing) Find(ctx context.Context, obj client.Object) (ack.Match, error
 		tags, err := finder.BucketTags(ctx, role, here, deref(o.Spec.Name))
 		return e.named(tags, err, false)
 	}
+	if c, ok := obj.(*acm.Certificate); ok {
+		return e.certificate(ctx, c)
+	}
 	prefix := idPrefix(obj)
 	if prefix == "" {
 		return ack.Match{}, nil
@@ -61,6 +65,19 @@ func (e existing) Find(ctx context.Context, obj client.Object) (ack.Match, error
 		}
 	}
 	return match, nil
+}
+
+// certificate finds one by its domain and our tags: ACM gives out as many as it is asked for.
+func (e existing) certificate(ctx context.Context, c *acm.Certificate) (ack.Match, error) {
+	arn, err := e.reconciler.Finder.CertificateARN(ctx, e.environment.Spec.AWS.RoleARN, string(e.region.Spec.AWSRegion),
+		deref(c.Spec.DomainName), map[string]string{v1alpha1.TagObject: c.Name})
+	if aws.ClassOf(err) == aws.NotFound {
+		return ack.Match{}, nil
+	}
+	if err != nil {
+		return ack.Match{}, e.reconciler.fromAWS(err)
+	}
+	return ack.Match{Found: true, Ours: true, ID: arn}, nil
 }
 
 // named judges something that has the name that we would give it.

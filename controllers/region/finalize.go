@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
-	"github.com/portolan-dev/portolan/controllers/internal/ack/eks"
 	"github.com/portolan-dev/portolan/controllers/internal/finalizer"
 	"github.com/portolan-dev/portolan/controllers/internal/status"
 	"github.com/portolan-dev/portolan/controllers/internal/step"
@@ -23,21 +22,31 @@ import (
 type stage struct {
 	reason string
 	run    func(context.Context, *v1alpha1.Region) error
+	// normally is the longest that the stage takes when nothing is wrong.
+	normally time.Duration
+	// remedy is what to do when it takes longer; %[1]s is the AWS region, %[2]s the cluster.
+	remedy string
 }
 
 // stages are in the order that AWS and Argo CD need. All that they take down is found
 // by label or in the Region's status: neither the profile nor the Environment is needed.
 func (r *Reconciler) stages() []stage {
 	return []stage{
-		{v1alpha1.ReasonDrainingTraffic, r.drainTraffic},
-		{v1alpha1.ReasonLeavingRings, r.leaveRings},
-		{v1alpha1.ReasonRemovingApplications, r.removeApplications},
-		{v1alpha1.ReasonUnregistering, r.unregister},
-		{v1alpha1.ReasonStoppingReplication, r.stopReplication},
-		{v1alpha1.ReasonDeletingCluster, r.deleteCluster},
-		{v1alpha1.ReasonDeletingNetwork, r.deleteNetwork},
-		{v1alpha1.ReasonDeletingStorage, r.deleteStorage},
-		{v1alpha1.ReasonDeletingIdentity, r.deleteIdentity},
+		{v1alpha1.ReasonDrainingTraffic, r.drainTraffic, 30 * time.Minute,
+			"look at the endpoint groups of %[1]s: aws globalaccelerator list-endpoint-groups --region us-west-2 --listener-arn …"},
+		{v1alpha1.ReasonLeavingRings, r.leaveRings, 30 * time.Minute,
+			"see what the ring waits for: kubectl describe gossiprings"},
+		{v1alpha1.ReasonRemovingApplications, r.removeApplications, 20 * time.Minute,
+			"see what Argo CD waits for: kubectl get applications -A -l portolan.dev/region, and whether the API server of %[2]s answers"},
+		{v1alpha1.ReasonUnregistering, r.unregister, 5 * time.Minute, "see who holds the cluster Secret of %[2]s"},
+		{v1alpha1.ReasonStoppingReplication, r.stopReplication, 10 * time.Minute, "see the secrets' replicas in %[1]s"},
+		{v1alpha1.ReasonDeletingCluster, r.deleteCluster, 45 * time.Minute,
+			"see that ACK's eks controller runs, and: aws eks describe-cluster --region %[1]s --name %[2]s"},
+		{v1alpha1.ReasonDeletingNetwork, r.deleteNetwork, 20 * time.Minute,
+			"see that ACK's ec2 controller runs, and delete what the message names"},
+		{v1alpha1.ReasonDeletingStorage, r.deleteStorage, 10 * time.Minute,
+			"empty the buckets that were asked to go, and see that ACK's s3, acm and route53 controllers run"},
+		{v1alpha1.ReasonDeletingIdentity, r.deleteIdentity, 10 * time.Minute, "see that ACK's iam controller runs"},
 	}
 }
 
@@ -46,13 +55,19 @@ func (r *Reconciler) finalize(ctx context.Context, region *v1alpha1.Region) (rec
 	if !controllerutil.ContainsFinalizer(region, v1alpha1.RegionFinalizer) {
 		return reconcile.Result{}, nil
 	}
-	if region.Spec.ManagementPolicy == v1alpha1.ManagementObserve {
-		return r.reportStage(ctx, region, v1alpha1.ReasonObserving, step.Wait(v1alpha1.ReasonObserving,
-			"managementPolicy is Observe, so nothing is deleted: set it to Manage to take the region down"))
+	before := region.DeepCopy()
+	stages := r.stages()
+	switch waits, err := r.unconfirmed(ctx, region); {
+	case err != nil:
+		return reconcile.Result{}, err
+	case region.Spec.DeletionPolicy == v1alpha1.DeletionRetain:
+		stages = []stage{{reason: v1alpha1.ReasonReleasing, run: r.retain, normally: 10 * time.Minute, remedy: "see that the ACK controllers run"}}
+	case waits != nil:
+		return r.reportStage(ctx, region, before, stage{reason: v1alpha1.ReasonObserving}, waits)
 	}
-	for _, st := range r.stages() {
+	for _, st := range stages {
 		if err := st.run(ctx, region); err != nil {
-			return r.reportStage(ctx, region, st.reason, err)
+			return r.reportStage(ctx, region, before, st, err)
 		}
 	}
 	if err := r.release(ctx, region); err != nil {
@@ -61,14 +76,53 @@ func (r *Reconciler) finalize(ctx context.Context, region *v1alpha1.Region) (rec
 	key := client.ObjectKeyFromObject(region)
 	r.Clusters.Remove(key)
 	r.seen.forget(seenOf(region))
+	r.drifted.forget(region.UID)
 	step.Forget(kind, key)
 	return reconcile.Result{}, finalizer.Remove(ctx, r.Client, region, v1alpha1.RegionFinalizer)
 }
 
-// reportStage says in Deleting and Ready which stage runs and what it waits for.
-func (r *Reconciler) reportStage(ctx context.Context, region *v1alpha1.Region, reason string, because error) (reconcile.Result, error) {
-	before := region.DeepCopy()
-	r.pipeline.Stage(region, reason, because.Error())
+// unconfirmed says why nothing may be taken down yet. Admission asks for the confirmation as
+// well, but does not see every way in which an object is deleted.
+func (r *Reconciler) unconfirmed(ctx context.Context, region *v1alpha1.Region) (waits, err error) { //nolint:revive // an outcome, and a failure to find it
+	if region.Spec.ManagementPolicy == v1alpha1.ManagementObserve {
+		return step.Wait(v1alpha1.ReasonObserving,
+			"managementPolicy is Observe, so nothing is deleted: set it to Manage to take the region down, or deletionPolicy to Retain to forget it"), nil
+	}
+	if !hasSomething(region) || confirmed(region) {
+		return nil, nil //nolint:nilnil // nothing waits
+	}
+	env, err := r.environment(ctx, region)
+	if err != nil || env != nil && env.Spec.Protection == v1alpha1.ProtectionNone {
+		return nil, err
+	}
+	return step.Wait(v1alpha1.ReasonAwaitingConfirmation,
+		"nothing is taken down before the deletion is confirmed: kubectl annotate region -n %[1]s %[2]s %[3]s=%[2]s; to keep everything in AWS, set spec.deletionPolicy to Retain",
+		region.Namespace, region.Name, v1alpha1.AnnotationConfirmDelete), nil
+}
+
+func confirmed(region *v1alpha1.Region) bool {
+	return region.Annotations[v1alpha1.AnnotationConfirmDelete] == region.Name
+}
+
+// hasSomething tells whether the region came as far as having a network or a cluster.
+func hasSomething(region *v1alpha1.Region) bool {
+	n, c := region.Status.Network, region.Status.Cluster
+	return n != nil && n.VPCID != "" || c != nil
+}
+
+// reportStage says in Deleting and Ready which stage runs, what it waits for and, once that
+// takes longer than it normally does, what to do.
+func (r *Reconciler) reportStage(ctx context.Context, region, before *v1alpha1.Region, st stage, because error) (reconcile.Result, error) {
+	if step.ReasonOf(because) == v1alpha1.ReasonAwaitingConfirmation {
+		st = stage{reason: v1alpha1.ReasonAwaitingConfirmation} // nobody knows how long that takes
+	}
+	message, due := r.progress(region, st, because)
+	now := r.Clock.Now()
+	stuck := !due.IsZero() && !now.Before(due)
+	if stuck && st.remedy != "" {
+		message += "; it takes longer than normal: " + fmt.Sprintf(st.remedy, region.Spec.AWSRegion, plan.ClusterName(region))
+	}
+	r.pipeline.Stage(region, st.reason, message, stuck)
 	region.Status.ObservedGeneration = region.Generation
 	err := status.Patch(ctx, r.Client, region, before)
 	if !step.IsWaiting(because) {
@@ -77,6 +131,9 @@ func (r *Reconciler) reportStage(ctx context.Context, region *v1alpha1.Region, r
 	after := step.PollAfter(because)
 	if after == 0 {
 		after = r.Resync
+	}
+	if !stuck && !due.IsZero() {
+		after = min(after, due.Sub(now))
 	}
 	return reconcile.Result{RequeueAfter: after}, err
 }
@@ -95,59 +152,6 @@ func (r *Reconciler) leaveRings(ctx context.Context, region *v1alpha1.Region) er
 		}
 	}
 	return nil
-}
-
-// removeApplications has Argo CD delete what it deployed while it still can, and waits
-// until the load balancers are gone: they hold the VPC.
-func (r *Reconciler) removeApplications(ctx context.Context, region *v1alpha1.Region) error {
-	if err := r.ArgoCD.Deselect(ctx, plan.ClusterName(region)); err != nil {
-		return err
-	}
-	left, err := r.ArgoCD.DeleteApplications(ctx, region)
-	switch {
-	case err != nil:
-		return err
-	case len(left) > 0:
-		return step.Poll(r.Poll, v1alpha1.ReasonRemovingApplications, "Argo CD is deleting Applications %s", strings.Join(left, ", "))
-	}
-	return r.loadBalancersGone(ctx, region)
-}
-
-// loadBalancersGone looks into the regional cluster. One that does not answer proves
-// nothing; AWS then names what is left when it refuses to delete the VPC.
-func (r *Reconciler) loadBalancersGone(ctx context.Context, region *v1alpha1.Region) error {
-	cluster, err := r.lastCluster(ctx, region)
-	if err != nil || cluster == nil {
-		return err
-	}
-	connection, err := r.connect(region, cluster)
-	if err != nil {
-		return err
-	}
-	services, err := connection.LoadBalancers()
-	if err == nil && len(services) > 0 {
-		return step.Wait(v1alpha1.ReasonRemovingApplications, "load balancers of Services %s are being deleted", strings.Join(services, ", "))
-	}
-	if err != nil && !connection.Failed() {
-		return step.Wait(v1alpha1.ReasonRemovingApplications, "looking for load balancers: %w", err)
-	}
-	return nil
-}
-
-// lastCluster returns the region's EKS cluster if its API can be used, else nil.
-func (r *Reconciler) lastCluster(ctx context.Context, region *v1alpha1.Region) (*eks.Cluster, error) {
-	cluster := &eks.Cluster{}
-	key := client.ObjectKey{Namespace: region.Namespace, Name: plan.ClusterName(region)}
-	if err := r.Live.Get(ctx, key, cluster); err != nil {
-		if client.IgnoreNotFound(err) != nil {
-			return nil, fmt.Errorf("reading Cluster %s: %w", key.Name, err)
-		}
-		return nil, nil //nolint:nilnil // absence is an answer
-	}
-	if !cluster.DeletionTimestamp.IsZero() || !servesAPI(cluster) {
-		return nil, nil //nolint:nilnil // as good as absent
-	}
-	return cluster, nil
 }
 
 func (r *Reconciler) unregister(ctx context.Context, region *v1alpha1.Region) error {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/ack"
+	"github.com/portolan-dev/portolan/controllers/internal/ack/eks"
 	"github.com/portolan-dev/portolan/controllers/internal/ack/iam"
 	"github.com/portolan-dev/portolan/controllers/internal/step"
 )
@@ -25,7 +26,14 @@ func (r *Reconciler) reconcileIdentity(ctx context.Context, s *scope) error {
 	for _, p := range s.plan.PodRoles {
 		s.podRoles[p.Suffix] = r.ensureRole(ctx, a, s.region, b.podRole(p))
 	}
-	return a.Outcome()
+	if err := a.Outcome(); err != nil {
+		return err
+	}
+	associations, err := r.surplus(ctx, s, &eks.PodIdentityAssociation{})
+	if err != nil || len(associations) > 0 {
+		return err // pods use their roles until then
+	}
+	return r.prune(ctx, s, &iam.Role{})
 }
 
 // ensureRole returns the role's ARN. A new cluster waits until the role is complete,

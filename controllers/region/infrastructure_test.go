@@ -277,7 +277,7 @@ var _ = Describe("the traffic of a Region", func() {
 		const other = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/net/other/2"
 		group, err := b.AWS.CreateEndpointGroup(ctx, "", listener, "eu-west-1", 0)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(b.AWS.AddEndpoint(ctx, "", group.ARN, other)).To(Succeed())
+		Expect(b.AWS.AddEndpoint(ctx, "", group.ARN, other, aws.DefaultWeight)).To(Succeed())
 		Expect(b.AWS.Dial(ctx, "", group.ARN, 100)).To(Succeed())
 		b.AWS.SetAcceleratorDeployed(listener, true)
 		b.AWS.SetLoadBalancer("eu-west-1", host, aws.LoadBalancer{ARN: lb, State: "active"})

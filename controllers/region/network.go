@@ -44,7 +44,24 @@ func (r *Reconciler) reconcileNetwork(ctx context.Context, s *scope) error {
 	if err := a.Outcome(); err != nil {
 		return err
 	}
+	if err := r.pruneNetwork(ctx, s, n); err != nil {
+		return err
+	}
 	return r.removeDuplicates(ctx, s)
+}
+
+// pruneNetwork deletes the gateways that the plan does not have any more, and what they held.
+func (r *Reconciler) pruneNetwork(ctx context.Context, s *scope, n *network) error {
+	if s.observe {
+		return nil
+	}
+	if err := r.prune(ctx, s, &ec2.NATGateway{}); err != nil {
+		return err
+	}
+	if err := r.natGatewaysGone(ctx, s.region, v1alpha1.ReasonRemoving, n.allGateways); err != nil {
+		return err
+	}
+	return r.prune(ctx, s, &ec2.ElasticIPAddress{}, &ec2.SecurityGroup{})
 }
 
 // network is what is known of the network on one pass.

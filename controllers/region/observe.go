@@ -13,6 +13,7 @@ import (
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/ack"
 	"github.com/portolan-dev/portolan/controllers/internal/aws"
+	"github.com/portolan-dev/portolan/controllers/internal/drift"
 	"github.com/portolan-dev/portolan/controllers/internal/step"
 )
 
@@ -35,11 +36,11 @@ func (r *Reconciler) reconcileObserved(ctx context.Context, s *scope) error {
 			return err
 		}
 	}
-	var drift []v1alpha1.Drift
+	var differs []v1alpha1.Drift
 	for _, a := range s.appliers {
-		drift = append(drift, a.Drift()...)
+		differs = append(differs, a.Drift()...)
 	}
-	unreached, err := r.unreached(ctx, s, drift)
+	unreached, err := r.unreached(ctx, s, differs)
 	if err != nil {
 		return err
 	}
@@ -47,13 +48,25 @@ func (r *Reconciler) reconcileObserved(ctx context.Context, s *scope) error {
 	if err != nil {
 		return r.fromAWS(err)
 	}
-	drift = slices.Concat(drift, unreached, secrets)
-	slices.SortFunc(drift, func(a, b v1alpha1.Drift) int { return strings.Compare(a.Object, b.Object) })
-	s.region.Status.Drift = drift[:min(len(drift), maxDrift)]
-	if len(drift) == 0 {
+	findings, err := r.inspect(ctx, s)
+	if err != nil && len(findings) == 0 {
+		return r.fromAWS(err)
+	}
+	differs = slices.Concat(differs, unreached, secrets)
+	differs = append(differs, driftOf(unlisted(findings, differs), v1alpha1.DriftChange, v1alpha1.DriftCreate)...)
+	slices.SortFunc(differs, func(a, b v1alpha1.Drift) int { return strings.Compare(a.Object, b.Object) })
+	s.region.Status.Drift = differs[:min(len(differs), maxDrift)]
+	if len(differs) == 0 {
 		return nil
 	}
-	return step.Poll(r.Resync, v1alpha1.ReasonDrifted, "%s; see status.drift", summary(drift))
+	return step.Poll(r.Resync, v1alpha1.ReasonDrifted, "%s; see status.drift", summary(differs))
+}
+
+// unlisted leaves out what is about objects that are listed already: they are keys of the list.
+func unlisted(findings []drift.Finding, listed []v1alpha1.Drift) []drift.Finding {
+	return slices.DeleteFunc(slices.Clone(findings), func(f drift.Finding) bool {
+		return slices.ContainsFunc(listed, func(d v1alpha1.Drift) bool { return d.Object == f.Kind+" "+f.Name })
+	})
 }
 
 func isOutcome(err error) bool {

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/aws"
 	"github.com/portolan-dev/portolan/controllers/internal/step"
 	"github.com/portolan-dev/portolan/controllers/plan"
 )
@@ -25,8 +28,14 @@ func (r *Reconciler) reconcilePlan(ctx context.Context, s *scope) error {
 	if env == nil {
 		return step.Wait(v1alpha1.ReasonEnvironmentNotFound, "namespace %s has no Environment %s: create it", s.region.Namespace, s.region.Spec.EnvironmentRef.Name)
 	}
-	s.environment = env
+	s.live = env
 	s.region.Status.RoleARN = env.Spec.AWS.RoleARN
+	if err := r.remains(ctx, s.region); err != nil {
+		return err
+	}
+	if s.environment, err = r.follow(ctx, s); err != nil {
+		return err
+	}
 	draft, err := r.draft(ctx, s)
 	if err != nil {
 		return err
@@ -102,6 +111,9 @@ func (r *Reconciler) zones(ctx context.Context, env *v1alpha1.Environment, regio
 		return n.Zones, nil
 	}
 	role, here := env.Spec.AWS.RoleARN, string(region.Spec.AWSRegion)
+	if kept, err := r.ownZones(ctx, env, region); err != nil || len(kept) >= int(env.Spec.Network.AvailabilityZones) {
+		return kept, err
+	}
 	zones, err := r.Cloud.AvailabilityZones(ctx, role, here)
 	if err == nil {
 		return zones, nil
@@ -112,6 +124,25 @@ func (r *Reconciler) zones(ctx context.Context, env *v1alpha1.Environment, regio
 			env.Spec.AWS.AccountID, here, here)
 	}
 	return nil, r.fromAWS(err)
+}
+
+// ownZones are those of the private subnets that the region has already, as after the loss of
+// the management cluster.
+func (r *Reconciler) ownZones(ctx context.Context, env *v1alpha1.Environment, region *v1alpha1.Region) ([]string, error) {
+	name := plan.ClusterName(region)
+	tagged, err := r.Finder.TaggedResources(ctx, env.Spec.AWS.RoleARN, string(region.Spec.AWSRegion), name)
+	var zones []string
+	for object, ids := range tagged {
+		zone, ok := strings.CutPrefix(object, name+"-private-")
+		if ok && slices.ContainsFunc(ids, func(id string) bool { return strings.HasPrefix(id, "subnet-") }) {
+			zones = append(zones, zone)
+		}
+	}
+	slices.Sort(zones)
+	if _, ok := errors.AsType[*aws.Error](err); ok { // whether the account may use the AWS region at all is looked at next
+		return nil, nil
+	}
+	return zones, err
 }
 
 // fromFinding turns what the planner objects to into an outcome: a spec has to change.

@@ -82,6 +82,10 @@ func (r *Reconciler) survey(ctx context.Context, s *scope, draft *plan.Plan) (pl
 			f.InstanceTypes, err = r.Survey.InstanceTypes(ctx, role, here, instanceTypes(draft)...)
 			return err
 		}},
+		{"add-on versions", func() (err error) {
+			f.AddonVersions, err = r.Survey.AddonVersions(ctx, role, here, draft.Profile.KubernetesVersion, addonNames(draft)...)
+			return err
+		}},
 		{"quotas", func() (err error) {
 			if !built(s.region) {
 				f.Quotas, err = r.Survey.Quotas(ctx, role, here)
@@ -126,6 +130,14 @@ func instanceTypes(p *plan.Plan) []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+func addonNames(p *plan.Plan) []string {
+	names := make([]string, 0, len(p.Addons))
+	for _, a := range p.Addons {
+		names = append(names, a.Name)
+	}
+	return names
 }
 
 func zoneNames(env *v1alpha1.Environment) []string {

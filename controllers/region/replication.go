@@ -71,7 +71,7 @@ func (r *Reconciler) lacking(ctx context.Context, s *scope, secret string, exist
 		here := string(region.Spec.AWSRegion)
 		_, copied := existing[here]
 		switch {
-		case region.Name != s.region.Name && !r.joins(s.environment, region, secret):
+		case region.Name != s.region.Name && !r.joins(s.live, region, secret):
 		case copied || here == string(s.environment.Spec.Secrets.PrimaryRegion):
 		case r.copying.recent(requestFor(s.environment, secret, here)):
 		default:

@@ -14,6 +14,7 @@ import (
 	"github.com/portolan-dev/portolan/controllers/internal/ack"
 	"github.com/portolan-dev/portolan/controllers/internal/ack/acm"
 	"github.com/portolan-dev/portolan/controllers/internal/ack/route53"
+	"github.com/portolan-dev/portolan/controllers/internal/ack/s3"
 	"github.com/portolan-dev/portolan/controllers/internal/step"
 	"github.com/portolan-dev/portolan/controllers/plan"
 )
@@ -25,12 +26,15 @@ func (r *Reconciler) reconcileStorage(ctx context.Context, s *scope) error {
 		return step.Blocked(v1alpha1.RegionPlanned)
 	case len(s.plan.Buckets) == 0 && len(s.plan.Certificates) == 0:
 		s.region.Status.Certificates = nil
+		if err := r.pruneStorage(ctx, s); err != nil {
+			return err
+		}
 		return step.NotRequired("the profile lists no buckets and no certificates")
 	}
 	a := r.applier(s)
 	b := s.blueprint()
-	for _, name := range s.plan.Buckets {
-		ack.Ensure(ctx, a, b.bucket(name))
+	for _, bucket := range s.plan.Buckets {
+		ack.Ensure(ctx, a, b.bucket(bucket))
 	}
 	statuses := make([]v1alpha1.CertificateStatus, 0, len(s.plan.Certificates))
 	for _, c := range s.plan.Certificates {
@@ -46,7 +50,28 @@ func (r *Reconciler) reconcileStorage(ctx context.Context, s *scope) error {
 		return step.Stuck(r.SlowPoll, v1alpha1.ReasonACKNotInstalled,
 			"the management cluster lacks an ACK controller that the profile needs: %w; install it with its CRDs", err)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return r.pruneStorage(ctx, s)
+}
+
+// pruneStorage lets go of what the profile does not list any more, but for what other
+// Regions share.
+func (r *Reconciler) pruneStorage(ctx context.Context, s *scope) error {
+	if s.observe {
+		return nil
+	}
+	for _, kind := range []client.Object{&acm.Certificate{}, &route53.RecordSet{}, &s3.Bucket{}} {
+		surplus, err := r.surplus(ctx, s, kind)
+		if err != nil {
+			return err
+		}
+		if err := r.keepShared(ctx, s.region, surplus); err != nil {
+			return err
+		}
+	}
+	return r.prune(ctx, s, &acm.Certificate{}, &route53.RecordSet{}, &s3.Bucket{})
 }
 
 func certificateStatus(c plan.Certificate, observed *acm.Certificate) v1alpha1.CertificateStatus {

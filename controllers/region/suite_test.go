@@ -12,7 +12,9 @@ import (
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/ack/eks"
 	"github.com/portolan-dev/portolan/controllers/internal/bootstrap"
+	"github.com/portolan-dev/portolan/controllers/internal/drift"
 	"github.com/portolan-dev/portolan/controllers/internal/gitrepo"
+	"github.com/portolan-dev/portolan/controllers/internal/revision"
 	"github.com/portolan-dev/portolan/controllers/internal/testenv"
 	"github.com/portolan-dev/portolan/controllers/internal/testenv/build"
 	"github.com/portolan-dev/portolan/controllers/region"
@@ -38,6 +40,12 @@ type bed struct {
 	environment *v1alpha1.Environment
 	region      *v1alpha1.Region
 	files       *files
+	drift       []drift.Finding
+}
+
+// Find plays the comparison with AWS.
+func (b *bed) Find(context.Context, string, string, []client.Object) ([]drift.Finding, error) {
+	return b.drift, nil
 }
 
 // files plays the git repository.
@@ -62,6 +70,7 @@ func (b *bed) newReconciler() *region.Reconciler {
 	return region.NewReconciler(region.Deps{
 		Client: b.Recorder, Live: b.Recorder, Clock: b.Clock, Events: b.Events,
 		Cloud: b.AWS, Survey: b.AWS, Finder: b.AWS, Traffic: b.AWS, Secrets: b.AWS,
+		Inspector: b, DriftInterval: testenv.Resync, Revisions: &revision.Records{Client: b.Recorder, Clock: b.Clock},
 		Clusters: b.Clusters, ArgoCD: b.ArgoCD, Files: b.files,
 		Charts: bootstrap.NewSource(bootstrap.Options{}), Installs: &bootstrap.Installer{Poll: testenv.Poll},
 		Poll: testenv.Poll, SlowPoll: testenv.SlowPoll, Resync: testenv.Resync,

@@ -3,11 +3,11 @@ package region
 import (
 	"context"
 	"fmt"
-	"strings"
+	"slices"
 
 	ackv1alpha1 "github.com/aws-controllers-k8s/runtime/apis/core/v1alpha1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
@@ -20,7 +20,6 @@ import (
 	"github.com/portolan-dev/portolan/controllers/internal/ack/s3"
 	"github.com/portolan-dev/portolan/controllers/internal/aws"
 	"github.com/portolan-dev/portolan/controllers/internal/step"
-	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
 // stopReplication removes the region's copies, unless another Region of the
@@ -73,7 +72,7 @@ func (r *Reconciler) deleteCluster(ctx context.Context, region *v1alpha1.Region)
 		return err
 	}
 	if c := region.Status.Cluster; c != nil {
-		for _, name := range c.NodeGroups {
+		for _, name := range slices.Clone(c.NodeGroups) {
 			exists, err := r.Cloud.NodegroupExists(ctx, region.Status.RoleARN, string(region.Spec.AWSRegion), c.Name, name)
 			if err != nil {
 				return r.fromAWS(err)
@@ -81,6 +80,7 @@ func (r *Reconciler) deleteCluster(ctx context.Context, region *v1alpha1.Region)
 			if exists {
 				return step.Poll(r.Poll, v1alpha1.ReasonDeletingCluster, "AWS is deleting node group %s", name)
 			}
+			c.NodeGroups = slices.DeleteFunc(c.NodeGroups, func(other string) bool { return other == name })
 		}
 	}
 	r.Clusters.Remove(client.ObjectKeyFromObject(region))
@@ -93,68 +93,133 @@ func (r *Reconciler) deleteNetwork(ctx context.Context, region *v1alpha1.Region)
 	if err := r.tearDown(ctx, region, v1alpha1.ReasonDeletingNetwork, &ec2.NATGateway{}); err != nil {
 		return err
 	}
-	if n := region.Status.Network; n != nil {
-		for _, id := range n.NATGatewayIDs {
-			gone, err := r.Cloud.NATGatewayGone(ctx, region.Status.RoleARN, string(region.Spec.AWSRegion), id)
-			if err != nil {
-				return r.fromAWS(err)
-			}
-			if !gone {
-				return step.Poll(r.Poll, v1alpha1.ReasonDeletingNetwork, "AWS is deleting NAT gateway %s", id)
-			}
-		}
+	if err := r.natGatewaysGone(ctx, region, v1alpha1.ReasonDeletingNetwork, nil); err != nil {
+		return err
+	}
+	if err := r.removeOrphans(ctx, region); err != nil {
+		return err
 	}
 	for _, kind := range []client.Object{&ec2.ElasticIPAddress{}, &ec2.SecurityGroup{}, &ec2.Subnet{}, &ec2.RouteTable{}, &ec2.InternetGateway{}, &ec2.VPC{}} {
-		if err := r.tearDown(ctx, region, v1alpha1.ReasonDeletingNetwork, kind); err != nil {
+		left, err := r.remnants(ctx, region, kind)
+		if err != nil {
 			return err
+		}
+		if len(left) > 0 {
+			return r.explainNetwork(ctx, region, left)
 		}
 	}
 	return nil
 }
 
-// deleteStorage deletes certificates with their records, and lets go of the buckets:
-// they are kept, by the deletion policy that they were created with.
+// natGatewaysGone waits until AWS has deleted every gateway that was recorded, but those that stay.
+func (r *Reconciler) natGatewaysGone(ctx context.Context, region *v1alpha1.Region, reason string, stay []string) error {
+	n := region.Status.Network
+	if n == nil {
+		return nil
+	}
+	for _, id := range slices.Clone(n.NATGatewayIDs) {
+		if slices.Contains(stay, id) {
+			continue
+		}
+		gone, err := r.Cloud.NATGatewayGone(ctx, region.Status.RoleARN, string(region.Spec.AWSRegion), id)
+		if err != nil {
+			return r.fromAWS(err)
+		}
+		if !gone {
+			return step.Poll(r.Poll, reason, "AWS is deleting NAT gateway %s", id)
+		}
+		n.NATGatewayIDs = slices.DeleteFunc(n.NATGatewayIDs, func(other string) bool { return other == id })
+	}
+	return nil
+}
+
+// deleteStorage deletes certificates with their records, and the buckets that were asked to
+// go: the others are kept by the deletion policy that they were created with.
 func (r *Reconciler) deleteStorage(ctx context.Context, region *v1alpha1.Region) error {
-	if err := r.keepSharedRecords(ctx, region); err != nil {
-		return err
+	for _, kind := range []client.Object{&route53.RecordSet{}, &s3.Bucket{}} {
+		ours, err := r.labelled(ctx, region, kind)
+		if err != nil {
+			return err
+		}
+		if err := r.keepShared(ctx, region, ours); err != nil {
+			return err
+		}
 	}
 	return r.tearDown(ctx, region, v1alpha1.ReasonDeletingStorage, &acm.Certificate{}, &route53.RecordSet{}, &s3.Bucket{})
 }
 
-// keepSharedRecords leaves a validation record to another Region that needs the same: ACM
-// asks an account for one record for a name, whatever the AWS region.
-func (r *Reconciler) keepSharedRecords(ctx context.Context, region *v1alpha1.Region) error {
-	records := &route53.RecordSetList{}
-	err := r.Live.List(ctx, records, client.InNamespace(region.Namespace))
-	if meta.IsNoMatchError(err) {
-		return nil // its controller was never installed
-	}
-	if err != nil {
-		return fmt.Errorf("listing RecordSets: %w", err)
-	}
-	needed := map[string]bool{}
-	for i := range records.Items {
-		if record := &records.Items[i]; record.Labels[v1alpha1.LabelRegion] != region.Name && record.DeletionTimestamp.IsZero() {
-			needed[recordKey(record)] = true
+// keepShared leaves to another Region what it has as well: Regions of one AWS region share
+// their buckets, and ACM asks an account for one record for a name, whatever the AWS region.
+func (r *Reconciler) keepShared(ctx context.Context, region *v1alpha1.Region, going []client.Object) error {
+	for _, obj := range going {
+		shared, err := r.sharedBy(ctx, region, obj)
+		if err != nil {
+			return err
 		}
-	}
-	retain := client.RawPatch(types.MergePatchType,
-		[]byte(`{"metadata":{"annotations":{"`+ackv1alpha1.AnnotationDeletionPolicy+`":"retain"}}}`))
-	for i := range records.Items {
-		record := &records.Items[i]
-		if record.Labels[v1alpha1.LabelRegion] != region.Name || !needed[recordKey(record)] ||
-			record.Annotations[ackv1alpha1.AnnotationDeletionPolicy] == "retain" {
+		if !shared || obj.GetAnnotations()[ackv1alpha1.AnnotationDeletionPolicy] == string(ackv1alpha1.DeletionPolicyRetain) {
 			continue
 		}
-		if err := r.Client.Patch(ctx, record, retain); client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("keeping RecordSet %s: %w", record.Name, err)
+		retain := map[string]any{"metadata": map[string]any{"annotations": map[string]any{ackv1alpha1.AnnotationDeletionPolicy: ackv1alpha1.DeletionPolicyRetain}}}
+		if err := ack.PatchSeen(ctx, r.Client, obj, retain); err != nil {
+			return fmt.Errorf("keeping %s %s: %w", kindOf(r.Client, obj), obj.GetName(), err)
 		}
 	}
 	return nil
 }
 
-func recordKey(r *route53.RecordSet) string {
-	return deref(r.Spec.HostedZoneID) + " " + deref(r.Spec.Name)
+// sharedBy tells whether another Region has an object for the same thing in AWS.
+func (r *Reconciler) sharedBy(ctx context.Context, region *v1alpha1.Region, obj client.Object) (bool, error) {
+	var others client.ObjectList
+	switch obj.(type) {
+	case *route53.RecordSet:
+		others = &route53.RecordSetList{}
+	case *s3.Bucket:
+		others = &s3.BucketList{}
+	default:
+		return false, nil
+	}
+	if err := r.Client.List(ctx, others, client.InNamespace(region.Namespace)); err != nil {
+		return false, fmt.Errorf("looking who shares %s: %w", obj.GetName(), err)
+	}
+	items, err := meta.ExtractList(others)
+	if err != nil {
+		return false, fmt.Errorf("reading a list: %w", err)
+	}
+	for _, item := range items {
+		other, ok := item.(client.Object)
+		if !ok || other.GetLabels()[v1alpha1.LabelRegion] == region.Name || !other.GetDeletionTimestamp().IsZero() || identityOf(other) != identityOf(obj) {
+			continue
+		}
+		if stays, err := r.outlives(ctx, region, other.GetLabels()[v1alpha1.LabelRegion]); stays || err != nil {
+			return stays, err
+		}
+	}
+	return false, nil
+}
+
+// outlives tells whether what a Region shares with another is left to the other. Of two that
+// are being deleted at the same time, the one whose name comes last takes it down.
+func (r *Reconciler) outlives(ctx context.Context, region *v1alpha1.Region, other string) (bool, error) {
+	found := &v1alpha1.Region{}
+	err := r.Live.Get(ctx, client.ObjectKey{Namespace: region.Namespace, Name: other}, found)
+	if apierrors.IsNotFound(err) {
+		return true, nil // nobody knows whose it is
+	}
+	if err != nil {
+		return false, fmt.Errorf("reading Region %s: %w", other, err)
+	}
+	return found.DeletionTimestamp.IsZero() || other > region.Name, nil
+}
+
+// identityOf is what a record or a bucket is in AWS.
+func identityOf(obj client.Object) string {
+	switch o := obj.(type) {
+	case *route53.RecordSet:
+		return deref(o.Spec.HostedZoneID) + " " + deref(o.Spec.Name)
+	case *s3.Bucket:
+		return deref(o.Spec.Name)
+	}
+	return ""
 }
 
 func (r *Reconciler) deleteIdentity(ctx context.Context, region *v1alpha1.Region) error {
@@ -163,16 +228,12 @@ func (r *Reconciler) deleteIdentity(ctx context.Context, region *v1alpha1.Region
 
 // tearDown deletes the region's objects of some kinds at once and waits until they are gone.
 func (r *Reconciler) tearDown(ctx context.Context, region *v1alpha1.Region, reason string, kinds ...client.Object) error {
-	var left []string
-	for _, k := range kinds {
-		names, err := ack.Teardown(ctx, r.Client, r.Live, k, region.Namespace, plan.Labels(region))
-		if err != nil {
-			return err
-		}
-		left = append(left, names...)
+	left, err := r.remnants(ctx, region, kinds...)
+	if err != nil {
+		return err
 	}
 	if len(left) > 0 {
-		return step.Wait(reason, "deleting %s", strings.Join(left, ", "))
+		return step.Wait(reason, "deleting %s", join(left))
 	}
 	return nil
 }

@@ -113,14 +113,15 @@ func (r *Reconciler) advance(ctx context.Context, e entry, host string) error {
 	if err != nil {
 		return err
 	}
+	before := e.status.LoadBalancerARN
 	endpoint, attached := endpointOf(group, loadBalancer)
 	if !attached {
-		if err := r.Traffic.AddEndpoint(ctx, e.role, group.ARN, loadBalancer); err != nil {
+		endpoint.Weight = firstWeight(group, before)
+		if err := r.Traffic.AddEndpoint(ctx, e.role, group.ARN, loadBalancer, endpoint.Weight); err != nil {
 			return err
 		}
 	}
-	before := e.status.LoadBalancerARN
-	e.status.Health, e.status.Dial = endpoint.Health, group.Dial
+	e.status.Health, e.status.Dial = endpoint.Health, shareOf(group, endpoint)
 	switch {
 	case endpoint.Health == "" || endpoint.Health == "INITIAL":
 		return step.Poll(r.Poll, v1alpha1.ReasonDialling, "Global Accelerator has not checked load balancer %s yet", host)
@@ -134,6 +135,10 @@ func (r *Reconciler) advance(ctx context.Context, e entry, host string) error {
 		}
 	}
 	e.status.LoadBalancerARN = loadBalancer
+	if endpoint.Weight < aws.DefaultWeight {
+		endpoint.ID = loadBalancer
+		return r.weigh(ctx, e, group, endpoint)
+	}
 	return r.dial(ctx, e, group)
 }
 

@@ -3,6 +3,7 @@ package region
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/clock"
@@ -54,13 +55,13 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, clk clock.WithTicker) er
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named("region").
 		For(&v1alpha1.Region{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&v1alpha1.Environment{}, sameEnvironment, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, blockReleased()))).
+		Watches(&v1alpha1.Environment{}, sameEnvironment, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, recordsMatter()))).
 		Watches(&v1alpha1.Promotion{}, sameEnvironment, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.GossipRing{}, sameEnvironment, builder.WithPredicates(watch.Changed(ringMatters))).
 		Watches(&corev1.Secret{}, toRegion).
 		WatchesRawSource(watch.Remote(r.Clusters, func(_ context.Context, key client.ObjectKey) []reconcile.Request {
 			return []reconcile.Request{{NamespacedName: key}}
-		}, remote.Topology, remote.Identities)).
+		}, remote.Topology, remote.Identities, remote.Draining)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency})
 	for _, k := range ack.Kinds() {
 		if !ack.Optional(k) {
@@ -101,9 +102,9 @@ func concerns(trigger, region client.Object) bool {
 	}
 }
 
-// blockReleased lets an Environment's update through when a Region gave its block back,
-// which another one may be waiting for.
-func blockReleased() predicate.Predicate {
+// recordsMatter lets an Environment's update through when a Region gave its block back, which
+// another one may be waiting for, and when a region was given a revision.
+func recordsMatter() predicate.Predicate {
 	return predicate.Funcs{
 		CreateFunc:  func(event.CreateEvent) bool { return false },
 		DeleteFunc:  func(event.DeleteEvent) bool { return false },
@@ -111,9 +112,18 @@ func blockReleased() predicate.Predicate {
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			before, ok := e.ObjectOld.(*v1alpha1.Environment)
 			after, ok2 := e.ObjectNew.(*v1alpha1.Environment)
-			return ok && ok2 && len(after.Status.Allocations) < len(before.Status.Allocations)
+			return ok && ok2 && (len(after.Status.Allocations) < len(before.Status.Allocations) ||
+				!maps.Equal(revisionsOf(before), revisionsOf(after)))
 		},
 	}
+}
+
+func revisionsOf(env *v1alpha1.Environment) map[string]string {
+	revisions := map[string]string{}
+	for _, r := range env.Status.Revisions {
+		revisions[r.Region] = r.Revision
+	}
+	return revisions
 }
 
 // ringMatters is what a Region looks at in a ring: not the members' own counts.

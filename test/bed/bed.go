@@ -20,7 +20,6 @@ import (
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/test/simulator/ack"
-	"github.com/portolan-dev/portolan/test/simulator/argocd"
 	"github.com/portolan-dev/portolan/test/simulator/aws"
 	"github.com/portolan-dev/portolan/test/simulator/charts"
 	"github.com/portolan-dev/portolan/test/simulator/cloud"
@@ -78,35 +77,57 @@ type Bed struct {
 
 	permissions *permissions
 
-	management *controlplane.APIServer
-	mu         sync.Mutex
+	management *management
+	generation int        // of the management cluster
+	mu         sync.Mutex // guards operator, and Client for who is no caller
 	operator   *process.Process
-	undo       []func()
+	undo       undoing
+}
+
+// undoing ends what was started, the last first.
+type undoing []func()
+
+func (u *undoing) add(f func()) { *u = append(*u, f) }
+
+func (u *undoing) run() {
+	for _, undo := range slices.Backward(*u) {
+		undo()
+	}
+	*u = nil
 }
 
 // Start runs everything but the operator. Its parts live until Stop or the end of ctx.
 func Start(ctx context.Context, o Options) (*Bed, error) {
 	b := &Bed{options: o, network: network.New()}
-	for _, part := range []struct {
-		name  string
-		start func(context.Context) error
-	}{
+	parts := append([]part{
 		{"files and binaries", b.prepare},
 		{"simulated AWS and DNS", b.startAWS},
 		{"charts, git and accelerator", b.startOutside},
-		{"management API server", b.startManagement},
-		{"CRDs, RBAC and samples' namespace", b.install},
 		{"IAM policies", b.enforcePermissions},
-		{"simulated ACK and Argo CD", b.startControllers},
-	} {
+		{"etcd and what EKS starts clusters with", b.startEKS},
+	}, b.managementParts()...)
+	if err := b.start(ctx, parts); err != nil {
+		b.Stop()
+		return nil, err
+	}
+	return b, nil
+}
+
+// part is something that a bed consists of.
+type part struct {
+	name  string
+	start func(context.Context) error
+}
+
+func (b *Bed) start(ctx context.Context, parts []part) error {
+	for _, part := range parts {
 		started := time.Now()
 		if err := part.start(ctx); err != nil {
-			b.Stop()
-			return nil, fmt.Errorf("starting %s: %w", part.name, err)
+			return fmt.Errorf("starting %s: %w", part.name, err)
 		}
 		b.progressf("%s ready after %.1f s", part.name, time.Since(started).Seconds())
 	}
-	return b, nil
+	return nil
 }
 
 func (b *Bed) progressf(format string, args ...any) {
@@ -118,13 +139,13 @@ func (b *Bed) progressf(format string, args ...any) {
 // Stop ends everything, the last first, and removes every file.
 func (b *Bed) Stop() {
 	b.StopOperator()
-	for _, undo := range slices.Backward(b.undo) {
-		undo()
+	if b.management != nil {
+		b.management.undo.run()
 	}
-	b.undo = nil
+	b.undo.run()
 }
 
-func (b *Bed) onStop(f func()) { b.undo = append(b.undo, f) }
+func (b *Bed) onStop(f func()) { b.undo.add(f) }
 
 // Dir is where the bed keeps its files and logs while it runs.
 func (b *Bed) Dir() string { return b.dir }
@@ -184,27 +205,6 @@ func (b *Bed) startAWS(context.Context) error {
 	return nil
 }
 
-func (b *Bed) startManagement(ctx context.Context) error {
-	var err error
-	if b.etcd, err = controlplane.StartEtcd(ctx, b.binaries, b.dir); err != nil {
-		return fmt.Errorf("starting etcd: %w", err)
-	}
-	b.onStop(b.etcd.Stop)
-	b.management, err = controlplane.StartAPIServer(ctx, b.binaries, b.etcd, controlplane.Config{
-		Name: "management", Dir: b.dir, AuditLog: b.AuditLog(),
-	})
-	if err != nil {
-		return fmt.Errorf("starting the API server: %w", err)
-	}
-	b.onStop(b.management.Stop)
-	b.Config = b.management.Config()
-	b.Client, err = newClient(b.Config)
-	return err
-}
-
-// AuditLog is the file with one JSON event for each request to the management API server.
-func (b *Bed) AuditLog() string { return filepath.Join(b.dir, "audit.log") }
-
 func newClient(config *rest.Config) (client.Client, error) {
 	s := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{scheme.AddToScheme, v1alpha1.AddToScheme, apiextensionsv1.AddToScheme} {
@@ -219,8 +219,13 @@ func newClient(config *rest.Config) (client.Client, error) {
 	return c, nil
 }
 
-// startControllers runs what stands for ACK, EKS and Argo CD.
-func (b *Bed) startControllers(ctx context.Context) error {
+// startEKS prepares what the regional clusters run with. They outlive management clusters.
+func (b *Bed) startEKS(ctx context.Context) error {
+	var err error
+	if b.etcd, err = controlplane.StartEtcd(ctx, b.binaries, b.dir); err != nil {
+		return fmt.Errorf("starting etcd: %w", err)
+	}
+	b.onStop(b.etcd.Stop)
 	egress, err := b.serveEgress() //nolint:contextcheck // the proxy ends with its listener
 	if err != nil {
 		return err
@@ -231,18 +236,6 @@ func (b *Bed) startControllers(ctx context.Context) error {
 	}
 	b.planes = newPlanes(ctx, b, egress, webhook)
 	b.onStop(b.planes.stop)
-	b.ACK, err = ack.Start(ctx, ack.Options{Config: b.Config, Cloud: b.Cloud, Hooks: ack.Hooks{ClusterStarter: b.planes}, DNS: b.DNS})
-	if err != nil {
-		return fmt.Errorf("starting ACK: %w", err)
-	}
-	b.onStop(b.ACK.Stop)
-	argo, err := argocd.Start(ctx, argocd.Options{
-		Config: b.Config, Namespace: ArgoCDNamespace, Cloud: b.Cloud, Clusters: b.planes.byEndpoint,
-	})
-	if err != nil {
-		return fmt.Errorf("starting Argo CD: %w", err)
-	}
-	b.onStop(argo.Stop)
 	return nil
 }
 

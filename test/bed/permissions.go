@@ -66,7 +66,7 @@ func (b *Bed) enforcePermissions(ctx context.Context) error {
 // creating it. Whoever was refused waits for it, so that it is never too late.
 func (b *Bed) attachMissing(ctx context.Context) error {
 	all := &v1alpha1.EnvironmentList{}
-	if err := b.Client.List(ctx, all); err != nil {
+	if err := b.administrator().List(ctx, all); err != nil {
 		return fmt.Errorf("listing Environments: %w", err)
 	}
 	for _, env := range all.Items {

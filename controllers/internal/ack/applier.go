@@ -28,8 +28,17 @@ type Config struct {
 	Account string
 	// RetryAfter is how long after a failure that ACK does not repeat it is made to; zero never.
 	RetryAfter time.Duration
+	// Drifted tells, once, that AWS was found to differ from an object, "VPC production001-eu-west-1",
+	// that ACK counts as done; nil tells nothing.
+	Drifted func(object string) (Drifted, bool)
 	// Observe makes the Applier write nothing and collect Drift.
 	Observe bool
+}
+
+// Drifted is how AWS differs from an object.
+type Drifted struct {
+	// Deleted tells that AWS does not have it any more; else something was edited.
+	Deleted bool
 }
 
 // Applier applies a step's objects and remembers what is not done yet, so that a

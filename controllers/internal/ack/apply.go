@@ -76,9 +76,24 @@ func (a *Applier) update(ctx context.Context, o *object) error {
 	case last.metadata != w.record.metadata || !contains(have["metadata"], w.content["metadata"]):
 		w.record.at, w.record.syncedBefore = last.at, last.syncedBefore // ACK does not look at those: it is not waited for
 	default:
-		return a.verdict(ctx, o, last)
+		return a.settle(ctx, o, last)
 	}
 	return a.rewrite(ctx, o, w)
+}
+
+// settle is about an object that says what it has to.
+func (a *Applier) settle(ctx context.Context, o *object, last record) error {
+	if a.config.Drifted == nil {
+		return a.verdict(ctx, o, last)
+	}
+	found, ok := a.config.Drifted(o.name)
+	if !ok {
+		return a.verdict(ctx, o, last)
+	}
+	if found.Deleted && o.current.GetAnnotations()[annotationAdopted] == "true" { // ACK would leave it so
+		return a.replace(ctx, o, nil, 0)
+	}
+	return a.nudge(ctx, o, revivalsOf(o.current)+1)
 }
 
 func (a *Applier) rewrite(ctx context.Context, o *object, w wanted) error {

@@ -110,10 +110,15 @@ func (a *Applier) unstick(ctx context.Context, o *object, last record, status re
 	if !due {
 		return step.Stuck(left, step.ReasonOf(refused), "%w", refused)
 	}
+	return a.nudge(ctx, o, revivals+1)
+}
+
+// nudge makes ACK look at AWS again, by a tag where the kind has tags.
+func (a *Applier) nudge(ctx context.Context, o *object, revivals int) error {
 	if o.tags == tagNone {
-		return a.replace(ctx, o, keptAnnotations(o.current), revivals+1)
+		return a.replace(ctx, o, keptAnnotations(o.current), revivals)
 	}
-	w, err := o.wantedAfter(revivals + 1)
+	w, err := o.wantedAfter(revivals)
 	if err != nil {
 		return err
 	}

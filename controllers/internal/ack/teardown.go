@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	ackv1alpha1 "github.com/aws-controllers-k8s/runtime/apis/core/v1alpha1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -13,10 +14,38 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 )
 
+// Remnant is an object that is still there.
+type Remnant struct {
+	// Name is kind and name, for example "VPC production001-eu-west-1".
+	Name string
+	// Refused is what AWS says while it refuses to delete what the object stands for.
+	Refused string
+}
+
+func (r Remnant) String() string {
+	if r.Refused == "" {
+		return r.Name
+	}
+	return r.Name + " (" + r.Refused + ")"
+}
+
 // Teardown deletes the objects of one kind that carry the labels and returns those
-// that are still there, with what AWS says holds them. It reads past the cache: an
+// that are still there, by name, with what AWS says holds them. It reads past the cache: an
 // object created a moment ago must not be overlooked.
-func Teardown(ctx context.Context, c client.Client, live client.Reader, kind client.Object, namespace string, labels map[string]string) ([]string, error) {
+func Teardown(ctx context.Context, c client.Client, live client.Reader, kind client.Object, namespace string, labels map[string]string) ([]Remnant, error) {
+	return takeDown(ctx, c, live, kind, namespace, labels, unprotect)
+}
+
+// Release deletes the objects of one kind that carry the labels, and leaves what they stand
+// for in AWS as it is. It returns those that are still there.
+func Release(ctx context.Context, c client.Client, live client.Reader, kind client.Object, namespace string, labels map[string]string) ([]Remnant, error) {
+	return takeDown(ctx, c, live, kind, namespace, labels, retain)
+}
+
+// preparation is what has to be said of an object before it is deleted.
+type preparation func(ctx context.Context, c client.Client, obj client.Object, opts ...client.PatchOption) error
+
+func takeDown(ctx context.Context, c client.Client, live client.Reader, kind client.Object, namespace string, labels map[string]string, prepare preparation) ([]Remnant, error) {
 	gvk, err := apiutil.GVKForObject(kind, c.Scheme())
 	if err != nil {
 		return nil, fmt.Errorf("looking up the kind of %T: %w", kind, err)
@@ -30,24 +59,33 @@ func Teardown(ctx context.Context, c client.Client, live client.Reader, kind cli
 	if err != nil {
 		return nil, fmt.Errorf("listing objects of kind %s: %w", gvk.Kind, err)
 	}
-	var left []string
+	var left []Remnant
 	for i := range list.Items {
 		obj := &list.Items[i]
-		left = append(left, gvk.Kind+" "+obj.GetName()+heldBy(obj))
+		left = append(left, Remnant{Name: gvk.Kind + " " + obj.GetName(), Refused: heldBy(obj)})
 		if obj.GetDeletionTimestamp() != nil {
 			continue
 		}
 		// Nothing here is read from a cache, and read-your-writes would start one for this view.
-		if err := unprotect(ctx, c, obj, client.DisableReadYourWritesConsistency); err != nil {
-			return left, fmt.Errorf("lifting the deletion protection of %s %s: %w", gvk.Kind, obj.GetName(), err)
+		if err := prepare(ctx, c, obj, client.DisableReadYourWritesConsistency); err != nil {
+			return left, fmt.Errorf("preparing the deletion of %s %s: %w", gvk.Kind, obj.GetName(), err)
 		}
 		err := c.Delete(ctx, obj, client.Preconditions{UID: new(obj.GetUID())}, client.DisableReadYourWritesConsistency)
 		if client.IgnoreNotFound(err) != nil {
 			return left, fmt.Errorf("deleting %s %s: %w", gvk.Kind, obj.GetName(), err)
 		}
 	}
-	slices.Sort(left)
+	slices.SortFunc(left, func(a, b Remnant) int { return strings.Compare(a.Name, b.Name) })
 	return left, nil
+}
+
+// retain tells ACK to leave what an object stands for in AWS.
+func retain(ctx context.Context, c client.Client, obj client.Object, opts ...client.PatchOption) error {
+	if obj.GetAnnotations()[ackv1alpha1.AnnotationDeletionPolicy] == string(ackv1alpha1.DeletionPolicyRetain) {
+		return nil
+	}
+	annotations := map[string]any{ackv1alpha1.AnnotationDeletionPolicy: ackv1alpha1.DeletionPolicyRetain}
+	return patchSeen(ctx, c, obj, map[string]any{"metadata": map[string]any{"annotations": annotations}}, opts...)
 }
 
 // unprotect lifts the protection from deletion of an object that has it, which is a
@@ -78,7 +116,7 @@ func heldBy(obj *unstructured.Unstructured) string {
 	}
 	for _, t := range []ackv1alpha1.ConditionType{ackv1alpha1.ConditionTypeTerminal, ackv1alpha1.ConditionTypeRecoverable} {
 		if c := find(conditions, t); isTrue(c) {
-			return " (" + textOf(c) + ")"
+			return textOf(c)
 		}
 	}
 	return ""

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -64,6 +65,29 @@ func (c *Clusters) deleteWithResources(ctx context.Context, app *Application) er
 	}
 	if err := c.Client.Delete(ctx, app, client.DisableReadYourWritesConsistency); err != nil {
 		return client.IgnoreNotFound(fmt.Errorf("deleting Application %s: %w", app.Name, err))
+	}
+	return nil
+}
+
+// Abandon lets go of the Region's Applications that are being deleted, with whatever they
+// deployed: Argo CD would wait for a cluster that does not answer for ever.
+func (c *Clusters) Abandon(ctx context.Context, region *v1alpha1.Region) error {
+	list := &ApplicationList{}
+	if err := c.Live.List(ctx, list, client.InNamespace(c.Namespace), client.MatchingLabels(plan.Labels(region))); err != nil {
+		return fmt.Errorf("listing Applications: %w", err)
+	}
+	for i := range list.Items {
+		app := &list.Items[i]
+		before := app.DeepCopy()
+		app.Finalizers = slices.DeleteFunc(app.Finalizers, func(f string) bool { return strings.Contains(f, "argocd.argoproj.io") })
+		if app.DeletionTimestamp.IsZero() || len(app.Finalizers) == len(before.Finalizers) {
+			continue
+		}
+		patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+		err := c.Client.Patch(ctx, app, patch, client.DisableReadYourWritesConsistency)
+		if client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("abandoning Application %s: %w", app.Name, err)
+		}
 	}
 	return nil
 }

@@ -1,11 +1,13 @@
 package aws
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -32,6 +34,8 @@ const (
 // EndpointGroup is what a listener of Global Accelerator sends one AWS region's traffic to.
 type EndpointGroup struct {
 	ARN string
+	// Region is the AWS region that it stands for.
+	Region string
 	// Dial is the percentage of the traffic near the region that it is given.
 	Dial      int32
 	Endpoints []Endpoint
@@ -45,7 +49,14 @@ type Endpoint struct {
 	Health string
 	// Reason explains why it is not healthy, in AWS's words.
 	Reason string
+	// Weight is its share of the group's traffic, from 0 for none to 255, relative to the
+	// weights of the others.
+	Weight int32
 }
+
+// DefaultWeight is the weight that AWS gives to an endpoint that is told none (source:
+// AWS Global Accelerator developer guide, "Endpoint weights").
+const DefaultWeight int32 = 128
 
 func (s *Sessions) accelerator(roleARN string) *globalaccelerator.Client {
 	return s.in(roleARN, acceleratorRegion).accelerator
@@ -80,7 +91,20 @@ func (s *Sessions) AcceleratorDeployed(ctx context.Context, roleARN, listenerARN
 // EndpointGroup returns the AWS region's endpoint group of the listener, or nil when
 // it has none. It needs globalaccelerator:ListEndpointGroups.
 func (s *Sessions) EndpointGroup(ctx context.Context, roleARN, listenerARN, region string) (*EndpointGroup, error) {
-	groups, err := collect(ctx,
+	groups, err := s.EndpointGroups(ctx, roleARN, listenerARN)
+	if err != nil {
+		return nil, err
+	}
+	if i := slices.IndexFunc(groups, func(g EndpointGroup) bool { return g.Region == region }); i >= 0 {
+		return &groups[i], nil
+	}
+	return nil, nil
+}
+
+// EndpointGroups returns the endpoint groups of the listener in all AWS regions, sorted
+// by region. It needs globalaccelerator:ListEndpointGroups.
+func (s *Sessions) EndpointGroups(ctx context.Context, roleARN, listenerARN string) ([]EndpointGroup, error) {
+	found, err := collect(ctx,
 		globalaccelerator.NewListEndpointGroupsPaginator(s.accelerator(roleARN),
 			&globalaccelerator.ListEndpointGroupsInput{ListenerArn: &listenerARN}),
 		func(page *globalaccelerator.ListEndpointGroupsOutput) []types.EndpointGroup {
@@ -89,12 +113,12 @@ func (s *Sessions) EndpointGroup(ctx context.Context, roleARN, listenerARN, regi
 	if err != nil {
 		return nil, err
 	}
-	for _, group := range groups {
-		if aws.ToString(group.EndpointGroupRegion) == region {
-			return groupOf(group), nil
-		}
+	groups := make([]EndpointGroup, 0, len(found))
+	for _, group := range found {
+		groups = append(groups, *groupOf(group))
 	}
-	return nil, nil
+	slices.SortFunc(groups, func(a, b EndpointGroup) int { return cmp.Compare(a.Region, b.Region) })
+	return groups, nil
 }
 
 // CreateEndpointGroup makes a group that has no endpoints and is given no traffic, or
@@ -136,7 +160,18 @@ func groupOf(group types.EndpointGroup) *EndpointGroup {
 	for _, e := range group.EndpointDescriptions {
 		endpoints = append(endpoints, Endpoint{
 			ID: aws.ToString(e.EndpointId), Health: string(e.HealthState), Reason: stable(aws.ToString(e.HealthReason)),
+			Weight: weightOf(e),
 		})
 	}
-	return &EndpointGroup{ARN: aws.ToString(group.EndpointGroupArn), Dial: int32(dial), Endpoints: endpoints}
+	return &EndpointGroup{
+		ARN: aws.ToString(group.EndpointGroupArn), Region: aws.ToString(group.EndpointGroupRegion),
+		Dial: int32(dial), Endpoints: endpoints,
+	}
+}
+
+func weightOf(e types.EndpointDescription) int32 {
+	if e.Weight == nil {
+		return DefaultWeight
+	}
+	return *e.Weight
 }

@@ -71,14 +71,14 @@ func TestEndpointGroupIsTheOneOfTheRegion(t *testing.T) {
 	w.on(listGroups, inTurn(
 		reply(200, `{"NextToken":"more","EndpointGroups":[{"EndpointGroupArn":"other","EndpointGroupRegion":"us-east-1"}]}`),
 		reply(200, `{"EndpointGroups":[{"EndpointGroupArn":"`+group+`","EndpointGroupRegion":"eu-west-1","TrafficDialPercentage":12.0,
-			"EndpointDescriptions":[{"EndpointId":"`+loadBalancer+`","HealthState":"UNHEALTHY","HealthReason":"Timeout (Request ID: `+requestID+`)"},
+			"EndpointDescriptions":[{"EndpointId":"`+loadBalancer+`","Weight":0,"HealthState":"UNHEALTHY","HealthReason":"Timeout (Request ID: `+requestID+`)"},
 				{"EndpointId":"another","HealthState":"HEALTHY"}]}]}`)))
 
 	found, err := s.EndpointGroup(t.Context(), "", listener, "eu-west-1")
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(found).To(Equal(&EndpointGroup{ARN: group, Dial: 12, Endpoints: []Endpoint{
+	g.Expect(found).To(Equal(&EndpointGroup{ARN: group, Region: "eu-west-1", Dial: 12, Endpoints: []Endpoint{
 		{ID: loadBalancer, Health: EndpointUnhealthy, Reason: "Timeout"},
-		{ID: "another", Health: EndpointHealthy},
+		{ID: "another", Health: EndpointHealthy, Weight: DefaultWeight},
 	}}))
 	asked := w.requests(listGroups)
 	g.Expect(asked).To(HaveLen(2))
@@ -114,7 +114,7 @@ func TestCreateEndpointGroupStartsWithoutTraffic(t *testing.T) {
 	for _, region := range []string{"eu-west-1", "eu-west-1", "eu-west-2"} {
 		created, err := s.CreateEndpointGroup(t.Context(), "", listener, region, 8443)
 		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(created).To(Equal(&EndpointGroup{ARN: group, Endpoints: []Endpoint{}}))
+		g.Expect(created).To(Equal(&EndpointGroup{ARN: group, Region: "eu-west-1", Endpoints: []Endpoint{}}))
 	}
 	token := groupToken(listener, "eu-west-1")
 	g.Expect(len(token)).To(BeNumerically("<=", 255))
@@ -138,7 +138,7 @@ func TestCreateEndpointGroupThatExists(t *testing.T) {
 			create: exists,
 			list: reply(200, `{"EndpointGroups":[{"EndpointGroupArn":"`+group+`","EndpointGroupRegion":"eu-west-1","TrafficDialPercentage":50,
 				"EndpointDescriptions":[{"EndpointId":"x","HealthState":"INITIAL"}]}]}`),
-			want:      &EndpointGroup{ARN: group, Dial: 50, Endpoints: []Endpoint{{ID: "x", Health: EndpointInitial}}},
+			want:      &EndpointGroup{ARN: group, Region: "eu-west-1", Dial: 50, Endpoints: []Endpoint{{ID: "x", Health: EndpointInitial, Weight: DefaultWeight}}},
 			wantClass: Unknown, wantLooks: 1,
 		},
 		"but is not listed yet":     {create: exists, list: reply(200, `{"EndpointGroups":[]}`), wantClass: Conflict, wantLooks: 1},
@@ -163,7 +163,7 @@ func TestCreateEndpointGroupThatExists(t *testing.T) {
 
 func TestChangesOfAnEndpointGroupSayNoMoreThanTheyMean(t *testing.T) {
 	cases := map[string]string{
-		addEndpoints:    `{"EndpointGroupArn":"` + group + `","EndpointConfigurations":[{"EndpointId":"` + loadBalancer + `","ClientIPPreservationEnabled":true}]}`,
+		addEndpoints:    `{"EndpointGroupArn":"` + group + `","EndpointConfigurations":[{"EndpointId":"` + loadBalancer + `","ClientIPPreservationEnabled":true,"Weight":128}]}`,
 		removeEndpoints: `{"EndpointGroupArn":"` + group + `","EndpointIdentifiers":[{"EndpointId":"` + loadBalancer + `"}]}`,
 		updateGroup:     `{"EndpointGroupArn":"` + group + `","TrafficDialPercentage":25}`,
 		deleteGroup:     `{"EndpointGroupArn":"` + group + `"}`,

@@ -89,6 +89,7 @@ var classByCode = map[string]Class{
 	"InvalidRequestException":        Conflict, // both EKS and Secrets Manager: not in the resource's current state
 	"InvalidResourceStateException":  Conflict,
 	"OperationAborted":               Conflict,
+	"OperationNotPermitted":          Conflict, // a load balancer that is protected from deletion
 	"PreconditionNotMetException":    Conflict,
 	"ResourceExistsException":        Conflict,
 	"ResourceInUse":                  Conflict,

@@ -10,29 +10,34 @@ import (
 
 // AddEndpoint attaches a load balancer, with the addresses of clients preserved, and
 // leaves the group's other endpoints alone; UpdateEndpointGroup would replace them. A
-// load balancer that is attached already is done. It needs globalaccelerator:AddEndpoints
-// and, to look at the load balancer, elasticloadbalancing:DescribeLoadBalancers.
-func (s *Sessions) AddEndpoint(ctx context.Context, roleARN, groupARN, loadBalancerARN string) error {
-	_, err := s.accelerator(roleARN).AddEndpoints(ctx, &globalaccelerator.AddEndpointsInput{
-		EndpointGroupArn: &groupARN,
-		EndpointConfigurations: []types.EndpointConfiguration{
-			{EndpointId: &loadBalancerARN, ClientIPPreservationEnabled: new(true)},
-		},
+// load balancer that is attached already is done and keeps its weight. It needs
+// globalaccelerator:AddEndpoints and, to look at the load balancer,
+// elasticloadbalancing:DescribeLoadBalancers.
+func (s *Sessions) AddEndpoint(ctx context.Context, roleARN, groupARN, loadBalancerARN string, weight int32) error {
+	return s.endpoints.take(ctx, groupARN, func() error {
+		_, err := s.accelerator(roleARN).AddEndpoints(ctx, &globalaccelerator.AddEndpointsInput{
+			EndpointGroupArn: &groupARN,
+			EndpointConfigurations: []types.EndpointConfiguration{
+				{EndpointId: &loadBalancerARN, ClientIPPreservationEnabled: new(true), Weight: &weight},
+			},
+		})
+		if err = classify(err); hasCode(err, endpointExists) {
+			return nil
+		}
+		return err
 	})
-	if err = classify(err); hasCode(err, endpointExists) {
-		return nil
-	}
-	return err
 }
 
 // RemoveEndpoint detaches a load balancer, which needs globalaccelerator:RemoveEndpoints.
 // One that is not attached, or whose group is gone, is done.
 func (s *Sessions) RemoveEndpoint(ctx context.Context, roleARN, groupARN, loadBalancerARN string) error {
-	_, err := s.accelerator(roleARN).RemoveEndpoints(ctx, &globalaccelerator.RemoveEndpointsInput{
-		EndpointGroupArn:    &groupARN,
-		EndpointIdentifiers: []types.EndpointIdentifier{{EndpointId: &loadBalancerARN}},
+	return s.endpoints.take(ctx, groupARN, func() error {
+		_, err := s.accelerator(roleARN).RemoveEndpoints(ctx, &globalaccelerator.RemoveEndpointsInput{
+			EndpointGroupArn:    &groupARN,
+			EndpointIdentifiers: []types.EndpointIdentifier{{EndpointId: &loadBalancerARN}},
+		})
+		return unlessNotFound(classify(err))
 	})
-	return unlessNotFound(classify(err))
 }
 
 // Dial sets the percentage of traffic that the group is given and nothing else, which

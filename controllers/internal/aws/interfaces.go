@@ -22,13 +22,7 @@ type NetworkInterface struct {
 // NetworkInterfaces returns those of a VPC, sorted by ID. It needs
 // ec2:DescribeNetworkInterfaces.
 func (s *Sessions) NetworkInterfaces(ctx context.Context, roleARN, region, vpcID string) ([]NetworkInterface, error) {
-	found, err := collect(ctx,
-		ec2.NewDescribeNetworkInterfacesPaginator(s.in(roleARN, region).ec2, &ec2.DescribeNetworkInterfacesInput{
-			Filters: []types.Filter{filter("vpc-id", vpcID)},
-		}),
-		func(page *ec2.DescribeNetworkInterfacesOutput) []types.NetworkInterface {
-			return page.NetworkInterfaces
-		})
+	found, err := s.in(roleARN, region).networkInterfaces(ctx, filter(filterVPC, vpcID))
 	if err != nil {
 		return nil, err
 	}
@@ -40,4 +34,12 @@ func (s *Sessions) NetworkInterfaces(ctx context.Context, roleARN, region, vpcID
 	}
 	slices.SortFunc(interfaces, func(a, b NetworkInterface) int { return cmp.Compare(a.ID, b.ID) })
 	return interfaces, nil
+}
+
+func (c *clients) networkInterfaces(ctx context.Context, filters ...types.Filter) ([]types.NetworkInterface, error) {
+	return collect(ctx,
+		ec2.NewDescribeNetworkInterfacesPaginator(c.ec2, &ec2.DescribeNetworkInterfacesInput{Filters: filters}),
+		func(page *ec2.DescribeNetworkInterfacesOutput) []types.NetworkInterface {
+			return page.NetworkInterfaces
+		})
 }

@@ -11,6 +11,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/acm"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -61,6 +62,8 @@ type Sessions struct {
 	instanceTypes *memo[instanceTypesKey, map[string]plan.InstanceType]
 	hostedZones   *memo[zoneKey, plan.HostedZone]
 	tagged        *memo[taggedKey, map[string][]string]
+	addonVersions *memo[addonKey, []plan.AddonVersion]
+	endpoints     *turns
 }
 
 // Option changes a default of New.
@@ -77,6 +80,7 @@ type session struct{ roleARN, region string }
 
 type clients struct {
 	credentials aws.CredentialsProvider
+	acm         *acm.Client
 	ec2         *ec2.Client
 	eks         *eks.Client
 	elb         *elb.Client
@@ -102,6 +106,8 @@ func New(ctx context.Context, clk clock.PassiveClock, options ...Option) (*Sessi
 		instanceTypes: newMemo[instanceTypesKey](clk, always[map[string]plan.InstanceType](factsTTL)),
 		hostedZones:   newMemo[zoneKey](clk, zoneTTL),
 		tagged:        newMemo[taggedKey](clk, always[map[string][]string](factsTTL)),
+		addonVersions: newMemo[addonKey](clk, always[[]plan.AddonVersion](factsTTL)),
+		endpoints:     newTurns(),
 	}
 	for _, option := range options {
 		option(s)
@@ -164,6 +170,7 @@ func assume(client *sts.Client, roleARN string) aws.CredentialsProvider {
 func newClients(cfg aws.Config) *clients {
 	return &clients{
 		credentials: cfg.Credentials,
+		acm:         acm.NewFromConfig(cfg),
 		ec2:         ec2.NewFromConfig(cfg),
 		eks:         eks.NewFromConfig(cfg),
 		elb:         elb.NewFromConfig(cfg),

@@ -24,13 +24,7 @@ func (s *Sessions) Networks(ctx context.Context, roleARN, region string) ([]plan
 	if err != nil {
 		return nil, err
 	}
-	peerings, err := collect(ctx,
-		ec2.NewDescribeVpcPeeringConnectionsPaginator(c.ec2, &ec2.DescribeVpcPeeringConnectionsInput{
-			Filters: []types.Filter{filter("status-code", string(types.VpcPeeringConnectionStateReasonCodeActive))},
-		}),
-		func(page *ec2.DescribeVpcPeeringConnectionsOutput) []types.VpcPeeringConnection {
-			return page.VpcPeeringConnections
-		})
+	peerings, err := c.peerings(ctx, filter("status-code", string(types.VpcPeeringConnectionStateReasonCodeActive)))
 	if err != nil {
 		return nil, err
 	}
@@ -40,6 +34,14 @@ func (s *Sessions) Networks(ctx context.Context, roleARN, region string) ([]plan
 func (c *clients) vpcs(ctx context.Context) ([]types.Vpc, error) {
 	return collect(ctx, ec2.NewDescribeVpcsPaginator(c.ec2, &ec2.DescribeVpcsInput{}),
 		func(page *ec2.DescribeVpcsOutput) []types.Vpc { return page.Vpcs })
+}
+
+func (c *clients) peerings(ctx context.Context, filters ...types.Filter) ([]types.VpcPeeringConnection, error) {
+	return collect(ctx,
+		ec2.NewDescribeVpcPeeringConnectionsPaginator(c.ec2, &ec2.DescribeVpcPeeringConnectionsInput{Filters: filters}),
+		func(page *ec2.DescribeVpcPeeringConnectionsOutput) []types.VpcPeeringConnection {
+			return page.VpcPeeringConnections
+		})
 }
 
 func networksOf(vpcs []types.Vpc, peerings []types.VpcPeeringConnection) ([]plan.Network, error) {

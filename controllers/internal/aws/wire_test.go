@@ -56,6 +56,17 @@ const (
 	deleteGroup        = "globalaccelerator:DeleteEndpointGroup"
 	addEndpoints       = "globalaccelerator:AddEndpoints"
 	removeEndpoints    = "globalaccelerator:RemoveEndpoints"
+	describeGroup      = "globalaccelerator:DescribeEndpointGroup"
+	describeFirewalls  = "ec2:DescribeSecurityGroups"
+	describeEndpoints  = "ec2:DescribeVpcEndpoints"
+	describeELBTags    = "elasticloadbalancing:DescribeTags"
+	describeTargets    = "elasticloadbalancing:DescribeTargetGroups"
+	deleteBalancer     = "elasticloadbalancing:DeleteLoadBalancer"
+	deleteTargets      = "elasticloadbalancing:DeleteTargetGroup"
+	deleteFirewall     = "ec2:DeleteSecurityGroup"
+	deleteInterface    = "ec2:DeleteNetworkInterface"
+	describeAddons     = "eks:DescribeAddonVersions"
+	listCertTags       = "acm:ListTagsForCertificate"
 )
 
 // wire answers in the protocols of the services, as told per IAM action.
@@ -111,7 +122,7 @@ func (w *wire) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 
 func actionOn(r *http.Request, service string) string {
 	switch service {
-	case "secretsmanager", "servicequotas", "globalaccelerator":
+	case "acm", "secretsmanager", "servicequotas", "globalaccelerator":
 		_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 		return service + ":" + operation
 	case "eks", "route53", "s3":
@@ -129,6 +140,7 @@ var operationsByPath = []struct{ pattern, operation string }{
 	{"/clusters/*/node-groups/*", "DescribeNodegroup"},
 	{"/clusters/*", "DescribeCluster"},
 	{"/clusters", "ListClusters"},
+	{"/addons/supported-versions", "DescribeAddonVersions"},
 	{"/2013-04-01/hostedzonesbyname", "ListHostedZonesByName"},
 }
 
@@ -167,7 +179,7 @@ func reply(status int, body string) http.HandlerFunc {
 // refuse answers with an error in the protocol of the action's service.
 func refuse(action string, status int, code, message string) http.HandlerFunc {
 	switch service, _, _ := strings.Cut(action, ":"); service {
-	case "secretsmanager", "servicequotas", "globalaccelerator":
+	case "acm", "secretsmanager", "servicequotas", "globalaccelerator":
 		return reply(status, fmt.Sprintf(`{"__type":%q,"Message":%q}`, code, message))
 	case "s3":
 		return reply(status, fmt.Sprintf(`<Error><Code>%s</Code><Message>%s</Message><RequestId>%s</RequestId></Error>`, code, message, requestID))
@@ -344,7 +356,7 @@ var calls = map[string]func(context.Context, *Sessions) error{
 	},
 	updateGroup:     func(ctx context.Context, s *Sessions) error { return s.Dial(ctx, "", group, 25) },
 	deleteGroup:     func(ctx context.Context, s *Sessions) error { return s.DeleteEndpointGroup(ctx, "", group) },
-	addEndpoints:    func(ctx context.Context, s *Sessions) error { return s.AddEndpoint(ctx, "", group, loadBalancer) },
+	addEndpoints:    func(ctx context.Context, s *Sessions) error { return s.AddEndpoint(ctx, "", group, loadBalancer, 128) },
 	removeEndpoints: func(ctx context.Context, s *Sessions) error { return s.RemoveEndpoint(ctx, "", group, loadBalancer) },
 }
 

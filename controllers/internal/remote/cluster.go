@@ -137,9 +137,16 @@ func (c *Cluster) handler(what Change) cache.ResourceEventHandler {
 		UpdateFunc: func(before, after any) {
 			if !equality.Semantic.DeepEqual(essence(before), essence(after)) {
 				c.announce(what, after)
+				c.announceDrained(before, after)
 			}
 		},
-		DeleteFunc: func(obj any) { c.announce(what, obj) },
+		DeleteFunc: func(obj any) {
+			if missed, ok := obj.(cache.DeletedFinalStateUnknown); ok {
+				obj = missed.Obj
+			}
+			c.announce(what, obj)
+			c.announceDrained(obj, nil)
+		},
 	}
 }
 
@@ -224,20 +231,6 @@ func (c *Cluster) LoadBalancers() ([]string, error) {
 	}
 	slices.Sort(names)
 	return names, nil
-}
-
-// ReadyNodes counts the nodes that are Ready.
-func (c *Cluster) ReadyNodes() (int, error) {
-	if err := c.Connected(); err != nil {
-		return 0, err
-	}
-	ready := 0
-	for _, obj := range c.nodes.GetStore().List() {
-		if n, ok := obj.(*corev1.Node); ok && nodeReady(n) {
-			ready++
-		}
-	}
-	return ready, nil
 }
 
 // Pods returns the pods with the labels, by name, without those that are finished or being deleted.

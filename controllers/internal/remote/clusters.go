@@ -62,6 +62,8 @@ const (
 	// Identities are pods that come without the pod identity that PodsWithoutIdentity was
 	// last asked for, or change while they lack it, or go.
 	Identities
+	// Draining is a node that goes, or a pod that has to go from a cordoned node and went.
+	Draining
 )
 
 type subscriber struct {

@@ -2,14 +2,10 @@ package remote
 
 import (
 	"cmp"
-	"context"
-	"fmt"
 	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	policyv1 "k8s.io/api/policy/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -83,28 +79,5 @@ func accountOf(p *corev1.Pod) types.NamespacedName {
 
 // over tells whether a pod is finished or being deleted.
 func over(p *corev1.Pod) bool {
-	return !p.DeletionTimestamp.IsZero() || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
-}
-
-// Evict asks the API server to evict a pod, which disruption budgets may forbid for now:
-// done is false then. It is true when the pod is on its way out or already gone, and never
-// evicts a pod that has replaced it.
-func (c *Cluster) Evict(ctx context.Context, pod types.NamespacedName, uid types.UID) (done bool, err error) {
-	eviction := &policyv1.Eviction{
-		ObjectMeta:    metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name},
-		DeleteOptions: &metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}},
-	}
-	// Without retries: the API server's "not now" names a time to come back, and the
-	// client would sleep until then.
-	err = c.requests.CoreV1().RESTClient().Post().
-		Namespace(pod.Namespace).Resource("pods").Name(pod.Name).SubResource("eviction").
-		Body(eviction).MaxRetries(0).Do(ctx).Error()
-	switch {
-	case err == nil, apierrors.IsNotFound(err), apierrors.IsConflict(err):
-		return true, nil
-	case apierrors.IsTooManyRequests(err):
-		return false, nil
-	default:
-		return false, fmt.Errorf("evicting pod %s: %w", pod, err)
-	}
+	return !p.DeletionTimestamp.IsZero() || finished(p)
 }

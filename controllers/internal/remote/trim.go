@@ -12,7 +12,7 @@ import (
 func trim(obj any) (any, error) {
 	switch o := obj.(type) {
 	case *corev1.Pod:
-		o.ManagedFields, o.Annotations = nil, nil
+		o.ManagedFields, o.Annotations = nil, only(o.Annotations, corev1.MirrorPodAnnotationKey)
 		o.Spec.Volumes, o.Spec.Tolerations, o.Spec.Affinity = nil, nil, nil
 		o.Spec.InitContainers, o.Spec.EphemeralContainers = nil, nil
 		for i, container := range o.Spec.Containers {
@@ -20,12 +20,24 @@ func trim(obj any) (any, error) {
 		}
 		o.Status.ContainerStatuses, o.Status.InitContainerStatuses = nil, nil
 	case *corev1.Node:
-		o.ManagedFields, o.Annotations = nil, nil
-		o.Status.Images = nil
+		o.ManagedFields, o.Annotations = nil, only(o.Annotations, annotationCordoned)
+		o.Spec = corev1.NodeSpec{Unschedulable: o.Spec.Unschedulable}
+		o.Status = corev1.NodeStatus{
+			Conditions: o.Status.Conditions,
+			NodeInfo:   corev1.NodeSystemInfo{KubeletVersion: o.Status.NodeInfo.KubeletVersion},
+		}
 	case *corev1.Service:
 		o.ManagedFields = nil
 	}
 	return obj, nil
+}
+
+// only returns the annotation of that name alone, if there is one.
+func only(annotations map[string]string, name string) map[string]string {
+	if value, ok := annotations[name]; ok {
+		return map[string]string{name: value}
+	}
+	return nil
 }
 
 // essence is what has to change for anybody to be woken: not heartbeats.
@@ -34,7 +46,7 @@ func essence(obj any) any {
 	case *corev1.Pod:
 		return []any{o.DeletionTimestamp.IsZero(), o.Status.Phase, PodReady(o), o.Status.PodIP, maps.Clone(o.Labels)}
 	case *corev1.Node:
-		return nodeReady(o)
+		return []any{nodeReady(o), o.Spec.Unschedulable}
 	case *corev1.Service:
 		return []any{o.DeletionTimestamp.IsZero(), o.Spec.Type, o.Status.LoadBalancer}
 	default:

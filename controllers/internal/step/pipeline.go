@@ -128,13 +128,20 @@ func (p *Pipeline[S]) summarize(obj Object) {
 }
 
 // Stage reports that an object is being taken down: the stage in Deleting and in Ready,
-// and what it waits for. Each stage is announced once.
-func (p *Pipeline[S]) Stage(obj Object, reason, message string) {
+// and what it waits for. Each stage is announced once, and so is that it is stuck.
+func (p *Pipeline[S]) Stage(obj Object, reason, message string, stuck bool) {
 	p.record(obj, metav1.Condition{Type: v1alpha1.ConditionDeleting, Status: metav1.ConditionTrue, Reason: reason, Message: Truncate(message)})
 	ready := metav1.Condition{Type: v1alpha1.ConditionReady, Status: metav1.ConditionUnknown, Reason: reason, Message: Truncate(message)}
+	stalled := metav1.Condition{Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonStuck, Message: Truncate(message)}
+	if stuck {
+		ready.Status = metav1.ConditionFalse
+		if !meta.IsStatusConditionTrue(*obj.GetConditions(), v1alpha1.ConditionStalled) {
+			p.Events.Eventf(obj, nil, corev1.EventTypeWarning, v1alpha1.ReasonStuck, reason, "%s", eventNote(stalled))
+		}
+	}
 	p.set(obj, ready)
-	p.setWhile(obj, false, v1alpha1.ConditionStalled, ready)
-	p.setWhile(obj, true, v1alpha1.ConditionReconciling, ready)
+	p.setWhile(obj, stuck, v1alpha1.ConditionStalled, stalled)
+	p.setWhile(obj, !stuck, v1alpha1.ConditionReconciling, ready)
 }
 
 // setWhile keeps a condition that is present only while it is true.

@@ -65,14 +65,17 @@ func (p *pass) request() request {
 	return request{account: p.account, spec: spec, region: p.region}
 }
 
-// id is what the custom resource knows of its resource's identity, "" before creation.
+// id is what the custom resource knows of its resource's identity, "" before creation. The
+// adoption fields count only until the adoption: ACK looks at them no more once there is its
+// finalizer or its mark (runtime v0.62.0, pkg/runtime/reconciler.go, Sync, needAdoption). An
+// object that was restored with either, but without status, has therefore lost its resource.
 func (p *pass) id() string {
 	r := p.request()
 	if p.kind.nameOf != nil {
 		return p.kind.nameOf(r)
 	}
 	known := p.part("status").text(p.kind.idField)
-	if known == "" {
+	if policy, _ := p.adoption(); known == "" && policy != "" {
 		identity, _ := p.adoptionFields() // none, or nothing that names a resource
 		known = identity[p.kind.adoptionKey()]
 	}

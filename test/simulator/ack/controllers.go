@@ -29,7 +29,6 @@ const fieldOwner = "controller"
 // Simulated intervals of the ACK runtime.
 const (
 	pollInterval   = 30 * time.Second
-	resyncInterval = 10 * time.Hour
 	firstBackoff   = 5 * time.Millisecond
 	longestBackoff = 1000 * time.Second
 )
@@ -70,6 +69,10 @@ type Options struct {
 	// Account is the account number that ACK reports as the owner of everything. It is
 	// the Cloud's by default; another rehearses ACK acting in the wrong account.
 	Account string
+	// Resync are simulated intervals after which a synced resource is looked at again, by
+	// kind; that of the kind "" is for all that have none of their own, here or by default.
+	// What it leaves out is as config/ack has it.
+	Resync map[string]time.Duration
 	// Logger receives what the controllers log; nothing is logged by default.
 	Logger logr.Logger
 }
@@ -80,6 +83,7 @@ type Controllers struct {
 	finished  chan struct{}
 	err       error // of the manager; read it after finished is closed
 	lifecycle *lifecycle
+	pauses    *pauses
 }
 
 // Start runs the controllers until Stop is called or ctx ends. It returns once
@@ -94,12 +98,13 @@ func Start(ctx context.Context, o Options) (*Controllers, error) {
 	if o.Account == "" {
 		o.Account = o.Cloud.Account()
 	}
-	owner := account{Cloud: o.Cloud, clusters: o.ClusterStarter, records: o.DNS, faults: newFaults(), owner: o.Account}
-	c := &Controllers{finished: make(chan struct{}), lifecycle: &lifecycle{account: owner}}
-	mgr, err := newManager(o, c.lifecycle)
+	owner := account{Cloud: o.Cloud, clusters: o.ClusterStarter, records: o.DNS, faults: newFaults(), owner: o.Account, resyncs: withDefaults(o.Resync)}
+	c := &Controllers{finished: make(chan struct{}), lifecycle: &lifecycle{account: owner}, pauses: newPauses()}
+	mgr, err := c.newManager(o)
 	if err != nil {
 		return nil, err
 	}
+	c.pauses.cache = mgr.GetCache()
 
 	ctx, c.cancel = context.WithCancel(ctx)
 	c.lifecycle.resume(ctx)
@@ -117,6 +122,7 @@ func Start(ctx context.Context, o Options) (*Controllers, error) {
 // Stop ends the controllers and everything they wait for. It may be called twice.
 func (c *Controllers) Stop() {
 	c.cancel()
+	c.pauses.end()
 	<-c.finished
 	c.lifecycle.running.Wait()
 }
@@ -140,7 +146,7 @@ func (c *Controllers) awaitWatches(ctx context.Context, mgr manager.Manager) err
 	return nil
 }
 
-func newManager(o Options, l *lifecycle) (manager.Manager, error) {
+func (c *Controllers) newManager(o Options) (manager.Manager, error) {
 	unlimited := rest.CopyConfig(o.Config)
 	unlimited.QPS = -1
 	anyName := true // the same controllers may run again in this process
@@ -154,18 +160,19 @@ func newManager(o Options, l *lifecycle) (manager.Manager, error) {
 		return nil, fmt.Errorf("starting ACK: %w", err)
 	}
 	for _, k := range kinds {
-		if err := addController(mgr, k, l); err != nil {
+		if err := c.addController(mgr, k); err != nil {
 			return nil, fmt.Errorf("starting ACK for %s: %w", k.name, err)
 		}
 	}
 	return mgr, nil
 }
 
-func addController(mgr manager.Manager, k *kind, l *lifecycle) error {
-	scale := l.Scale
+func (c *Controllers) addController(mgr manager.Manager, k *kind) error {
+	scale := c.lifecycle.Scale
 	return ctrl.NewControllerManagedBy(mgr).
 		Named(strings.ToLower(k.name)).
 		For(k.object(), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		WatchesRawSource(c.pauses.sourceOf(k)).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: 1, // ACK's default, and part of what makes many regions slow
 			RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](
@@ -173,5 +180,7 @@ func addController(mgr manager.Manager, k *kind, l *lifecycle) error {
 		}).
 		// Unstructured objects are read from the API server, as ACK does: a stale
 		// cache would lack the ID just written and create the resource again.
-		Complete(&reconciler{kind: k, lifecycle: l, client: client.WithFieldOwner(mgr.GetClient(), fieldOwner)})
+		Complete(c.pauses.guard(k, &reconciler{
+			kind: k, lifecycle: c.lifecycle, client: client.WithFieldOwner(mgr.GetClient(), fieldOwner),
+		}))
 }

@@ -51,6 +51,11 @@ var sdkNames = map[string]string{"route53": "Route 53"}
 
 // called dresses a refusal by the account as the answer to the operation's main API call.
 func (k *kind) called(o operation, err error) error {
+	return k.calledBy(k.mainAction(o), err)
+}
+
+// calledBy is called for an API call that is not the operation's main one.
+func (k *kind) calledBy(action string, err error) error {
 	refusal, ok := errors.AsType[*cloud.Error](err)
 	if !ok {
 		return err
@@ -58,7 +63,7 @@ func (k *kind) called(o operation, err error) error {
 	if k.inUse != "" && refusal.Code == cloud.CodeDependencyViolation {
 		refusal = &cloud.Error{Code: k.inUse, Message: refusal.Message}
 	}
-	return k.answered(k.mainAction(o), refusal)
+	return k.answered(action, refusal)
 }
 
 // answered is an error as the SDK returns it. Like the SDK's it names the request.

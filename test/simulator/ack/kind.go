@@ -48,6 +48,7 @@ type kind struct {
 	preDelete []string // facts that are synced once more before deletion
 	renewed   []string // facts that every update draws anew
 	frozen    []string // facts that ACK compares although no update changes them
+	stages    []stage  // how updates are split that AWS carries out in its own time
 	inUse     string   // AWS's word for a dependency violation where it has another
 
 	// arn is nil for kinds whose ARN ACK does not report.
@@ -61,6 +62,17 @@ type kind struct {
 	// develop replaces what happens between creation and readiness. It also takes up
 	// what an earlier simulator left unfinished.
 	develop func(context.Context, *kind, account, cloud.Resource)
+	// approach is what ACK asks for on the way to the spec, where that is not the spec itself.
+	approach func(desired *cloud.Resource, latest cloud.Resource) error
+	// amend makes AWS's checks of an update, besides those of admit.
+	amend func(a account, was, desired cloud.Resource) error
+	// settings are facts about an update that ACK takes from annotations.
+	settings func(annotations map[string]string) map[string]string
+	// rollout returns when an update has reached everything that it changes, or why it
+	// could not. Without one an update takes the time that was drawn for it.
+	rollout func(context.Context, account, cloud.Resource) error
+	// leaves are the facts that ACK leaves to others, as annotations say.
+	leaves func(annotations map[string]string) []string
 	// settled runs when a resource has become ready.
 	settled func(account, cloud.Resource)
 	// release makes AWS's checks before deletion.
@@ -81,16 +93,14 @@ type kind struct {
 	syncsEarly bool
 	// updatesSettle are updates that AWS carries out like creations.
 	updatesSettle bool
-	// resync is when a synced resource is looked at again; resyncInterval if zero.
-	resync time.Duration
 	// impatience is the short interval at which ACK hopes in vain to update what is not ready.
 	impatience time.Duration
 }
 
 // states are AWS's words. A kind without creating exists at once when the call
 // returns; failed is where a creation ends that could not be finished; degraded
-// is a creation that waits for something else.
-type states struct{ creating, ready, deleting, failed, degraded string }
+// is a creation that waits for something else. Kinds with updating go by stages.
+type states struct{ creating, ready, updating, deleting, failed, degraded string }
 
 // deletion is how ACK and AWS share the end of a resource.
 type deletion int
@@ -110,6 +120,7 @@ type account struct {
 	clusters ClusterStarter
 	records  Records
 	faults   *faults
+	resyncs  map[string]time.Duration
 	// owner is the account number that ACK reports.
 	owner string
 }
@@ -152,7 +163,7 @@ func (k *kind) blocked(state string) bool {
 
 // unfinished reports whether something still has to happen to the resource by itself.
 func (k *kind) unfinished(state string) bool {
-	return k.inProgress(state) || state != "" && state == k.states.degraded
+	return k.inProgress(state) || state != "" && (state == k.states.degraded || state == k.states.updating)
 }
 
 // changes returns the facts in which desired differs from latest, or nil.
@@ -202,13 +213,6 @@ func (k *kind) sampled() string {
 		return k.duration
 	}
 	return k.awsType
-}
-
-func (k *kind) resyncAfter() time.Duration {
-	if k.resync > 0 {
-		return k.resync
-	}
-	return resyncInterval
 }
 
 // named identifies a resource by a field of the spec.

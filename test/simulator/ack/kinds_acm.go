@@ -23,7 +23,6 @@ var certificate = &kind{
 	defaulted:  []string{"names", "transparency"},
 	frozen:     []string{"names"},
 	syncsEarly: true,
-	resync:     time.Minute,
 	arn: func(a account, r cloud.Resource) string {
 		return a.ARN("acm", r.Region, "certificate/"+r.ID)
 	},

@@ -12,11 +12,15 @@ import (
 
 const defaultVersion = "1.34"
 
-var eksStates = states{creating: "CREATING", ready: "ACTIVE", deleting: "DELETING", failed: "CREATE_FAILED"}
+var eksStates = states{creating: "CREATING", ready: "ACTIVE", updating: "UPDATING", deleting: "DELETING", failed: "CREATE_FAILED"}
+
+var clusterStates = states{
+	creating: "CREATING", ready: "ACTIVE", updating: "UPDATING", deleting: "DELETING", failed: "FAILED",
+}
 
 var cluster = &kind{
 	service: "eks", name: "Cluster", awsType: "eks/cluster",
-	states:    states{creating: "CREATING", ready: "ACTIVE", deleting: "DELETING", failed: "FAILED"},
+	states:    clusterStates,
 	deletion:  awaited,
 	nameOf:    named("name"),
 	mutable:   append([]string{"version"}, clusterConfig...),
@@ -25,8 +29,11 @@ var cluster = &kind{
 	arn: func(a account, r cloud.Resource) string {
 		return a.ARN("eks", r.Region, "cluster/"+r.ID)
 	},
+	stages:    clusterStages,
 	describe:  describeCluster,
+	approach:  oneMinorUp,
 	admit:     admitCluster,
+	amend:     amendCluster,
 	provision: startCluster,
 	release:   releaseCluster,
 	teardown:  stopCluster,
@@ -88,6 +95,9 @@ func admitCluster(a account, r *cloud.Resource) error {
 			r.Data[fact] = value
 		}
 	}
+	if err := admitKubernetes(r.Data["version"]); err != nil {
+		return err
+	}
 	if r.Data["endpointPublicAccess"] == "false" && r.Data["endpointPrivateAccess"] == "false" {
 		return refuse("InvalidParameterException", "Private and public endpoint access cannot be false")
 	}
@@ -112,6 +122,9 @@ func releaseCluster(a account, r cloud.Resource) error {
 	switch {
 	case r.State == eksStates.creating:
 		return errBusy("cluster in 'CREATING' state, cannot be modified until 'ACTIVE'")
+	case r.State == clusterStates.updating:
+		// aws/containers-roadmap#1511 has the words.
+		return refuse("ResourceInUseException", "Cannot delete because cluster %s currently has an update in progress", r.ID)
 	case r.Data["deletionProtection"] == "true":
 		return refuse("InvalidRequestException", "Cluster %s has deletion protection enabled", r.ID)
 	case len(childrenOf(a, r, "eks/nodegroup")) > 0:

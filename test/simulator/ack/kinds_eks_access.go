@@ -12,7 +12,7 @@ import (
 var accessEntry = &kind{
 	service: "eks", name: "AccessEntry", awsType: "eks/accessentry",
 	nameOf:  inCluster("principalARN"),
-	mutable: []string{"policyARN", "groups", "username"},
+	mutable: []string{"policyARN", "accessPolicies", "groups", "username"},
 	// The ARN has the principal in parts: access-entry/<cluster>/role/<account>/<name>/<ID>.
 	arn: func(a account, r cloud.Resource) string {
 		principal := strings.Split(r.Data["principalARN"], ":")
@@ -28,7 +28,8 @@ var accessEntry = &kind{
 		name := r.spec.text("clusterName")
 		return r.resource(map[string]string{
 			"cluster": name, "principalARN": r.spec.text("principalARN"), "username": r.spec.text("username"),
-			"policyARN": strings.Join(policies, ","), "groups": strings.Join(r.spec.texts("kubernetesGroups"), ","),
+			// Only the whole tells the namespaces of a policy that is limited to some.
+			"policyARN": strings.Join(policies, ","), "accessPolicies": r.spec.json("accessPolicies"), "groups": strings.Join(r.spec.texts("kubernetesGroups"), ","),
 		}, r.parent("eks/cluster", name))
 	},
 	admit: func(a account, r *cloud.Resource) error {

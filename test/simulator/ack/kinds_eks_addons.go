@@ -6,11 +6,13 @@ import (
 	"slices"
 	"time"
 
+	"github.com/portolan-dev/portolan/test/simulator/addons"
 	"github.com/portolan-dev/portolan/test/simulator/cloud"
 )
 
 var addonStates = states{
-	creating: "CREATING", ready: "ACTIVE", deleting: "DELETING", failed: "CREATE_FAILED", degraded: "DEGRADED",
+	creating: "CREATING", ready: "ACTIVE", updating: "UPDATING", deleting: "DELETING",
+	failed: "CREATE_FAILED", degraded: "DEGRADED",
 }
 
 var addon = &kind{
@@ -20,6 +22,10 @@ var addon = &kind{
 	mutable:   []string{"version", "configuration", "serviceAccountRoleARN"},
 	defaulted: []string{"version", "configuration", "serviceAccountRoleARN"},
 
+	stages: []stage{{
+		facts:  []string{"version", "configuration", "serviceAccountRoleARN"},
+		action: "eks:UpdateAddon", update: "AddonUpdate", sampled: "eks/addon/update",
+	}},
 	develop:    developAddon,
 	impatience: 2 * time.Second,
 
@@ -35,11 +41,11 @@ var addon = &kind{
 		if text := r.Data["configuration"]; text != "" && !json.Valid([]byte(text)) {
 			return refuse("InvalidParameterException", "ConfigurationValue is not in valid JSON or YAML format")
 		}
-		if r.Data["version"] == "" {
-			r.Data["version"] = "v1.0.0-eksbuild.1"
+		owner, err := activeCluster(a, *r)
+		if err != nil {
+			return err
 		}
-		_, err := activeCluster(a, *r)
-		return err
+		return admitAddonVersion(a, r, owner.Data["version"])
 	},
 	status: func(_ account, r cloud.Resource) map[string]any {
 		return withHealth(r, map[string]any{
@@ -49,6 +55,24 @@ var addon = &kind{
 	answers: func(r cloud.Resource) map[string]any {
 		return map[string]any{"addonVersion": r.Data["version"]}
 	},
+}
+
+// admitAddonVersion chooses the default version, or refuses one that EKS does not offer
+// for the cluster. What runs already may stay when the cluster has moved on.
+func admitAddonVersion(a account, r *cloud.Resource, kubernetes string) error {
+	preferred, known := addons.Default(baseName(*r), kubernetes)
+	was, exists := a.Get(r.Key)
+	switch {
+	case exists && was.Data["version"] == r.Data["version"]:
+		return nil
+	case !known:
+		return refuse("InvalidParameterException", "Addon specified is not supported") // aws/containers-roadmap#1429
+	case r.Data["version"] == "":
+		r.Data["version"] = preferred
+	case !addons.Offered(baseName(*r), r.Data["version"], kubernetes):
+		return refuse("InvalidParameterException", "Addon version specified is not supported") // aws/aws-sdk-go-v2#2554
+	}
+	return nil
 }
 
 // needNodes are the add-ons with pods of their own besides daemons.

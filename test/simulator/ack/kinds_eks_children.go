@@ -18,10 +18,25 @@ var nodegroup = &kind{
 
 	defaulted: []string{"version", "releaseVersion", "updateConfig"},
 	renewed:   []string{"releaseVersion"}, // follows the version
+	stages: []stage{
+		{
+			facts:  []string{"desired", "min", "max", "labels", "taints", "updateConfig"},
+			action: "eks:UpdateNodegroupConfig", update: "ConfigUpdate", sampled: "eks/nodegroup/config",
+		},
+		{
+			facts:  []string{"version", "releaseVersion"},
+			action: "eks:UpdateNodegroupVersion", update: "VersionUpdate", sampled: "eks/nodegroup/update",
+		},
+	},
 
 	arn:      childARN("nodegroup"),
 	describe: describeNodegroup,
+	leaves:   nodegroupLeaves,
+	settings: nodegroupSettings,
 	admit:    admitNodegroup,
+	amend:    amendNodegroup,
+	rollout:  rollOutNodes,
+	teardown: releaseInterfaces,
 	status: func(_ account, r cloud.Resource) map[string]any {
 		desired, _ := strconv.ParseInt(r.Data["desired"], 10, 64) // written by describeNodegroup
 		groups := []any{map[string]any{"name": "eks-" + baseName(r) + "-" + suffix(r.Data["launch"])}}
@@ -97,7 +112,10 @@ func admitNodegroup(a account, r *cloud.Resource) error {
 		return refuse("InvalidParameterException", "Capacity type %s is invalid", r.Data["capacityType"])
 	}
 	r.Data["launch"] = a.NewID("lt")
-	return admitVersion(owner, r)
+	if err := admitVersion(owner, r); err != nil {
+		return err
+	}
+	return admitNodeVersion(owner, r.Data["version"])
 }
 
 // admitVersion refuses a version with another's release, which ACK has written into
@@ -131,7 +149,7 @@ func childARN(resource string) func(account, cloud.Resource) string {
 // activeCluster finds the cluster that a resource belongs to, unless it is being built or torn down.
 func activeCluster(a account, r cloud.Resource) (cloud.Resource, error) {
 	owner, _ := a.Get(cloud.Key{Type: "eks/cluster", Region: r.Region, ID: r.Data["cluster"]})
-	if owner.State != eksStates.ready && owner.State != "UPDATING" {
+	if owner.State != eksStates.ready && owner.State != eksStates.updating {
 		return owner, refuse("ResourceInUseException", "Cluster '%s' is in %s status", owner.ID, owner.State)
 	}
 	return owner, nil

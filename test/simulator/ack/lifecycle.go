@@ -40,10 +40,14 @@ func (l *lifecycle) resume(ctx context.Context) {
 	}
 }
 
-// create makes the resource ready when both its time and its provisioning are over.
+// create makes the resource ready when both its time and its provisioning are over, or
+// when an update is.
 func (l *lifecycle) create(ctx context.Context, k *kind, r cloud.Resource) {
 	develop := k.develop
-	if develop == nil {
+	switch {
+	case r.State != "" && r.State == k.states.updating:
+		develop = settleUpdate
+	case develop == nil:
 		develop = becomeReady
 	}
 	l.running.Go(func() { develop(ctx, k, l.account, r) })

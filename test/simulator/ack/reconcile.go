@@ -213,12 +213,15 @@ func (p *pass) admit(r *cloud.Resource) error {
 }
 
 func (p *pass) update(ctx context.Context, desired, latest cloud.Resource) outcome {
+	p.leave(&desired, latest)
 	changed := p.kind.changes(desired, latest)
 	switch {
 	case p.kind.impatience > 0 && latest.State != p.kind.states.ready && (changed != nil || latest.State == p.kind.states.failed):
 		return p.impatient(latest)
-	case changed == nil || p.kind.blocked(latest.State):
+	case changed == nil || p.kind.states.updating == "" && p.kind.blocked(latest.State):
 		return p.observed(latest)
+	case p.kind.states.updating != "":
+		return p.updateInStages(ctx, desired, latest, changed)
 	}
 	if err := p.callUpdate(ctx, desired, latest, changed); err != nil {
 		return p.failed(err, &latest)
@@ -228,6 +231,16 @@ func (p *pass) update(ctx context.Context, desired, latest cloud.Resource) outco
 		p.lifecycle.create(ctx, p.kind, latest)
 	}
 	return p.observed(latest)
+}
+
+// leave takes over from AWS what ACK is told to leave to others.
+func (p *pass) leave(desired *cloud.Resource, latest cloud.Resource) {
+	if p.kind.leaves == nil {
+		return
+	}
+	for _, fact := range p.kind.leaves(p.cr.GetAnnotations()) {
+		desired.Data[fact] = latest.Data[fact]
+	}
 }
 
 func (p *pass) callUpdate(ctx context.Context, desired, latest cloud.Resource, changed map[string]string) error {
@@ -263,7 +276,7 @@ func (p *pass) callUpdate(ctx context.Context, desired, latest cloud.Resource, c
 
 // observed reports a resource that AWS has as the spec asks for.
 func (p *pass) observed(r cloud.Resource) outcome {
-	o := outcome{resource: &r, after: p.kind.resyncAfter(), initialised: p.kind.initialises}
+	o := outcome{resource: &r, after: p.resyncAfter(p.kind.name), initialised: p.kind.initialises}
 	if r.State != p.kind.states.ready && (!p.kind.syncsEarly || r.State != p.kind.states.creating) {
 		o.after, o.pending = pollInterval, fmt.Sprintf("%s is in '%s' status", p.kind.name, r.State)
 	}
@@ -287,6 +300,9 @@ func (p *pass) impatient(r cloud.Resource) outcome {
 }
 
 func (p *pass) failed(err error, latest *cloud.Resource) outcome {
+	if given, ok := errors.AsType[errGivenUp](err); ok {
+		return outcome{resource: latest, terminal: string(given)}
+	}
 	if p.kind.isTerminal(err) {
 		return outcome{resource: latest, terminal: recoverableText(err)}
 	}

@@ -15,18 +15,29 @@ const (
 	typeNATGateway = "ec2/natgateway"
 )
 
-// ec2Operations are all reads, for which IAM knows no resources:
+// ec2Operations are reads, for which IAM knows no resources, but for the deletions and DescribeVpcAttribute:
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html.
 var ec2Operations = map[string]action{
+	"DeleteNetworkInterface": {
+		handle: (*Server).deleteNetworkInterface, on: ec2Named(typeInterface, "network-interface", "NetworkInterfaceId"),
+	},
+	"DeleteSecurityGroup": {
+		handle: (*Server).deleteSecurityGroup, on: ec2Named(typeSecurityGroup, "security-group", "GroupId"),
+	},
 	"DescribeAddresses":             {handle: (*Server).describeAddresses},
 	"DescribeAvailabilityZones":     {handle: (*Server).describeAvailabilityZones},
 	"DescribeInstanceTypeOfferings": {handle: (*Server).describeInstanceTypeOfferings},
 	"DescribeInstanceTypes":         {handle: (*Server).describeInstanceTypes},
+	"DescribeInternetGateways":      {handle: (*Server).describeInternetGateways},
 	"DescribeNatGateways":           {handle: (*Server).describeNATGateways},
 	"DescribeNetworkInterfaces":     {handle: (*Server).describeNetworkInterfaces},
 	"DescribeRegions":               {handle: (*Server).describeRegions},
+	"DescribeRouteTables":           {handle: (*Server).describeRouteTables},
+	"DescribeSecurityGroups":        {handle: (*Server).describeSecurityGroups},
 	"DescribeSubnets":               {handle: (*Server).describeSubnets},
 	"DescribeTags":                  {handle: (*Server).describeTags},
+	"DescribeVpcAttribute":          {handle: (*Server).describeVPCAttribute, on: ec2Named(typeVPC, "vpc", "VpcId")},
+	"DescribeVpcEndpoints":          {handle: (*Server).describeVPCEndpoints},
 	"DescribeVpcPeeringConnections": {handle: (*Server).describeVPCPeerings},
 	"DescribeVpcs":                  {handle: (*Server).describeVPCs},
 }

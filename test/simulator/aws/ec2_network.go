@@ -156,21 +156,34 @@ type networkInterface struct {
 	Status           string               `xml:"status"`
 	VPCID            string               `xml:"vpcId"`
 	SubnetID         string               `xml:"subnetId,omitempty"`
+	Groups           []attachedGroup      `xml:"groupSet>item"`
 	Attachment       *interfaceAttachment `xml:"attachment"`
 	Tags             []ec2Tag             `xml:"tagSet>item"`
 }
 
 type interfaceAttachment struct {
-	ID   string `xml:"attachmentId"`
-	Time string `xml:"attachTime"`
+	ID         string `xml:"attachmentId"`
+	InstanceID string `xml:"instanceId,omitempty"`
+	Time       string `xml:"attachTime"`
+}
+
+type attachedGroup struct {
+	ID string `xml:"groupId"`
+}
+
+func attachedGroups(r cloud.Resource) []attachedGroup {
+	var groups []attachedGroup
+	for _, id := range parents(r, typeSecurityGroup) {
+		groups = append(groups, attachedGroup{ID: id})
+	}
+	return groups
 }
 
 func (s *Server) describeNetworkInterfaces(c *call) (any, error) {
 	ids := formList(c.form, "NetworkInterfaceId")
 	candidates := s.inRegion(c, typeInterface, ids)
 	if missing := firstMissing(ids, candidates); missing != "" {
-		return nil, invalid("InvalidNetworkInterfaceID.NotFound",
-			fmt.Sprintf("The networkInterface ID '%s' does not exist", missing))
+		return nil, noInterface(missing)
 	}
 	candidates, err := filtered(c.form, candidates, s.interfaceAttributes)
 	if err != nil {
@@ -181,13 +194,19 @@ func (s *Server) describeNetworkInterfaces(c *call) (any, error) {
 		interfaces[i] = networkInterface{
 			ID: r.ID, Description: r.Data["description"], Type: interfaceType(r), OwnerID: s.cloud.Account(),
 			RequesterManaged: r.Data["requesterManaged"] == "true", Status: r.State,
-			VPCID: s.vpcOf(r), SubnetID: subnetOf(r), Tags: ec2Tags(r),
+			VPCID: s.vpcOf(r), SubnetID: subnetOf(r), Groups: attachedGroups(r), Tags: ec2Tags(r),
 		}
 		if attachment := r.Data["attachmentID"]; attachment != "" {
-			interfaces[i].Attachment = &interfaceAttachment{ID: attachment, Time: r.CreatedAt.UTC().Format(time.RFC3339)}
+			interfaces[i].Attachment = &interfaceAttachment{
+				ID: attachment, InstanceID: r.Data["instanceID"], Time: r.CreatedAt.UTC().Format(time.RFC3339),
+			}
 		}
 	}
 	return ec2Page(c, "networkInterfaceSet", interfaces, unpaged)
+}
+
+func noInterface(id string) error {
+	return invalid("InvalidNetworkInterfaceID.NotFound", fmt.Sprintf("The networkInterface ID '%s' does not exist", id))
 }
 
 func interfaceType(r cloud.Resource) string { return cmp.Or(r.Data["interfaceType"], "interface") }

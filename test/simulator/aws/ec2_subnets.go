@@ -16,6 +16,7 @@ type subnet struct {
 	Zone        string   `xml:"availabilityZone"`
 	ZoneID      string   `xml:"availabilityZoneId,omitempty"`
 	DefaultInAZ bool     `xml:"defaultForAz"`
+	MapPublicIP bool     `xml:"mapPublicIpOnLaunch"`
 	Tags        []ec2Tag `xml:"tagSet>item"`
 }
 
@@ -34,6 +35,7 @@ func (s *Server) describeSubnets(c *call) (any, error) {
 		subnets[i] = subnet{
 			ID: r.ID, ARN: s.cloud.ARN("ec2", r.Region, "subnet/"+r.ID), OwnerID: s.cloud.Account(), State: r.State,
 			VPCID: s.vpcOf(r), CIDRBlock: r.Data["cidr"], Zone: r.Data["availabilityZone"], ZoneID: zoneIDOf(r), Tags: ec2Tags(r),
+			MapPublicIP: r.Data["mapPublicIPOnLaunch"] == "true",
 		}
 	}
 	return ec2Page(c, "subnetSet", subnets, unpaged)

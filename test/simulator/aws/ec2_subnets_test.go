@@ -74,7 +74,7 @@ func TestSubnetsAreDescribed(t *testing.T) {
 	g.Expect(out.Subnets).To(ConsistOf(types.Subnet{
 		SubnetId: new("subnet-a"), SubnetArn: new("arn:aws:ec2:eu-west-1:111122223333:subnet/subnet-a"), OwnerId: new(account),
 		State: types.SubnetStateAvailable, VpcId: new("vpc-1"), CidrBlock: new("10.0.0.0/20"),
-		AvailabilityZone: new("eu-west-1a"), AvailabilityZoneId: new("euw1-az1"), DefaultForAz: new(false),
+		AvailabilityZone: new("eu-west-1a"), AvailabilityZoneId: new("euw1-az1"), DefaultForAz: new(false), MapPublicIpOnLaunch: new(false),
 		Tags: []types.Tag{{Key: new("team"), Value: new("a")}},
 	}))
 }

@@ -21,17 +21,27 @@ const (
 )
 
 var eksRoutes = []route{
+	{http.MethodGet, "/addons/supported-versions", "DescribeAddonVersions"},
 	{http.MethodGet, "/clusters", "ListClusters"},
 	{http.MethodGet, "/clusters/{clusterName}", "DescribeCluster"},
 	{http.MethodGet, "/clusters/{clusterName}/node-groups/{nodegroupName}", "DescribeNodegroup"},
 	{http.MethodGet, "/clusters/{clusterName}/addons/{addonName}", "DescribeAddon"},
+	{http.MethodGet, "/clusters/{clusterName}/access-entries/{principalArn}/access-policies", "ListAssociatedAccessPolicies"},
+	{http.MethodGet, "/clusters/{clusterName}/pod-identity-associations/{associationId}", "DescribePodIdentityAssociation"},
 }
 
 var eksOperations = map[string]action{
-	"ListClusters":      {handle: (*Server).listClusters},
-	"DescribeCluster":   {handle: (*Server).describeCluster, on: clusterNamed},
-	"DescribeNodegroup": {handle: (*Server).describeNodegroup, on: partOfCluster(typeNodegroup, "nodegroup", "nodegroupName")},
-	"DescribeAddon":     {handle: (*Server).describeAddon, on: partOfCluster(typeAddon, "addon", "addonName")},
+	"DescribeAddonVersions": {handle: (*Server).describeAddonVersions},
+	"ListClusters":          {handle: (*Server).listClusters},
+	"DescribeCluster":       {handle: (*Server).describeCluster, on: clusterNamed},
+	"DescribeNodegroup":     {handle: (*Server).describeNodegroup, on: partOfCluster(typeNodegroup, "nodegroup", "nodegroupName")},
+	"DescribeAddon":         {handle: (*Server).describeAddon, on: partOfCluster(typeAddon, "addon", "addonName")},
+	"ListAssociatedAccessPolicies": {
+		handle: (*Server).listAccessPolicies, on: partOfCluster(typeAccessEntry, "access-entry", "principalArn"),
+	},
+	"DescribePodIdentityAssociation": {
+		handle: (*Server).describePodIdentity, on: partOfCluster(typePodIdentity, "podidentityassociation", "associationId"),
+	},
 }
 
 func clusterNamed(s *Server, c *call) subject {

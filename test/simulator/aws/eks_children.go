@@ -2,6 +2,8 @@ package aws
 
 import (
 	"cmp"
+	"encoding/json"
+	"fmt"
 	"strconv"
 
 	"github.com/portolan-dev/portolan/test/simulator/cloud"
@@ -16,6 +18,8 @@ type eksNodegroup struct {
 	Version       string            `json:"version,omitempty"`
 	Scaling       eksScaling        `json:"scalingConfig"`
 	InstanceTypes []string          `json:"instanceTypes"`
+	Labels        map[string]string `json:"labels"`
+	Taints        []eksTaint        `json:"taints,omitempty"`
 	Health        eksHealth         `json:"health"`
 	Tags          map[string]string `json:"tags"`
 }
@@ -24,6 +28,13 @@ type eksScaling struct {
 	Desired int `json:"desiredSize"`
 	Min     int `json:"minSize"`
 	Max     int `json:"maxSize"`
+}
+
+// eksTaint is the same on the wire and in the fact "taints".
+type eksTaint struct {
+	Key    string `json:"key"`
+	Value  string `json:"value"`
+	Effect string `json:"effect"`
 }
 
 type eksHealth struct {
@@ -43,6 +54,7 @@ type eksAddon struct {
 	CreatedAt float64           `json:"createdAt"`
 	Status    string            `json:"status"`
 	Version   string            `json:"addonVersion,omitempty"`
+	Config    string            `json:"configurationValues,omitempty"`
 	Health    eksHealth         `json:"health"`
 	Tags      map[string]string `json:"tags"`
 }
@@ -52,12 +64,29 @@ func (s *Server) describeNodegroup(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{"nodegroup": eksNodegroup{
+	group := eksNodegroup{
 		Name: name, ARN: s.eksARN(r, "nodegroup/"), Cluster: c.path["clusterName"], CreatedAt: epoch(r.CreatedAt),
 		Status: r.State, Version: r.Data["version"], InstanceTypes: splitList(r.Data["instanceTypes"]),
 		Scaling: eksScaling{Desired: count(r, "desired"), Min: count(r, "min"), Max: count(r, "max")},
 		Health:  healthOf(r), Tags: r.Tags,
-	}}, nil
+	}
+	if err := readFacts(r, map[string]any{"labels": &group.Labels, "taints": &group.Taints}); err != nil {
+		return nil, err
+	}
+	return map[string]any{"nodegroup": group}, nil
+}
+
+// readFacts reads facts in JSON; what the resource does not have stays as it is.
+func readFacts(r cloud.Resource, into map[string]any) error {
+	for fact, value := range into {
+		if r.Data[fact] == "" {
+			continue
+		}
+		if err := json.Unmarshal([]byte(r.Data[fact]), value); err != nil {
+			return fmt.Errorf("reading %s of %s: %w", fact, r.Key, err)
+		}
+	}
+	return nil
 }
 
 // count is zero without the fact.
@@ -87,7 +116,7 @@ func (s *Server) describeAddon(c *call) (any, error) {
 	}
 	return map[string]any{"addon": eksAddon{
 		Name: name, ARN: s.eksARN(r, "addon/"), Cluster: c.path["clusterName"], CreatedAt: epoch(r.CreatedAt),
-		Status: r.State, Version: r.Data["version"], Health: healthOf(r), Tags: r.Tags,
+		Status: r.State, Version: r.Data["version"], Config: r.Data["configuration"], Health: healthOf(r), Tags: r.Tags,
 	}}, nil
 }
 

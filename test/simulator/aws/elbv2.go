@@ -22,9 +22,11 @@ const (
 	mostTagged = 20
 )
 
-// elbOperations are all reads, for which IAM knows no resources:
+// elbOperations are reads, for which IAM knows no resources, but for the deletions:
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awselasticloadbalancingv2.html.
 var elbOperations = map[string]action{
+	"DeleteLoadBalancer":    {handle: (*Server).deleteLoadBalancer, on: elbNamed(typeLoadBalancer, "LoadBalancerArn")},
+	"DeleteTargetGroup":     {handle: (*Server).deleteTargetGroup, on: elbNamed(typeTargetGroup, "TargetGroupArn")},
 	"DescribeLoadBalancers": {handle: (*Server).describeLoadBalancers},
 	"DescribeTags":          {handle: (*Server).describeELBTags},
 	"DescribeTargetGroups":  {handle: (*Server).describeTargetGroups},
@@ -48,6 +50,14 @@ type loadBalancer struct {
 	Type          string
 	VPCID         string `xml:"VpcId"`
 	IPAddressType string `xml:"IpAddressType"`
+
+	Zones          []balancerZone `xml:"AvailabilityZones>member"`
+	SecurityGroups []string       `xml:"SecurityGroups>member"`
+}
+
+type balancerZone struct {
+	Name     string `xml:"ZoneName"`
+	SubnetID string `xml:"SubnetId"`
 }
 
 func (s *Server) describeLoadBalancers(c *call) (any, error) {
@@ -77,7 +87,17 @@ func (s *Server) loadBalancerFrom(r cloud.Resource) loadBalancer {
 		ARN: r.ARN, Name: r.ID, DNSName: r.Data["dnsName"], HostedZoneID: zoneOfBalancers(r.Region),
 		CreatedTime: r.CreatedAt.UTC().Format(time.RFC3339), Scheme: cmp.Or(r.Data["scheme"], "internet-facing"),
 		State: r.State, StateReason: r.Data["reason"], Type: balancerType(r), VPCID: s.vpcOf(r), IPAddressType: "ipv4",
+		Zones: s.zonesOfBalancer(r), SecurityGroups: parents(r, typeSecurityGroup),
 	}
+}
+
+func (s *Server) zonesOfBalancer(r cloud.Resource) []balancerZone {
+	var zones []balancerZone
+	for _, id := range parents(r, typeSubnet) {
+		subnet, _ := s.cloud.Get(cloud.Key{Type: typeSubnet, Region: r.Region, ID: id})
+		zones = append(zones, balancerZone{Name: subnet.Data["availabilityZone"], SubnetID: id})
+	}
+	return zones
 }
 
 func balancerType(r cloud.Resource) string {

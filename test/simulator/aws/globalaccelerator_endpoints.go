@@ -115,14 +115,15 @@ func (s *Server) checkEndpoints(region string, wanted []endpointInput) error {
 	return nil
 }
 
-// replaceEndpoints keeps what is known of those that stay.
+// replaceEndpoints keeps the health of those that stay, but of their settings only what is
+// said again: the others become the defaults.
 func replaceEndpoints(wanted []endpointInput) func([]endpoint) []endpoint {
 	return func(old []endpoint) []endpoint {
 		endpoints := make([]endpoint, 0, len(wanted))
 		for _, in := range wanted {
 			e := endpoint{ID: in.EndpointID, Weight: defaultWeight}
 			if i := slices.IndexFunc(old, func(e endpoint) bool { return e.ID == in.EndpointID }); i >= 0 {
-				e = old[i]
+				e.Attachment, e.Checked = old[i].Attachment, old[i].Checked
 			}
 			if in.Weight != nil {
 				e.Weight = *in.Weight

@@ -3,7 +3,6 @@ package aws
 import (
 	"cmp"
 	"fmt"
-	"net/url"
 	"strings"
 	"time"
 
@@ -19,8 +18,11 @@ const (
 )
 
 var iamOperations = map[string]action{
-	"GetRole":      {handle: (*Server).getRole, on: roleNamed},
-	"ListRoleTags": {handle: (*Server).listRoleTags, on: roleNamed},
+	"GetRole":                  {handle: (*Server).getRole, on: roleNamed},
+	"GetRolePolicy":            {handle: (*Server).getRolePolicy, on: roleNamed},
+	"ListAttachedRolePolicies": {handle: (*Server).listAttachedRolePolicies, on: roleNamed},
+	"ListRolePolicies":         {handle: (*Server).listRolePolicies, on: roleNamed},
+	"ListRoleTags":             {handle: (*Server).listRoleTags, on: roleNamed},
 }
 
 func roleNamed(s *Server, c *call) subject {
@@ -49,8 +51,7 @@ func (s *Server) getRole(c *call) (any, error) {
 	return iamRole{
 		Path: cmp.Or(r.Data["path"], "/"), Name: r.ID, ID: cmp.Or(r.Data["roleID"], "AROA"+strings.ToUpper(r.ID)),
 		ARN: cmp.Or(r.ARN, s.cloud.ARN("iam", "", "role/"+r.ID)), CreateDate: r.CreatedAt.UTC().Format(time.RFC3339),
-		// IAM answers documents in the encoding of URLs.
-		Trust: url.QueryEscape(r.Data["trust"]), Description: r.Data["description"],
+		Trust: encodedDocument(r.Data["trust"]), Description: r.Data["description"],
 		MaxSession: defaultSessionSeconds, Tags: queryTags(r),
 	}, nil
 }

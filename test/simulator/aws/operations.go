@@ -75,6 +75,7 @@ var services = map[string]service{
 	"sts": queryService(queryXML{namespace: "https://sts.amazonaws.com/doc/2011-06-15/"}, stsOperations),
 	"elasticloadbalancing": queryService(
 		queryXML{namespace: "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"}, elbOperations),
+	"acm":            jsonService(json11{}, certificateOperations),
 	"iam":            global(queryService(queryXML{namespace: "https://iam.amazonaws.com/doc/2010-05-08/"}, iamOperations)),
 	"secretsmanager": jsonService(json11{}, secretsOperations),
 	"servicequotas":  withThrottling("TooManyRequestsException", jsonService(json11{}, quotaOperations)),

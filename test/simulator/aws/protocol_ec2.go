@@ -28,6 +28,9 @@ type ec2Set struct {
 	next  string
 }
 
+// ec2Fields is the result of operations that describe one thing: its fields in the response.
+type ec2Fields []child
+
 type ec2Error struct {
 	XMLName   xml.Name `xml:"Response"`
 	Code      string   `xml:"Errors>Error>Code"`
@@ -39,12 +42,15 @@ func (ec2XML) read(r *http.Request, c *call) error { return readForm(r, c) }
 
 func (p ec2XML) reply(w http.ResponseWriter, c *call, result any) {
 	children := []child{{name: "requestId", value: c.requestID}}
-	if set, ok := result.(ec2Set); ok {
-		items := element{name: set.name, children: []child{{name: "item", value: set.items}}}
-		children = append(children, child{name: set.name, value: items})
-		if set.next != "" {
-			children = append(children, child{name: "nextToken", value: set.next})
+	switch r := result.(type) {
+	case ec2Set:
+		items := element{name: r.name, children: []child{{name: "item", value: r.items}}}
+		children = append(children, child{name: r.name, value: items})
+		if r.next != "" {
+			children = append(children, child{name: "nextToken", value: r.next})
 		}
+	case ec2Fields:
+		children = append(children, r...)
 	}
 	writeXML(w, http.StatusOK, element{
 		name:      c.operation + "Response",

@@ -22,6 +22,7 @@ var s3Routes = []route{
 	{http.MethodHead, "/{bucket}", "HeadBucket"},
 	{http.MethodGet, "/{bucket}?tagging", "GetBucketTagging"},
 	{http.MethodGet, "/{bucket}?location", "GetBucketLocation"},
+	{http.MethodGet, "/{bucket}?publicAccessBlock", "GetPublicAccessBlock"},
 }
 
 // s3Operations have the permissions of https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html
@@ -30,6 +31,9 @@ var s3Operations = map[string]action{
 	"HeadBucket":        {handle: (*Server).headBucket, on: bucketNamed, permission: "s3:ListBucket"},
 	"GetBucketTagging":  {handle: (*Server).getBucketTagging, on: bucketNamed},
 	"GetBucketLocation": {handle: (*Server).getBucketLocation, on: bucketNamed},
+	"GetPublicAccessBlock": {
+		handle: (*Server).getPublicAccessBlock, on: bucketNamed, permission: "s3:GetBucketPublicAccessBlock",
+	},
 }
 
 func bucketNamed(s *Server, c *call) subject {

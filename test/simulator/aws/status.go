@@ -29,7 +29,7 @@ func statusOf(code string) int {
 // restStatusOf differs where REST has a status of its own for the situation.
 func restStatusOf(code string) int {
 	switch code {
-	case "ResourceNotFoundException", "UnknownOperationException", "NoSuchHostedZone", "NoSuchBucket", "NoSuchTagSet":
+	case "ResourceNotFoundException", "UnknownOperationException", "NoSuchHostedZone", "NoSuchBucket", "NoSuchTagSet", noAccessBlock:
 		return http.StatusNotFound
 	case "PermanentRedirect":
 		return http.StatusMovedPermanently

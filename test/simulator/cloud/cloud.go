@@ -28,6 +28,7 @@ type Cloud struct {
 	dice   dice
 	ledger ledger
 	feed   feed
+	leaks  leaks
 
 	mu        sync.RWMutex
 	resources map[Key]Resource

@@ -9,8 +9,11 @@ import (
 )
 
 var (
-	ours   = tags("portolan.dev/environment", "production001")
-	theirs = tags("portolan.dev/environment", "production001-eu", "Name", "x")
+	ours = tags("portolan.dev/environment", "production001")
+	// Of what controllers and nodes of a cluster made.
+	leftBy   = tags("elbv2.k8s.aws/cluster", "production001-eu-west-1")
+	leakedBy = tags("cluster.k8s.amazonaws.com/name", "production001-eu-west-1")
+	theirs   = tags("portolan.dev/environment", "production001-eu", "Name", "x")
 )
 
 const (
@@ -33,6 +36,10 @@ const (
 	zone     = "arn:aws:route53:::hostedzone/Z1"
 	listener = "arn:aws:globalaccelerator::111122223333:accelerator/1/listener/2"
 	secret   = ":111122223333:secret:unkey/shared-abcdef"
+	balancer = "arn:aws:elasticloadbalancing" + here + "loadbalancer/net/k8s-api/6ac4"
+	targets  = "arn:aws:elasticloadbalancing" + here + "targetgroup/k8s-api/6ac4"
+	firewall = "arn:aws:ec2" + here + "security-group/sg-1"
+	nic      = "arn:aws:ec2" + here + "network-interface/eni-1"
 )
 
 // ask is a call whose operation has the action's name.
@@ -59,6 +66,12 @@ func TestShippedPoliciesAllow(t *testing.T) {
 			ask("eks", "DescribeNodegroup", "arn:aws:eks"+here+"nodegroup/production001-eu-west-1/unkey/*"),
 			ask("iam", "GetRole", nodeRole), ask("s3", "GetBucketTagging", bucket),
 			ask("globalaccelerator", "CreateEndpointGroup", listener), ask("globalaccelerator", "AddEndpoints", listener+"/endpoint-group/3"),
+			ask("globalaccelerator", "DescribeEndpointGroup", listener+"/endpoint-group/3"),
+			ask("acm", "ListCertificates"), ask("acm", "ListTagsForCertificate", cert), ask("eks", "DescribeAddonVersions"),
+			ask("elasticloadbalancing", "DescribeTags"), ask("elasticloadbalancing", "DescribeTargetGroups"),
+			ask("ec2", "DescribeSecurityGroups"), ask("ec2", "DescribeVpcEndpoints"),
+			owned(ask("elasticloadbalancing", "DeleteLoadBalancer", balancer), leftBy), owned(ask("elasticloadbalancing", "DeleteTargetGroup", targets), leftBy),
+			owned(ask("ec2", "DeleteSecurityGroup", firewall), leftBy), owned(ask("ec2", "DeleteNetworkInterface", nic), leakedBy),
 		},
 		"portolan-manager": {ask("sts", "AssumeRole", "arn:aws:iam::111122223333:role/portolan")},
 		"ack-manager":      {ask("sts", "AssumeRole", "arn:aws:iam::111122223333:role/ack")},
@@ -107,6 +120,12 @@ func TestShippedPoliciesRefuse(t *testing.T) {
 		"another environment's cluster":          {role: "portolan", call: ask("eks", "DescribeCluster", "arn:aws:eks"+here+"cluster/staging-eu")},
 		"an accelerator":                         {role: "portolan", call: ask("globalaccelerator", "DeleteAccelerator", "arn:aws:globalaccelerator::111122223333:accelerator/1")},
 		"creating what ACK creates":              {role: "portolan", call: asked(ask("ec2", "CreateVpc", newVPC), ours)},
+		"a load balancer without tags":           {role: "portolan", call: ask("elasticloadbalancing", "DeleteLoadBalancer", balancer)},
+		"another environment's load balancer":    {role: "portolan", call: owned(ask("elasticloadbalancing", "DeleteLoadBalancer", balancer), tags("elbv2.k8s.aws/cluster", "staging-eu"))},
+		"a target group without tags":            {role: "portolan", call: ask("elasticloadbalancing", "DeleteTargetGroup", targets)},
+		"a security group of ACK's":              {role: "portolan", call: owned(ask("ec2", "DeleteSecurityGroup", firewall), ours)},
+		"an interface of the wrong maker":        {role: "portolan", call: owned(ask("ec2", "DeleteNetworkInterface", nic), leftBy)},
+		"another environment's interface":        {role: "portolan", call: owned(ask("ec2", "DeleteNetworkInterface", nic), tags("cluster.k8s.amazonaws.com/name", "production0019-eu"))},
 		"another role":                           {role: "portolan-manager", call: ask("sts", "AssumeRole", admin)},
 		"a role of another account":              {role: "ack-manager", call: ask("sts", "AssumeRole", "arn:aws:iam::444455556666:role/ack")},
 		"a VPC without tags":                     {role: "ack-ec2", call: ask("ec2", "CreateVpc", newVPC)},

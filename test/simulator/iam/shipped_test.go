@@ -112,12 +112,13 @@ func TestShippedTrustPolicies(t *testing.T) {
 // wildcardsAllowed are the actions that AWS ties to no resource, or, before it exists, to none with a name.
 // https://docs.aws.amazon.com/service-authorization/latest/reference/
 var wildcardsAllowed = []string{
-	"acm:AddTagsToCertificate", "acm:RequestCertificate",
+	"acm:AddTagsToCertificate", "acm:ListCertificates", "acm:RequestCertificate",
 	"ec2:DescribeAddresses", "ec2:DescribeAvailabilityZones", "ec2:DescribeInstanceTypeOfferings", "ec2:DescribeInstanceTypes",
 	"ec2:DescribeInternetGateways", "ec2:DescribeNatGateways", "ec2:DescribeNetworkInterfaces", "ec2:DescribeRegions",
 	"ec2:DescribeRouteTables", "ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets",
-	"ec2:DescribeTags", "ec2:DescribeVpcPeeringConnections", "ec2:DescribeVpcs",
-	"eks:ListClusters", "elasticloadbalancing:DescribeLoadBalancers", "route53:ListHostedZonesByName", "s3:ListAllMyBuckets",
+	"ec2:DescribeTags", "ec2:DescribeVpcEndpoints", "ec2:DescribeVpcPeeringConnections", "ec2:DescribeVpcs",
+	"eks:DescribeAddonVersions", "eks:ListClusters", "elasticloadbalancing:DescribeLoadBalancers",
+	"elasticloadbalancing:DescribeTags", "elasticloadbalancing:DescribeTargetGroups", "route53:ListHostedZonesByName", "s3:ListAllMyBuckets",
 	"servicequotas:GetServiceQuota",
 }
 

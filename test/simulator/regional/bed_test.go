@@ -34,6 +34,7 @@ type bed struct {
 	cloud      *cloud.Cloud
 	dns        *dns.Server
 	east, west *site
+	dying      *Region // the west's
 }
 
 // site is one region: its API server and a client of it.
@@ -125,7 +126,7 @@ func (s *site) connect(g *WithT) {
 }
 
 // start runs the region's controllers until the test ends.
-func (s *site) start(t *testing.T) {
+func (s *site) start(t *testing.T) *Region {
 	t.Helper()
 	options := s.options
 	options.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
@@ -134,6 +135,7 @@ func (s *site) start(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(region.Stop)
+	return region
 }
 
 // createCluster puts the network and the cluster into the cloud, without nodes.

@@ -61,6 +61,26 @@ func TestNodegroupOf(t *testing.T) {
 	}{
 		"on its way":     {state: "CREATING", data: map[string]string{"desired": "3"}, want: nodegroup{name: "api"}},
 		"on its way out": {state: "DELETING", data: map[string]string{"desired": "3"}, want: nodegroup{name: "api"}},
+		"of the cluster's version": {
+			state: "ACTIVE", data: map[string]string{"desired": "3"},
+			want: nodegroup{name: "api", desired: 3, kubelet: "v1.35.0-eks-simulated"},
+		},
+		"on its way to a version": {
+			state: "UPDATING", data: updating("1.35", "false", "", ""),
+			want: nodegroup{name: "api", desired: 3, kubelet: "v1.35.0-eks-simulated", update: update{id: "u1", version: "1.35"}},
+		},
+		"forced to a version": {
+			state: "UPDATING", data: updating("1.35", "true", "u0", "failed"),
+			want: nodegroup{name: "api", desired: 3, kubelet: "v1.35.0-eks-simulated", update: update{id: "u1", version: "1.35", force: true}},
+		},
+		"at its new version": {
+			state: "UPDATING", data: updating("1.35", "false", "u1", ""),
+			want: nodegroup{name: "api", desired: 3, kubelet: "v1.35.0-eks-simulated", update: update{id: "u1", version: "1.35", ended: true}},
+		},
+		"left at its old version": {
+			state: "UPDATING", data: updating("1.35", "false", "u1", "stuck"),
+			want: nodegroup{name: "api", desired: 3, kubelet: "v1.34.0-eks-simulated", update: update{id: "u1", ended: true}},
+		},
 		"active": {
 			state: "ACTIVE",
 			data: map[string]string{
@@ -68,7 +88,7 @@ func TestNodegroupOf(t *testing.T) {
 				"taints": `[{"key":"k","value":"v","effect":"NO_EXECUTE"}]`,
 			},
 			want: nodegroup{
-				name: "api", desired: 3, labels: map[string]string{"a": "b"},
+				name: "api", desired: 3, kubelet: "v1.35.0-eks-simulated", labels: map[string]string{"a": "b"},
 				taints: []corev1.Taint{{Key: "k", Value: "v", Effect: corev1.TaintEffectNoExecute}},
 			},
 		},
@@ -80,14 +100,25 @@ func TestNodegroupOf(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			key := cloud.Key{Type: nodegroupType, Region: "us-east-1", ID: "production/api"}
-			group, err := nodegroupOf(cloud.Resource{Key: key, State: tc.state, Data: tc.data})
+			owner := cloud.Resource{Data: map[string]string{"version": "1.35"}}
+			group, err := nodegroupOf(cloud.Resource{Key: key, State: tc.state, Data: tc.data}, owner)
 			if tc.wantError != "" {
 				g.Expect(err).To(MatchError(ContainSubstring(tc.wantError)))
 				return
 			}
 			g.Expect(err).NotTo(HaveOccurred())
+			tc.want.key = key
 			g.Expect(group).To(Equal(tc.want))
+			g.Expect(group.rolling()).To(Equal(tc.want.update.version != "" && !tc.want.update.ended))
 		})
+	}
+}
+
+// updating are the facts of a group of three whose version is being changed.
+func updating(to, force, endedID, failure string) map[string]string {
+	return map[string]string{
+		"desired": "3", "version": "1.34", "pendingUpdate": `{"releaseVersion":"r","version":"` + to + `"}`, "updateID": "u1",
+		"forceUpdate": force, updateOf: endedID, updateFailure: failure,
 	}
 }
 

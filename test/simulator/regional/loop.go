@@ -85,8 +85,8 @@ func (n named) watches() []watch {
 		{object: &corev1.Node{}, loops: loops{n.nodes, n.pods}},
 		{object: &appsv1.Deployment{}, loops: loops{n.deployments, n.budgets, n.namespaces}},
 		{object: &corev1.ServiceAccount{}, loops: loops{n.deployments}},
-		{object: &corev1.Pod{}, loops: loops{n.deployments, n.pods, n.budgets, n.namespaces, n.balancers, n.agents}},
-		{object: &policyv1.PodDisruptionBudget{}, loops: loops{n.budgets}},
+		{object: &corev1.Pod{}, loops: loops{n.nodes, n.deployments, n.pods, n.budgets, n.namespaces, n.balancers, n.agents}},
+		{object: &policyv1.PodDisruptionBudget{}, loops: loops{n.nodes, n.budgets}},
 		{object: &corev1.Service{}, loops: loops{n.balancers, n.externalDNS, n.namespaces}},
 		{object: &corev1.Namespace{}, loops: loops{n.namespaces}},
 	}

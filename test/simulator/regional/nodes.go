@@ -1,39 +1,27 @@
 package regional
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/portolan-dev/portolan/test/simulator/cloud"
 )
 
 const (
 	nodegroupType  = "eks/nodegroup"
 	nodegroupLabel = "eks.amazonaws.com/nodegroup"
-	kubeletVersion = "v1.37.0-eks-simulated"
 )
 
 // zoneLetters are given to the nodes of a group in turn.
 const zoneLetters = "abc"
-
-// nodegroup is what nodes need to know about their group.
-type nodegroup struct {
-	name    string
-	desired int
-	labels  map[string]string
-	taints  []corev1.Taint
-}
 
 func (r *Region) reconcileNodes(ctx context.Context, wait *countdowns) error {
 	nodes := &corev1.NodeList{}
@@ -45,10 +33,12 @@ func (r *Region) reconcileNodes(ctx context.Context, wait *countdowns) error {
 		group := node.Labels[nodegroupLabel]
 		members[group] = append(members[group], node)
 	}
+	owner, _ := r.options.Cloud.Get(r.clusterKey())
 	var errs []error
 	for _, held := range r.nodegroups() {
-		group, err := nodegroupOf(held)
+		group, err := nodegroupOf(held, owner)
 		if err == nil {
+			group.subnets = r.subnetsOf(held)
 			err = r.scale(ctx, wait, group, members[group.name])
 		}
 		errs = append(errs, err)
@@ -57,64 +47,18 @@ func (r *Region) reconcileNodes(ctx context.Context, wait *countdowns) error {
 	for _, orphans := range members {
 		errs = append(errs, r.removeNodes(ctx, orphans))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, r.reconcileInterfaces(ctx))...)
 }
 
-func (r *Region) nodegroups() []cloud.Resource {
-	return r.options.Cloud.List(func(held cloud.Resource) bool {
-		return held.Type == nodegroupType && held.Region == r.options.AWSRegion &&
-			strings.HasPrefix(held.ID, r.options.Name+"/")
-	})
-}
-
-// nodegroupOf reads the group from what EKS holds. A group that is coming or going has no nodes.
-func nodegroupOf(held cloud.Resource) (nodegroup, error) {
-	_, name, _ := strings.Cut(held.ID, "/")
-	group := nodegroup{name: name}
-	if held.State == "CREATING" || held.State == "CREATE_FAILED" || held.State == "DELETING" {
-		return group, nil
-	}
-	var err error
-	if group.desired, err = strconv.Atoi(held.Data["desired"]); err != nil {
-		return group, fmt.Errorf("reading the desired size of %s: %w", held.Key, err)
-	}
-	if text := held.Data["labels"]; text != "" {
-		if err := json.Unmarshal([]byte(text), &group.labels); err != nil {
-			return group, fmt.Errorf("reading the labels of %s: %w", held.Key, err)
-		}
-	}
-	if group.taints, err = taintsOf(held.Data["taints"]); err != nil {
-		return group, fmt.Errorf("reading the taints of %s: %w", held.Key, err)
-	}
-	return group, nil
-}
-
-// taintsOf translates EKS's spelling of effects (NO_SCHEDULE) to Kubernetes' (NoSchedule).
-func taintsOf(text string) ([]corev1.Taint, error) {
-	if text == "" {
-		return nil, nil
-	}
-	effects := map[string]corev1.TaintEffect{
-		"NO_SCHEDULE":        corev1.TaintEffectNoSchedule,
-		"NO_EXECUTE":         corev1.TaintEffectNoExecute,
-		"PREFER_NO_SCHEDULE": corev1.TaintEffectPreferNoSchedule,
-	}
-	var taints []corev1.Taint
-	if err := json.Unmarshal([]byte(text), &taints); err != nil {
-		return nil, err
-	}
-	for i, taint := range taints {
-		effect, ok := effects[string(taint.Effect)]
-		if !ok {
-			return nil, fmt.Errorf("unknown effect %q", taint.Effect)
-		}
-		taints[i].Effect = effect
-	}
-	return taints, nil
-}
-
+// scale makes the group as large as it should be. Nodes of a version that the group no
+// longer has, or not yet, go before others, and what an update had cordoned is used again.
 func (r *Region) scale(ctx context.Context, wait *countdowns, group nodegroup, nodes []corev1.Node) error {
-	slices.SortFunc(nodes, func(a, b corev1.Node) int { return a.CreationTimestamp.Compare(b.CreationTimestamp.Time) })
+	if group.rolling() {
+		return r.replaceNodes(ctx, wait, group, nodes)
+	}
+	slices.SortFunc(nodes, func(a, b corev1.Node) int {
+		return cmp.Or(compareFit(group, a, b), a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Name, b.Name))
+	})
 	if surplus := len(nodes) - group.desired; surplus > 0 {
 		if err := r.removeNodes(ctx, nodes[group.desired:]); err != nil {
 			return err
@@ -123,6 +67,33 @@ func (r *Region) scale(ctx context.Context, wait *countdowns, group nodegroup, n
 	}
 	for i := len(nodes); i < group.desired; i++ {
 		if err := r.launchNode(ctx, group, i); err != nil {
+			return err
+		}
+	}
+	for i := range nodes {
+		if err := r.uncordon(ctx, &nodes[i]); err != nil {
+			return err
+		}
+	}
+	return r.keepNodes(ctx, wait, group, nodes)
+}
+
+// compareFit puts the nodes that have the group's version first.
+func compareFit(group nodegroup, a, b corev1.Node) int {
+	switch aFits, bFits := group.fits(a), group.fits(b); {
+	case aFits == bFits:
+		return 0
+	case aFits:
+		return -1
+	default:
+		return 1
+	}
+}
+
+// keepNodes boots the nodes that are there and gives them the group's labels and taints.
+func (r *Region) keepNodes(ctx context.Context, wait *countdowns, group nodegroup, nodes []corev1.Node) error {
+	for i := range nodes {
+		if err := r.configureNode(ctx, group, &nodes[i]); err != nil {
 			return err
 		}
 	}
@@ -159,6 +130,9 @@ func (r *Region) launchNode(ctx context.Context, group nodegroup, index int) err
 	region := r.options.AWSRegion
 	name := fmt.Sprintf("ip-%s.%s.compute.internal", strings.ReplaceAll(ip.String(), ".", "-"), region)
 	zone := region + string(zoneLetters[index%len(zoneLetters)])
+	if home, known := group.subnet(index); known {
+		zone = cmp.Or(home.Data["availabilityZone"], zone)
+	}
 	labels := map[string]string{
 		nodegroupLabel:                 group.name,
 		corev1.LabelHostname:           name,
@@ -170,10 +144,11 @@ func (r *Region) launchNode(ctx context.Context, group nodegroup, index int) err
 	}
 	maps.Copy(labels, group.labels)
 	node := &corev1.Node{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels, Annotations: map[string]string{configAnnotation: group.config()}},
 		Spec:       corev1.NodeSpec{ProviderID: fmt.Sprintf("aws:///%s/%s", zone, r.options.Cloud.NewID("i")), Taints: group.taints},
 	}
 	node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: ip.String()}}
+	node.Status.NodeInfo.KubeletVersion = group.kubelet
 	return r.client.Create(ctx, node)
 }
 
@@ -197,7 +172,6 @@ func (r *Region) markNodeReady(ctx context.Context, node *corev1.Node) error {
 		corev1.ResourcePods:   resource.MustParse("110"),
 	}
 	node.Status.Allocatable = node.Status.Capacity
-	node.Status.NodeInfo.KubeletVersion = kubeletVersion
 	return client.IgnoreNotFound(r.client.Status().Patch(ctx, node, client.MergeFrom(before)))
 }
 

@@ -80,6 +80,7 @@ func Start(ctx context.Context, o Options) (*Region, error) {
 // it would when a cluster vanishes.
 func (r *Region) Stop() {
 	r.cancel()
+	r.claimNodes("") // EKS need not wait for us
 	r.unsubscribe()
 	r.loops.stop()
 	r.running.Wait()
@@ -150,7 +151,18 @@ func (r *Region) start(ctx context.Context) error {
 		r.running.Go(func() { l.run(ctx) })
 		l.wake()
 	}
+	r.claimNodes("regional")
 	return nil
+}
+
+// claimNodes tells simulated EKS who brings the nodes of this cluster to a new version.
+func (r *Region) claimNodes(by string) {
+	_ = r.options.Cloud.Update(r.clusterKey(), func(held *cloud.Resource) { // it may not be there
+		if held.Data == nil {
+			held.Data = map[string]string{}
+		}
+		held.Data[nodesRunBy] = by
+	})
 }
 
 // plan creates the loops and says which kinds wake them.

@@ -24,7 +24,7 @@ func TestRegion(t *testing.T) {
 	b.east.createCluster(NewWithT(t))
 	b.west.createCluster(NewWithT(t))
 	b.east.start(t)
-	b.west.start(t)
+	b.dying = b.west.start(t)
 	t.Run("lets the admin view group read", b.testAdminView)
 	t.Run("starts pods only when there are nodes", b.testNodes)
 	t.Run("replaces pods without ever running too few", b.testRollingRestart)
@@ -35,10 +35,16 @@ func TestRegion(t *testing.T) {
 	t.Run("gives a service an address and a name", b.testLoadBalancer)
 	t.Run("tells which pods a load balancer reaches", b.testTargetGroups)
 	t.Run("lets regions join through their load balancers", b.testGossip)
+	t.Run("gives nodes what their group has now", b.testNodeConfig)
+	t.Run("holds the subnets of its nodes", b.testInterfaces)
+	t.Run("replaces nodes by those of a new version", b.testNodeUpdate)
+	t.Run("gives up on a node that cannot be drained", b.testBlockedUpdate)
+	t.Run("ends a node that cannot be drained by force", b.testForcedUpdate)
 	t.Run("moves pods off a node group that goes", b.testScaleDown)
 	t.Run("takes everything back with the service", b.testServiceDeletion)
 	t.Run("finishes deletions in the foreground", b.testForegroundDeletion)
 	t.Run("empties a namespace that is deleted", b.testNamespaceDeletion)
+	t.Run("leaves to AWS what a cluster that dies has not deleted", b.testDeath)
 }
 
 func (b *bed) testStop(t *testing.T) {

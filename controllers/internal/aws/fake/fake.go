@@ -47,7 +47,10 @@ type AWS struct {
 	natGateways map[string]bool
 	survey      survey
 	existing    existing
+	described   described
 	traffic     traffic
+	remains     remains
+	releases    releases
 }
 
 // New returns an AWS that stands in the way of nothing and has nothing: whose regions
@@ -63,7 +66,10 @@ func New() *AWS {
 		natGateways: map[string]bool{},
 		survey:      newSurvey(),
 		existing:    newExisting(),
+		described:   newDescribed(),
 		traffic:     newTraffic(),
+		remains:     newRemains(),
+		releases:    newReleases(),
 	}
 }
 

@@ -1,6 +1,7 @@
 package fake
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -13,9 +14,11 @@ const (
 	ListenerExists      Method = "ListenerExists"
 	AcceleratorDeployed Method = "AcceleratorDeployed"
 	EndpointGroup       Method = "EndpointGroup"
+	EndpointGroups      Method = "EndpointGroups"
 	CreateEndpointGroup Method = "CreateEndpointGroup"
 	AddEndpoint         Method = "AddEndpoint"
 	RemoveEndpoint      Method = "RemoveEndpoint"
+	Weigh               Method = "Weigh"
 	Dial                Method = "Dial"
 	DeleteEndpointGroup Method = "DeleteEndpointGroup"
 	LoadBalancer        Method = "LoadBalancer"
@@ -102,6 +105,25 @@ func (f *AWS) EndpointGroup(ctx context.Context, _, listenerARN, region string) 
 	return f.groupSeen(listenerARN + groupsOf + region), nil
 }
 
+// EndpointGroups is like aws.Sessions.EndpointGroups.
+func (f *AWS) EndpointGroups(ctx context.Context, _, listenerARN string) ([]aws.EndpointGroup, error) {
+	defer f.mu.Unlock()
+	if err := f.begin(ctx, EndpointGroups); err != nil {
+		return nil, err
+	}
+	if f.traffic.withoutListener[listenerARN] {
+		return nil, missingListener("ListEndpointGroups", listenerARN)
+	}
+	groups := []aws.EndpointGroup{}
+	for groupARN := range f.traffic.groups {
+		if strings.HasPrefix(groupARN, listenerARN+groupsOf) {
+			groups = append(groups, *f.groupSeen(groupARN))
+		}
+	}
+	slices.SortFunc(groups, func(a, b aws.EndpointGroup) int { return cmp.Compare(a.Region, b.Region) })
+	return groups, nil
+}
+
 // CreateEndpointGroup is like aws.Sessions.CreateEndpointGroup.
 func (f *AWS) CreateEndpointGroup(ctx context.Context, _, listenerARN, region string, _ int32) (*aws.EndpointGroup, error) {
 	defer f.mu.Unlock()
@@ -113,7 +135,7 @@ func (f *AWS) CreateEndpointGroup(ctx context.Context, _, listenerARN, region st
 	}
 	groupARN := listenerARN + groupsOf + region
 	if f.traffic.groups[groupARN] == nil {
-		f.traffic.groups[groupARN] = &aws.EndpointGroup{ARN: groupARN}
+		f.traffic.groups[groupARN] = &aws.EndpointGroup{ARN: groupARN, Region: region}
 	}
 	return f.groupSeen(groupARN), nil
 }
@@ -128,7 +150,7 @@ func (f *AWS) groupSeen(groupARN string) *aws.EndpointGroup {
 	seen.Endpoints = make([]aws.Endpoint, 0, len(group.Endpoints))
 	for _, endpoint := range group.Endpoints {
 		if set, ok := f.traffic.health[endpoint.ID]; ok {
-			endpoint = set
+			endpoint.Health, endpoint.Reason = set.Health, set.Reason
 		}
 		seen.Endpoints = append(seen.Endpoints, endpoint)
 	}
@@ -136,7 +158,7 @@ func (f *AWS) groupSeen(groupARN string) *aws.EndpointGroup {
 }
 
 // AddEndpoint is like aws.Sessions.AddEndpoint.
-func (f *AWS) AddEndpoint(ctx context.Context, _, groupARN, loadBalancerARN string) error {
+func (f *AWS) AddEndpoint(ctx context.Context, _, groupARN, loadBalancerARN string, weight int32) error {
 	defer f.mu.Unlock()
 	if err := f.begin(ctx, AddEndpoint); err != nil {
 		return err
@@ -146,7 +168,7 @@ func (f *AWS) AddEndpoint(ctx context.Context, _, groupARN, loadBalancerARN stri
 		return missingGroup("AddEndpoints", groupARN)
 	}
 	if !slices.ContainsFunc(group.Endpoints, func(e aws.Endpoint) bool { return e.ID == loadBalancerARN }) {
-		group.Endpoints = append(group.Endpoints, aws.Endpoint{ID: loadBalancerARN, Health: aws.EndpointInitial})
+		group.Endpoints = append(group.Endpoints, aws.Endpoint{ID: loadBalancerARN, Health: aws.EndpointInitial, Weight: weight})
 	}
 	return nil
 }
@@ -160,6 +182,24 @@ func (f *AWS) RemoveEndpoint(ctx context.Context, _, groupARN, loadBalancerARN s
 	if group := f.traffic.groups[groupARN]; group != nil {
 		group.Endpoints = slices.DeleteFunc(group.Endpoints, func(e aws.Endpoint) bool { return e.ID == loadBalancerARN })
 	}
+	return nil
+}
+
+// Weigh is like aws.Sessions.Weigh.
+func (f *AWS) Weigh(ctx context.Context, _, groupARN, endpointID string, weight int32) error {
+	defer f.mu.Unlock()
+	if err := f.begin(ctx, Weigh); err != nil {
+		return err
+	}
+	group := f.traffic.groups[groupARN]
+	if group == nil {
+		return missingGroup("DescribeEndpointGroup", groupARN)
+	}
+	i := slices.IndexFunc(group.Endpoints, func(e aws.Endpoint) bool { return e.ID == endpointID })
+	if i < 0 {
+		return missing("globalaccelerator:DescribeEndpointGroup", "EndpointNotFoundException", "endpoint "+endpointID+" in the group")
+	}
+	group.Endpoints[i].Weight = weight
 	return nil
 }
 

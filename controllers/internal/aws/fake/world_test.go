@@ -101,24 +101,24 @@ func TestTrafficFollowsItsCalls(t *testing.T) {
 	f := New()
 	ctx := t.Context()
 	g.Expect(f.EndpointGroup(ctx, "", listener, "eu-west-1")).To(BeNil())
-	g.Expect(aws.ClassOf(f.AddEndpoint(ctx, "", group, "arn:lb"))).To(Equal(aws.NotFound))
+	g.Expect(aws.ClassOf(f.AddEndpoint(ctx, "", group, "arn:lb", 64))).To(Equal(aws.NotFound))
 	g.Expect(aws.ClassOf(f.Dial(ctx, "", group, 10))).To(Equal(aws.NotFound))
 	g.Expect(f.RemoveEndpoint(ctx, "", group, "arn:lb")).To(Succeed())
 
 	created, err := f.CreateEndpointGroup(ctx, "", listener, "eu-west-1", 443)
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(created).To(Equal(&aws.EndpointGroup{ARN: group, Endpoints: []aws.Endpoint{}}))
-	g.Expect(f.AddEndpoint(ctx, "", group, "arn:lb")).To(Succeed())
-	g.Expect(f.AddEndpoint(ctx, "", group, "arn:lb")).To(Succeed())
+	g.Expect(created).To(Equal(&aws.EndpointGroup{ARN: group, Region: "eu-west-1", Endpoints: []aws.Endpoint{}}))
+	g.Expect(f.AddEndpoint(ctx, "", group, "arn:lb", 64)).To(Succeed())
+	g.Expect(f.AddEndpoint(ctx, "", group, "arn:lb", 64)).To(Succeed())
 	g.Expect(f.Dial(ctx, "", group, 10)).To(Succeed())
 	g.Expect(f.CreateEndpointGroup(ctx, "", listener, "eu-west-1", 443)).To(Equal(&aws.EndpointGroup{
-		ARN: group, Dial: 10, Endpoints: []aws.Endpoint{{ID: "arn:lb", Health: aws.EndpointInitial}},
+		ARN: group, Region: "eu-west-1", Dial: 10, Endpoints: []aws.Endpoint{{ID: "arn:lb", Health: aws.EndpointInitial, Weight: 64}},
 	}), "one that exists is returned")
 	g.Expect(f.EndpointGroup(ctx, "", listener, "eu-west-2")).To(BeNil())
 
 	f.SetEndpointHealth("arn:lb", aws.EndpointUnhealthy, "Timeout")
 	g.Expect(f.EndpointGroup(ctx, "", listener, "eu-west-1")).To(HaveField("Endpoints",
-		HaveExactElements(aws.Endpoint{ID: "arn:lb", Health: aws.EndpointUnhealthy, Reason: "Timeout"})))
+		HaveExactElements(aws.Endpoint{ID: "arn:lb", Health: aws.EndpointUnhealthy, Reason: "Timeout", Weight: 64})))
 	g.Expect(f.RemoveEndpoint(ctx, "", group, "arn:lb")).To(Succeed())
 	g.Expect(f.EndpointGroup(ctx, "", listener, "eu-west-1")).To(HaveField("Endpoints", BeEmpty()))
 	g.Expect(f.DeleteEndpointGroup(ctx, "", group)).To(Succeed())

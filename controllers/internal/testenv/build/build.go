@@ -32,7 +32,8 @@ func Environment(namespace string, edits ...func(*v1alpha1.Environment)) *v1alph
 				},
 				AvailabilityZones: 3,
 			},
-			Profiles: []v1alpha1.Profile{Profile()},
+			Protection: v1alpha1.ProtectionNone,
+			Profiles:   []v1alpha1.Profile{Profile()},
 		},
 	}, edits)
 }

@@ -1,0 +1,84 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Evict asks the API server to evict a pod, which disruption budgets may forbid for now:
+// done is false then. It is true when the pod is on its way out or already gone, and never
+// evicts a pod that has replaced it.
+func (c *Cluster) Evict(ctx context.Context, pod types.NamespacedName, uid types.UID) (done bool, err error) {
+	answer, err := c.evict(ctx, pod, uid)
+	return answer.verdict != refused, err
+}
+
+// verdict is what the API server did about an eviction.
+type verdict int
+
+const (
+	refused verdict = iota // for now
+	accepted
+	gone
+)
+
+// answer to an eviction.
+type answer struct {
+	verdict verdict
+	// why an eviction is refused, or empty when the API server is only busy.
+	why string
+}
+
+func (c *Cluster) evict(ctx context.Context, pod types.NamespacedName, uid types.UID) (answer, error) {
+	eviction := &policyv1.Eviction{
+		ObjectMeta:    metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name},
+		DeleteOptions: &metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}},
+	}
+	// Without retries: the API server's "not now" names a time to come back, and the
+	// client would sleep until then.
+	err := c.requests.CoreV1().RESTClient().Post().
+		Namespace(pod.Namespace).Resource("pods").Name(pod.Name).SubResource("eviction").
+		Body(eviction).MaxRetries(0).Do(ctx).Error()
+	switch {
+	case err == nil:
+		return answer{verdict: accepted}, nil
+	case apierrors.IsNotFound(err), apierrors.IsConflict(err):
+		return answer{verdict: gone}, nil
+	case apierrors.IsTooManyRequests(err):
+		return answer{verdict: refused, why: budgetOf(err, pod.Namespace)}, nil
+	case apierrors.IsTimeout(err):
+		return answer{verdict: refused}, nil // other evictions under the same budget were faster
+	default:
+		return answer{}, fmt.Errorf("evicting pod %s: %w", pod, err)
+	}
+}
+
+// budgetOf names the disruption budget that refused an eviction. The API server tells its
+// name in the cause's message only, which begins with the same words in all cases
+// (kubernetes 1.37, pkg/registry/core/pod/storage/eviction.go); the rest of it counts pods,
+// and would change with each of them.
+func budgetOf(err error, namespace string) string {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || status.Status().Details == nil {
+		return ""
+	}
+	causes := status.Status().Details.Causes
+	i := slices.IndexFunc(causes, func(cause metav1.StatusCause) bool { return cause.Type == policyv1.DisruptionBudgetCause })
+	if i < 0 {
+		return "" // the API server is busy
+	}
+	rest, known := strings.CutPrefix(causes[i].Message, "The disruption budget ")
+	name, _, _ := strings.Cut(rest, " ")
+	if !known || name == "" {
+		return "a PodDisruptionBudget in namespace " + namespace + " allows no disruption"
+	}
+	return "PodDisruptionBudget " + namespace + "/" + name + " allows no disruption"
+}

@@ -1,0 +1,118 @@
+package region
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/ack/eks"
+	"github.com/portolan-dev/portolan/controllers/internal/aws"
+	"github.com/portolan-dev/portolan/controllers/internal/remote"
+	"github.com/portolan-dev/portolan/controllers/internal/step"
+	"github.com/portolan-dev/portolan/controllers/plan"
+)
+
+// outOfReach is how long Applications and load balancers are waited for when their cluster
+// does not answer or does not let them go. What they leave in AWS is deleted after the cluster.
+const outOfReach = 10 * time.Minute
+
+// removeApplications has Argo CD delete what it deployed while it still can, and waits
+// until the load balancers are gone: they hold the VPC.
+func (r *Reconciler) removeApplications(ctx context.Context, region *v1alpha1.Region) error {
+	if err := r.ArgoCD.Deselect(ctx, plan.ClusterName(region)); err != nil {
+		return err
+	}
+	left, err := r.ArgoCD.DeleteApplications(ctx, region)
+	if err != nil {
+		return err
+	}
+	connection, err := r.lastConnection(ctx, region)
+	if err != nil {
+		return err
+	}
+	if len(left) == 0 {
+		return r.loadBalancersGone(region, connection)
+	}
+	why := ""
+	if connection == nil || connection.Connected() != nil {
+		lost, err := r.lost(ctx, region)
+		if err != nil {
+			return err
+		}
+		if lost {
+			if err := r.ArgoCD.Abandon(ctx, region); err != nil {
+				return err
+			}
+		}
+		why = ": the API server of " + plan.ClusterName(region) + " does not answer"
+	}
+	return step.Poll(r.Poll, v1alpha1.ReasonRemovingApplications, "Argo CD is deleting Applications %s%s", strings.Join(left, ", "), why)
+}
+
+// lost tells whether a cluster that does not answer is not waited for any more: EKS does not
+// have it, or it has been given its time. That EKS was asked shows that the credentials work.
+func (r *Reconciler) lost(ctx context.Context, region *v1alpha1.Region) (bool, error) {
+	_, err := r.Cloud.ClusterVersion(ctx, region.Status.RoleARN, string(region.Spec.AWSRegion), plan.ClusterName(region))
+	switch {
+	case aws.ClassOf(err) == aws.NotFound:
+		return true, nil
+	case err != nil:
+		return false, r.fromAWS(err)
+	}
+	return r.stageIsOlderThan(region, v1alpha1.ReasonRemovingApplications, outOfReach), nil
+}
+
+func (r *Reconciler) stageIsOlderThan(region *v1alpha1.Region, stage string, age time.Duration) bool {
+	d := region.Status.Deletion
+	return d != nil && d.Stage == stage && r.Clock.Since(d.StartedAt.Time) >= r.patiently(age)
+}
+
+// loadBalancersGone looks into the regional cluster. One that does not answer proves nothing;
+// what it leaves is deleted after it.
+func (r *Reconciler) loadBalancersGone(region *v1alpha1.Region, connection *remote.Cluster) error {
+	if connection == nil {
+		return nil
+	}
+	services, err := connection.LoadBalancers()
+	switch {
+	case err != nil && !connection.Failed():
+		return step.Wait(v1alpha1.ReasonRemovingApplications, "looking for load balancers: %w", err)
+	case err != nil, len(services) == 0, r.stageIsOlderThan(region, v1alpha1.ReasonRemovingApplications, outOfReach):
+		return nil
+	}
+	h := &held{}
+	for _, s := range services {
+		h.holds = append(h.holds, hold{
+			resource: networkOf(region), by: "the load balancer of Service " + s, longest: outOfReach, normally: "a minute or two",
+		})
+	}
+	return step.Poll(r.Poll, v1alpha1.ReasonRemovingApplications, "%w", h)
+}
+
+// networkOf names the region's VPC.
+func networkOf(region *v1alpha1.Region) string {
+	if n := region.Status.Network; n != nil && n.VPCID != "" {
+		return n.VPCID
+	}
+	return "the VPC"
+}
+
+// lastConnection returns the connection to the region's cluster, or nil if its API cannot be used.
+func (r *Reconciler) lastConnection(ctx context.Context, region *v1alpha1.Region) (*remote.Cluster, error) {
+	cluster := &eks.Cluster{}
+	key := client.ObjectKey{Namespace: region.Namespace, Name: plan.ClusterName(region)}
+	if err := r.Live.Get(ctx, key, cluster); err != nil {
+		if client.IgnoreNotFound(err) != nil {
+			return nil, fmt.Errorf("reading Cluster %s: %w", key.Name, err)
+		}
+		return nil, nil //nolint:nilnil // absence is an answer
+	}
+	if !cluster.DeletionTimestamp.IsZero() || !servesAPI(cluster) {
+		return nil, nil //nolint:nilnil // as good as absent
+	}
+	return r.connect(region, cluster)
+}

@@ -1,0 +1,130 @@
+package region
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/ack"
+	"github.com/portolan-dev/portolan/controllers/internal/drift"
+	"github.com/portolan-dev/portolan/controllers/internal/step"
+)
+
+// Inspector compares ACK's objects with AWS.
+type Inspector interface {
+	// Find returns what differs. Its error is about what could not be looked at.
+	Find(ctx context.Context, roleARN, awsRegion string, objects []client.Object) ([]drift.Finding, error)
+}
+
+// Inspection is the Inspector that reads AWS.
+type Inspection struct{ Reader drift.Reader }
+
+// Find implements Inspector.
+func (i Inspection) Find(ctx context.Context, roleARN, awsRegion string, objects []client.Object) ([]drift.Finding, error) {
+	return drift.Find(ctx, i.Reader, roleARN, awsRegion, objects) //nolint:wrapcheck // of our own package
+}
+
+// reconcileDrift looks, every once in a while, for what somebody edited or deleted in AWS, and
+// has the steps put it right on the next pass.
+func (r *Reconciler) reconcileDrift(ctx context.Context, s *scope) error {
+	switch {
+	case s.plan == nil:
+		return step.Blocked(v1alpha1.RegionPlanned)
+	case s.region.Status.ProfileRevision == "": // it is still being built
+		return step.Blocked(v1alpha1.ConditionReady)
+	}
+	what := seenOf(s.region) + "drift"
+	if ok, outcome := r.seen.last(what, s.revision.Name(), r.DriftInterval); ok {
+		return outcome
+	}
+	findings, err := r.inspect(ctx, s)
+	s.region.Status.Drift = driftOf(findings, v1alpha1.DriftCorrect, v1alpha1.DriftRecreate)
+	if len(findings) > 0 { // not remembered: it is looked at again until it is right
+		r.drifted.set(s.region.UID, findings)
+		r.Finder.ForgetTagged(s.environment.Spec.AWS.RoleARN, string(s.region.Spec.AWSRegion), s.plan.Cluster)
+		return step.Poll(r.Poll, v1alpha1.ReasonDrifted, "somebody changed AWS, which is put right: %s", differences(findings))
+	}
+	if err != nil {
+		return r.fromAWS(err)
+	}
+	outcome := step.DoneUntil(r.DriftInterval)
+	r.seen.note(what, s.revision.Name(), outcome)
+	return outcome
+}
+
+// inspect looks at every object of the region.
+func (r *Reconciler) inspect(ctx context.Context, s *scope) ([]drift.Finding, error) {
+	var objects []client.Object
+	for _, kind := range ack.Kinds() {
+		some, err := r.labelled(ctx, s.region, kind)
+		if err != nil {
+			return nil, err
+		}
+		objects = append(objects, some...)
+	}
+	return r.Inspector.Find(ctx, s.environment.Spec.AWS.RoleARN, string(s.region.Spec.AWSRegion), objects) //nolint:wrapcheck // names what failed
+}
+
+func driftOf(findings []drift.Finding, edited, deleted v1alpha1.DriftAction) []v1alpha1.Drift {
+	var all []v1alpha1.Drift
+	for _, f := range findings[:min(len(findings), maxDrift)] {
+		d := v1alpha1.Drift{Object: f.Kind + " " + f.Name, Action: edited, Message: step.Truncate(strings.Join(f.Fields, "; "))}
+		if f.Deleted {
+			d.Action, d.Message = deleted, f.ID+" is gone from AWS"
+		}
+		all = append(all, d)
+	}
+	return all
+}
+
+// differences names a few findings.
+func differences(findings []drift.Finding) string {
+	const few = 3
+	var texts []string
+	for _, d := range driftOf(findings[:min(few, len(findings))], "", "") {
+		texts = append(texts, d.Object+": "+d.Message)
+	}
+	if more := len(findings) - few; more > 0 {
+		texts = append(texts, fmt.Sprintf("and %d more in status.drift", more))
+	}
+	return strings.Join(texts, ", ")
+}
+
+// drifted is what was found and has not been put right yet. It is memory only: a new operator
+// looks again.
+type drifted struct {
+	mu  sync.Mutex
+	all map[types.UID]map[string]ack.Drifted
+}
+
+func (d *drifted) set(region types.UID, findings []drift.Finding) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.all == nil {
+		d.all = map[types.UID]map[string]ack.Drifted{}
+	}
+	d.all[region] = map[string]ack.Drifted{}
+	for _, f := range findings {
+		d.all[region][f.Kind+" "+f.Name] = ack.Drifted{Deleted: f.Deleted}
+	}
+}
+
+// take hands out what is to be put right about an object, once.
+func (d *drifted) take(region types.UID, object string) (ack.Drifted, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	found, ok := d.all[region][object]
+	delete(d.all[region], object)
+	return found, ok
+}
+
+func (d *drifted) forget(region types.UID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.all, region)
+}
