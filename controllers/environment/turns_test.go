@@ -145,6 +145,11 @@ func TestTurns(t *testing.T) {
 			want:       []string{"a 1 Waiting: b is being changed", "b 3 Changing"},
 			wantReason: "RollingOut", wantMessage: "b is being changed; a waits",
 		},
+		"two edits on their way, as far as the second may go": {
+			regions:    []regionState{given("a", older, working), on("b", older, func(r *regionState) { r.recorded = old }, working), on("c", older)},
+			want:       []string{"a 3 Changing", "b 2 Waiting: a is being changed", "c 1 Waiting: a, b are being changed"},
+			wantReason: "RollingOut", wantMessage: "a is being changed; b, c wait",
+		},
 		"an edit that is taken back leaves nothing to do": {
 			regions:    []regionState{on("a", newest, func(r *regionState) { r.recorded = old }), on("b", newest)},
 			want:       []string{"a 3 Current", "b 3 Current"},

@@ -63,7 +63,7 @@ func (r *Reconciler) ensureEntries(ctx context.Context, s *scope, a *ack.Applier
 		return err
 	}
 	b := s.blueprint()
-	ack.Ensure(ctx, a, b.accessEntry("portolan", principal, ownPolicies(b, len(retiring) > 0)...))
+	ack.Ensure(ctx, a, b.accessEntry("portolan", principal, ownPolicies(b, len(retiring) > 0 || len(s.region.Status.Bootstrap) > 0)...))
 	if argocd := s.environment.Spec.ArgoCD.RoleARN; argocd != "" && argocd != principal {
 		ack.Ensure(ctx, a, b.accessEntry("argocd", argocd, b.accessPolicy(policyClusterAdmin)))
 	}

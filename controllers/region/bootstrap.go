@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -21,8 +22,8 @@ func (r *Reconciler) reconcileBootstrap(ctx context.Context, s *scope) error {
 	switch {
 	case s.plan == nil:
 		return step.Blocked(v1alpha1.RegionPlanned)
-	case len(s.plan.Profile.Bootstrap) == 0:
-		s.installed, s.region.Status.Bootstrap = true, nil
+	case len(s.plan.Profile.Bootstrap) == 0 && len(s.region.Status.Bootstrap) == 0:
+		s.installed = true
 		return step.NotRequired("the profile has no bootstrap list")
 	case s.remote == nil || s.remote.Connected() != nil:
 		return step.Blocked(v1alpha1.RegionAccessReady)
@@ -39,9 +40,39 @@ func (r *Reconciler) reconcileBootstrap(ctx context.Context, s *scope) error {
 		outcome = r.install(ctx, s, item)
 		statuses = append(statuses, bootstrapStatus(item.Name, outcome))
 	}
-	s.region.Status.Bootstrap = statuses
-	s.installed = outcome == nil
+	if outcome == nil {
+		outcome = r.uninstall(ctx, s)
+	}
+	s.installed = outcome == nil || step.ReasonOf(outcome) == v1alpha1.ReasonRemoving
+	if outcome == nil || len(statuses) > 0 { // else the record that something was installed stays
+		s.region.Status.Bootstrap = statuses
+	}
 	return outcome
+}
+
+// uninstall removes what items had installed that are not on the list any more.
+func (r *Reconciler) uninstall(ctx context.Context, s *scope) error {
+	keep := make([]string, 0, len(s.plan.Profile.Bootstrap))
+	for _, item := range s.plan.Profile.Bootstrap {
+		keep = append(keep, item.Name)
+	}
+	state, err := fingerprint(keep, s.remote.Endpoint())
+	if err != nil {
+		return err
+	}
+	what := seenOf(s.region) + "bootstrap"
+	if r.seen.settled(what, state, r.Resync) {
+		return nil
+	}
+	left, err := r.Installs.Prune(ctx, s.remote.Client(), keep)
+	if err != nil {
+		return step.Poll(r.SlowPoll, v1alpha1.ReasonInstallFailed, "removing items that left the list: %w", err)
+	}
+	if len(left) > 0 {
+		return step.Poll(r.Poll, v1alpha1.ReasonRemoving, "removing %s, which left the bootstrap list", strings.Join(left, ", "))
+	}
+	r.seen.settle(what, state)
+	return nil
 }
 
 func bootstrapStatus(name string, outcome error) v1alpha1.BootstrapStatus {

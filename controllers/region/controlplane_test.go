@@ -12,6 +12,8 @@ import (
 	"github.com/portolan-dev/portolan/controllers/internal/aws"
 	"github.com/portolan-dev/portolan/controllers/internal/aws/fake"
 	"github.com/portolan-dev/portolan/controllers/internal/testenv"
+	"github.com/portolan-dev/portolan/controllers/internal/testenv/build"
+	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
 var _ = Describe("the control plane of a Region", func() {
@@ -62,9 +64,9 @@ var _ = Describe("the control plane of a Region", func() {
 
 		b.settle(ctx)
 		Expect(b.ACK.Names(ctx, b.Namespace, &eks.AccessEntry{}, &eks.Addon{}, &eks.Nodegroup{})).To(ConsistOf(
-			"AccessEntry "+prefix+"-portolan", "Addon "+prefix+"-vpc-cni", "Nodegroup "+prefix+"-system"))
+			"AccessEntry "+prefix+"-portolan", "Addon "+prefix+"-vpc-cni", "Nodegroup "+prefix+"-"+build.NodeGroup))
 		Expect(b.region.Status.Cluster.Endpoint).To(Equal(b.api.Endpoint()))
-		Expect(b.region.Status.Cluster.NodeGroups).To(ConsistOf("system"))
+		Expect(b.region.Status.Cluster.NodeGroups).To(ConsistOf(build.NodeGroup))
 	})
 
 	It("goes on while EKS updates the cluster", func(ctx SpecContext) {
@@ -113,8 +115,8 @@ var _ = Describe("the control plane of a Region", func() {
 		Expect(b.region).To(testenv.HaveNoCondition("Stalled"))
 	},
 		Entry("in a node group", "NodesReady", func(ctx SpecContext) string {
-			b.ACK.MarkSyncedWith(ctx, object(ctx, b, &eks.Nodegroup{}, "system"), unhealthy("DEGRADED"))
-			return "Nodegroup " + prefix + "-system as DEGRADED"
+			b.ACK.MarkSyncedWith(ctx, object(ctx, b, &eks.Nodegroup{}, build.NodeGroup), unhealthy("DEGRADED"))
+			return "Nodegroup " + prefix + "-" + build.NodeGroup + " as DEGRADED"
 		}),
 		Entry("in an add-on", "AddonsReady", func(ctx SpecContext) string {
 			b.ACK.MarkSyncedWith(ctx, object(ctx, b, &eks.Addon{}, "vpc-cni"), unhealthy("DEGRADED"))
@@ -138,7 +140,7 @@ var _ = Describe("the control plane of a Region", func() {
 		Expect(object(ctx, b, obj, suffix).GetUID()).NotTo(Equal(failed))
 		Expect(b.region).NotTo(testenv.HaveCondition(condition, "Unknown", "Recreating"))
 	},
-		Entry("a node group", "NodesReady", &eks.Nodegroup{}, "system"),
+		Entry("a node group", "NodesReady", &eks.Nodegroup{}, build.NodeGroup),
 		Entry("an add-on", "AddonsReady", &eks.Addon{}, "vpc-cni"),
 	)
 
@@ -151,7 +153,7 @@ var _ = Describe("the control plane of a Region", func() {
 		}}
 		b.apply(ctx)
 		b.settle(ctx)
-		spec := object(ctx, b, &eks.Nodegroup{}, "api").Spec
+		spec := object(ctx, b, &eks.Nodegroup{}, plan.NodeGroupName(b.profile().NodeGroups[0])).Spec
 		Expect(spec.NodeRole).To(HaveValue(Equal("arn:aws:iam::123456789012:role/" + prefix + "-node")))
 		Expect(spec.ScalingConfig.DesiredSize).To(HaveValue(BeEquivalentTo(2)))
 		Expect(spec.Labels).To(HaveKeyWithValue("pool", HaveValue(Equal("api"))))

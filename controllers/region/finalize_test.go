@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -91,7 +92,7 @@ var _ = Describe("the end of a Region", func() {
 		service := build.Service("lb.eu-west-1.test")
 		b.api.Set(service)
 		holdAll(ctx, b)
-		b.AWS.SetNodegroup("eu-west-1", prefix, "system", true)
+		b.AWS.SetNodegroup("eu-west-1", prefix, build.NodeGroup, true)
 		b.AWS.SetNATGateway("eu-west-1", "nat-"+prefix+"-nat-eu-west-1b", true)
 		b.ExpectDeleted(ctx, b.region)
 		b.Recorder.Reset()
@@ -120,7 +121,7 @@ var _ = Describe("the end of a Region", func() {
 		Eventually(func(g Gomega) {
 			b.reconcile(ctx)
 			g.Expect(b.region).To(testenv.HaveCondition("Deleting", "True", "RemovingApplications",
-				"load balancers of Services api/unkey-api-gossip-wan are being deleted"))
+				"the load balancer of Service api/unkey-api-gossip-wan since"))
 		}).Should(Succeed())
 		Expect(env.Client.Get(ctx, b.ArgoCD.Key(prefix), secret)).To(Succeed())
 		b.api.Remove(service)
@@ -134,12 +135,12 @@ var _ = Describe("the end of a Region", func() {
 		Expect(b.AWS.Calls(fake.StopReplication)).To(Equal(1))
 
 		By("deleting what is in the cluster")
-		inStage("DeletingCluster", "Nodegroup "+prefix+"-system", "Addon "+prefix+"-vpc-cni", "AccessEntry "+prefix+"-portolan")
+		inStage("DeletingCluster", "Nodegroup "+prefix+"-"+build.NodeGroup, "Addon "+prefix+"-vpc-cni", "AccessEntry "+prefix+"-portolan")
 		letGo(ctx, b.ACK.List(ctx, b.Namespace, &eks.Nodegroup{}, &eks.Addon{}, &eks.AccessEntry{})...)
 		result = b.reconcile(ctx)
-		inStage("DeletingCluster", "AWS is deleting node group system")
+		inStage("DeletingCluster", "AWS is deleting node group "+build.NodeGroup)
 		Expect(result.RequeueAfter).To(Equal(testenv.Poll))
-		b.AWS.SetNodegroup("eu-west-1", prefix, "system", false)
+		b.AWS.SetNodegroup("eu-west-1", prefix, build.NodeGroup, false)
 
 		By("deleting the cluster")
 		b.reconcile(ctx)
@@ -201,11 +202,18 @@ var _ = Describe("the end of a Region", func() {
 		b.Clock.Step(testenv.Poll)
 		cluster, _ := b.Clusters.Get(client.ObjectKeyFromObject(b.region))
 		Eventually(cluster.Failed).Should(BeTrue())
+		b.AWS.SetClusterVersion("eu-west-1", prefix, "1.34")
 		b.ExpectDeleted(ctx, b.region)
 		b.reconcile(ctx)
+		inStage("RemovingApplications", "the API server of "+prefix+" does not answer")
 		app := build.Application(b.ArgoCD.Namespace, b.region.Name, build.ApplicationName, build.Revision)
 		b.ExpectRefreshed(ctx, app)
-		letGo(ctx, app)
+		Expect(app.Finalizers).To(ConsistOf(argocd.ResourcesFinalizer))
+
+		By("not waiting for it for ever")
+		b.Clock.Step(11 * time.Minute)
+		b.reconcile(ctx)
+		b.ExpectNotFound(ctx, app)
 		for range enoughPasses {
 			if len(b.ACK.List(ctx, b.Namespace)) == 0 {
 				break

@@ -19,6 +19,7 @@ import (
 	"github.com/portolan-dev/portolan/controllers/internal/aws/fake"
 	"github.com/portolan-dev/portolan/controllers/internal/testenv"
 	"github.com/portolan-dev/portolan/controllers/internal/testenv/build"
+	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
 var _ = Describe("what a profile asks for", func() {
@@ -132,7 +133,7 @@ var _ = Describe("what a profile asks for", func() {
 		b.region.Spec.NodeGroups = []v1alpha1.NodeGroupSize{{Name: "system", Min: ptr.To[int32](2), Max: ptr.To[int32](7)}}
 		b.apply(ctx)
 		b.settle(ctx)
-		group := object(ctx, b, &eks.Nodegroup{}, "system").Spec
+		group := object(ctx, b, &eks.Nodegroup{}, plan.NodeGroupName(b.profile().NodeGroups[0])).Spec
 		Expect(group.ScalingConfig.MinSize).To(HaveValue(BeEquivalentTo(2)))
 		Expect(group.ScalingConfig.MaxSize).To(HaveValue(BeEquivalentTo(7)))
 		Expect(group.CapacityType).To(HaveValue(Equal("SPOT")))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
@@ -91,13 +92,16 @@ func (n *network) recordedGateways(recorded []string) []string {
 	return slices.Compact(all)
 }
 
-// gatewayFor returns the NAT gateway of a zone, else the only one there is.
-func (n *network) gatewayFor(zone string) string {
+// gatewayZone is where the NAT gateway of a zone is: there, or where the only one is.
+func (n *network) gatewayZone(zone string) string {
 	if !slices.Contains(n.plan.NATZones, zone) && len(n.plan.NATZones) > 0 {
-		zone = n.plan.NATZones[0]
+		return n.plan.NATZones[0]
 	}
-	return n.gateways[zone]
+	return zone
 }
+
+// gatewayFor returns the ID of a zone's NAT gateway.
+func (n *network) gatewayFor(zone string) string { return n.gateways[n.gatewayZone(zone)] }
 
 // ensureAddresses declares one elastic address for each NAT gateway; they depend on nothing.
 func (r *Reconciler) ensureAddresses(ctx context.Context, a *ack.Applier, b blueprint) map[string]string {
@@ -174,14 +178,17 @@ func (r *Reconciler) ensurePrivate(ctx context.Context, a *ack.Applier, n *netwo
 }
 
 // ensurePrivateTable returns the ID of a zone's route table. One that has its way out
-// is left alone while the gateway cannot be seen: a lookup that fails must not cut
-// the zone's nodes off.
+// is left alone while the gateway cannot be seen: neither a lookup that fails nor the loss
+// of the management cluster must cut the zone's nodes off.
 func (r *Reconciler) ensurePrivateTable(ctx context.Context, a *ack.Applier, n *network, zone string) string {
 	desired := n.privateRouteTable(zone, n.vpcID, n.gatewayFor(zone))
 	if len(n.plan.NATZones) > 0 && len(desired.Spec.Routes) == 0 {
 		current := &ec2.RouteTable{}
 		err := r.Client.Get(ctx, client.ObjectKeyFromObject(desired), current)
-		if client.IgnoreNotFound(err) != nil || len(current.Spec.Routes) > 0 {
+		switch {
+		case apierrors.IsNotFound(err) && a.Exists(ctx, desired) && a.Exists(ctx, n.natGateway(n.gatewayZone(zone), "", "")):
+			return "" // it has its way out, and taking it over without one would take that away
+		case client.IgnoreNotFound(err) != nil || len(current.Spec.Routes) > 0:
 			return deref(current.Status.RouteTableID)
 		}
 	}

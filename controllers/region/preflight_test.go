@@ -143,7 +143,7 @@ var _ = Describe("a Region that is only observed", func() {
 		Expect(b.region.Status.Drift).To(ContainElements(
 			v1alpha1.Drift{Object: "VPC " + prefix, Action: v1alpha1.DriftAdopt, Message: "vpc-0lost"},
 			v1alpha1.Drift{Object: "Cluster " + prefix, Action: v1alpha1.DriftCreate},
-			v1alpha1.Drift{Object: "Nodegroup " + prefix + "-system", Action: v1alpha1.DriftCreate}))
+			v1alpha1.Drift{Object: "Nodegroup " + prefix + "-" + build.NodeGroup, Action: v1alpha1.DriftCreate}))
 		b.Recorder.ExpectNoWrites(func() { b.reconcile(ctx) })
 
 		By("doing it when it is told to")

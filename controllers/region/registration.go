@@ -105,6 +105,9 @@ func (r *Reconciler) bear(ctx context.Context, s *scope, b birth) error {
 	if len(b.unpinned) > 0 {
 		return b.noPin(b.unpinned)
 	}
+	if err := b.keepSeeds(s.remote); err != nil {
+		return err
+	}
 	return r.ArgoCD.Bear(ctx, s.plan.Cluster, b.keys)
 }
 
@@ -113,6 +116,47 @@ type birth struct {
 	environment string
 	keys        map[string]string // the first value of every annotation that ApplicationSets read
 	unpinned    []string          // applications that no Promotion pins
+	rings       []v1alpha1.GossipRing
+}
+
+// pods lists those of a regional cluster.
+type pods interface {
+	Pods(namespace string, matchLabels map[string]string) ([]*corev1.Pod, error)
+}
+
+// keepSeeds adds the seeds that a ring's pods run with already, when the management cluster
+// was lost and not the region: without them Argo CD would restart every member of the ring
+// with no seeds at all, in all regions at once.
+func (b *birth) keepSeeds(cluster pods) error {
+	for _, ring := range b.rings {
+		running, err := cluster.Pods(ring.Spec.Service.Namespace, ring.Spec.Workload.MatchLabels)
+		if err != nil {
+			return fmt.Errorf("looking for the seeds that ring %s runs with: %w", ring.Name, err)
+		}
+		key := v1alpha1.AnnotationWANSeedsPrefix + ring.Name
+		seeds := seedList(b.keys[key])
+		for _, pod := range running {
+			seeds = append(seeds, seedsOf(pod, ring.Spec.Workload.Env)...)
+		}
+		slices.Sort(seeds)
+		b.keys[key] = strings.Join(slices.Compact(seeds), ",")
+	}
+	return nil
+}
+
+func seedsOf(pod *corev1.Pod, env string) []string {
+	for _, c := range pod.Spec.Containers {
+		for _, e := range c.Env {
+			if e.Name == env {
+				return seedList(e.Value)
+			}
+		}
+	}
+	return nil
+}
+
+func seedList(seeds string) []string {
+	return strings.FieldsFunc(seeds, func(c rune) bool { return c == ',' || c == ' ' })
 }
 
 func (r *Reconciler) birth(ctx context.Context, region *v1alpha1.Region, p *plan.Plan) (birth, error) {
@@ -121,6 +165,7 @@ func (r *Reconciler) birth(ctx context.Context, region *v1alpha1.Region, p *plan
 	if err != nil {
 		return b, err
 	}
+	b.rings = rings
 	for _, ring := range rings {
 		b.keys[v1alpha1.AnnotationWANSeedsPrefix+ring.Name] = strings.Join(plan.Seeds(plan.Endpoints(&ring), region.Name), ",")
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/portolan-dev/portolan/controllers/internal/revision"
 	"github.com/portolan-dev/portolan/controllers/internal/testenv"
 	"github.com/portolan-dev/portolan/controllers/internal/testenv/build"
+	"github.com/portolan-dev/portolan/controllers/plan"
 	"github.com/portolan-dev/portolan/controllers/region"
 )
 
@@ -128,6 +129,19 @@ func (b *bed) reachReady(ctx context.Context) {
 	b.ExpectApplied(ctx, build.Application(b.ArgoCD.Namespace, b.region.Name, build.ApplicationName, build.Revision))
 	b.reconcile(ctx)
 	Expect(b.region).To(testenv.HaveCondition("Ready", "True", "Succeeded"))
+	b.settle(ctx)
+}
+
+// give lets the Region have its turn for what its Environment says now.
+func (b *bed) give(ctx context.Context) {
+	GinkgoHelper()
+	b.ExpectRefreshed(ctx, b.environment)
+	newest, err := plan.ProfileRevisionOf(b.environment, b.region.Spec.Profile)
+	Expect(err).NotTo(HaveOccurred())
+	b.environment.Status.Revisions = []v1alpha1.RegionRevision{{
+		Region: b.region.Name, Revision: newest.Name(), State: v1alpha1.RevisionChanging,
+	}}
+	Expect(env.Client.Status().Update(ctx, b.environment)).To(Succeed())
 }
 
 // object reads one of the Region's objects.

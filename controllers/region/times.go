@@ -16,7 +16,7 @@ import (
 func recordTimes(region *v1alpha1.Region, steps []step.Step[*scope], now time.Time) {
 	for _, s := range steps {
 		c := meta.FindStatusCondition(region.Status.Conditions, s.Condition)
-		if c.Reason == v1alpha1.ReasonBlocked || c.Reason == v1alpha1.ReasonNotRequired {
+		if s.Condition == v1alpha1.RegionInSync || c.Reason == v1alpha1.ReasonBlocked || c.Reason == v1alpha1.ReasonNotRequired {
 			continue
 		}
 		times := timesOf(region, s.Condition)

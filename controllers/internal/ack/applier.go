@@ -98,16 +98,24 @@ func emptyLike[T client.Object](obj T) (T, bool) {
 
 // visit describes the object and does with it what the Applier is there for.
 func (a *Applier) visit(ctx context.Context, o *object) (done bool, err error) {
-	gvk, err := apiutil.GVKForObject(o.desired, a.config.Client.Scheme())
-	if err != nil {
-		return false, fmt.Errorf("looking up the kind of %T: %w", o.desired, err)
+	if err := a.identify(o); err != nil {
+		return false, err
 	}
-	o.name, o.traits = gvk.Kind+" "+o.desired.GetName(), traitsOf[gvk.Kind]
 	if a.config.Observe {
 		return a.observe(ctx, o)
 	}
 	err = a.apply(ctx, o)
 	return err == nil, err
+}
+
+// identify says what the object is called and of which kind it is.
+func (a *Applier) identify(o *object) error {
+	gvk, err := apiutil.GVKForObject(o.desired, a.config.Client.Scheme())
+	if err != nil {
+		return fmt.Errorf("looking up the kind of %T: %w", o.desired, err)
+	}
+	o.name, o.traits = gvk.Kind+" "+o.desired.GetName(), traitsOf[gvk.Kind]
+	return nil
 }
 
 func (a *Applier) note(err error) {

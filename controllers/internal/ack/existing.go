@@ -71,6 +71,19 @@ func (a *Applier) adoption(ctx context.Context, o *object) (annotations map[stri
 	}, match.ID, nil
 }
 
+// Exists tells whether AWS has something for an object already. What the caller leaves
+// undone because of it is asked for again: an answer that could not be had is pending.
+func (a *Applier) Exists(ctx context.Context, desired client.Object) bool {
+	o := &object{desired: desired}
+	if err := a.identify(o); err != nil {
+		a.note(err)
+		return true
+	}
+	match, err := a.find(ctx, o)
+	a.note(err)
+	return err != nil || match.Found
+}
+
 func (a *Applier) find(ctx context.Context, o *object) (Match, error) {
 	if a.config.Existing == nil {
 		return Match{}, nil

@@ -31,7 +31,33 @@ func vpcNamed(name string, labels map[string]string) *ec2.VPC {
 
 func (w *world) teardown(t *testing.T) ([]string, error) {
 	t.Helper()
-	return Teardown(t.Context(), w, w, &ec2.VPC{}, "fleet", ours)
+	left, err := Teardown(t.Context(), w, w, &ec2.VPC{}, "fleet", ours)
+	return textsOf(left), err
+}
+
+func textsOf(left []Remnant) []string {
+	var texts []string
+	for _, l := range left {
+		texts = append(texts, l.String())
+	}
+	return texts
+}
+
+func TestReleaseLeavesAWSAsItIs(t *testing.T) {
+	g := NewWithT(t)
+	w := newWorld(t, vpcNamed("a", ours), vpcNamed("foreign", map[string]string{v1alpha1.LabelRegion: "paris"}))
+	for range 2 {
+		left, err := Release(t.Context(), w, w, &ec2.VPC{}, "fleet", ours)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(textsOf(left)).To(Equal([]string{"VPC a"}))
+	}
+	all := &ec2.VPCList{}
+	g.Expect(w.List(t.Context(), all)).To(Succeed())
+	for i := range all.Items {
+		vpc := &all.Items[i]
+		g.Expect(vpc.DeletionTimestamp.IsZero()).To(Equal(vpc.Name == "foreign"))
+		g.Expect(vpc.Annotations["services.k8s.aws/deletion-policy"] == "retain").To(Equal(vpc.Name == "a"), "ACK reads it when it lets go")
+	}
 }
 
 func TestTeardownDeletesWhatIsOurs(t *testing.T) {
@@ -100,7 +126,7 @@ func TestTeardownLiftsTheProtectionOfACluster(t *testing.T) {
 			for range 2 {
 				left, err := Teardown(t.Context(), w, w, &eks.Cluster{}, "fleet", ours)
 				g.Expect(err).NotTo(HaveOccurred())
-				g.Expect(left).To(Equal([]string{"Cluster dublin"}))
+				g.Expect(textsOf(left)).To(Equal([]string{"Cluster dublin"}))
 				g.Expect(w.writes).To(Equal(tc.wantWrites))
 				g.Expect(w.deletes).To(HaveLen(1))
 			}
@@ -117,7 +143,7 @@ func TestTeardownDoesNotDeleteWhatIsStillProtected(t *testing.T) {
 	w := newWorld(t, &eks.Cluster{ObjectMeta: metaOf("dublin"), Spec: eks.ClusterSpec{DeletionProtection: new(true)}})
 	w.broken = errors.New("no quorum")
 	_, err := Teardown(t.Context(), w, w, &eks.Cluster{}, "fleet", ours)
-	g.Expect(err).To(MatchError("lifting the deletion protection of Cluster dublin: no quorum"))
+	g.Expect(err).To(MatchError("preparing the deletion of Cluster dublin: no quorum"))
 	g.Expect(w.deletes).To(BeEmpty())
 }
 
@@ -162,7 +188,7 @@ func TestTeardownFailures(t *testing.T) {
 			g := NewWithT(t)
 			c := interceptor.NewClient(newWorld(t, vpcNamed("a", ours)), tc.funcs)
 			left, err := Teardown(t.Context(), c, c, &ec2.VPC{}, "fleet", ours)
-			g.Expect(left).To(Equal(tc.wantLeft))
+			g.Expect(textsOf(left)).To(Equal(tc.wantLeft))
 			if tc.wantErr == nil {
 				g.Expect(err).NotTo(HaveOccurred())
 			} else {

@@ -196,7 +196,7 @@ var _ = Describe("on a server with ACK's own schemas", func() {
 		w.Recorder.Reset()
 		left, err := ack.Teardown(ctx, w.Recorder, w.Client, &eks.Cluster{}, w.Namespace, desired.GetLabels())
 		Expect(err).NotTo(HaveOccurred())
-		Expect(left).To(Equal([]string{"Cluster x"}))
+		Expect(left).To(Equal([]ack.Remnant{{Name: "Cluster x"}}))
 		Expect(w.Recorder.Writes()).To(Equal([]string{"patch Cluster x", "delete Cluster x"}))
 		dying, ok := read(ctx, desired).(*eks.Cluster)
 		Expect(ok).To(BeTrue())

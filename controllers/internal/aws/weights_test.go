@@ -76,7 +76,11 @@ type listOf struct {
 func (l *listOf) describe(rw http.ResponseWriter, r *http.Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	text, _ := json.Marshal(map[string]any{"EndpointGroup": map[string]any{"EndpointDescriptions": l.endpoints}})
+	text, err := json.Marshal(map[string]any{"EndpointGroup": map[string]any{"EndpointDescriptions": l.endpoints}})
+	if err != nil {
+		reply(500, err.Error())(rw, r)
+		return
+	}
 	reply(200, string(text))(rw, r)
 }
 

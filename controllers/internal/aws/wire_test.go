@@ -138,6 +138,9 @@ func actionOn(r *http.Request, service string) string {
 
 var operationsByPath = []struct{ pattern, operation string }{
 	{"/clusters/*/node-groups/*", "DescribeNodegroup"},
+	{"/clusters/*/addons/*", "DescribeAddon"},
+	{"/clusters/*/access-entries/*/access-policies", "ListAssociatedAccessPolicies"},
+	{"/clusters/*/pod-identity-associations/*", "DescribePodIdentityAssociation"},
 	{"/clusters/*", "DescribeCluster"},
 	{"/clusters", "ListClusters"},
 	{"/addons/supported-versions", "DescribeAddonVersions"},
@@ -149,8 +152,11 @@ func operationAt(r *http.Request) string {
 	if r.Form.Has("tagging") {
 		return r.Method[:1] + strings.ToLower(r.Method[1:]) + "BucketTagging"
 	}
+	if r.Form.Has("publicAccessBlock") {
+		return "GetBucketPublicAccessBlock" // as IAM calls it
+	}
 	for _, known := range operationsByPath {
-		if ok, _ := path.Match(known.pattern, r.URL.Path); ok {
+		if ok, _ := path.Match(known.pattern, r.URL.EscapedPath()); ok {
 			return known.operation
 		}
 	}

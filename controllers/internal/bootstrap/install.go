@@ -41,7 +41,7 @@ func (i *Installer) Install(ctx context.Context, c client.Client, name string, r
 	if err != nil || m.hash == r.Hash {
 		return err
 	}
-	p := &installation{client: c, item: name, marker: m}
+	p := &installation{tracked: tracked{client: c, marker: m}}
 	served, missing, err := p.prepare(r)
 	if err != nil {
 		return err
@@ -88,11 +88,7 @@ type notYet struct{ what string }
 func (n *notYet) Error() string { return n.what }
 
 // installation is one pass over one item.
-type installation struct {
-	client client.Client
-	item   string
-	marker *marker
-}
+type installation struct{ tracked }
 
 // prepare returns copies of the objects in their namespaces, except those whose kinds the
 // cluster does not serve, and these kinds.
@@ -130,13 +126,16 @@ func (p *installation) label(o *unstructured.Unstructured) {
 	if labels == nil {
 		labels = map[string]string{}
 	}
-	labels[LabelItem] = p.item
+	labels[LabelItem] = p.marker.item
 	o.SetLabels(labels)
 }
 
 // begin records what may exist from now on, so that a pass that renders something else
 // after a crash knows what to clean up, and what was installed does not count any more.
 func (p *installation) begin(ctx context.Context, objects []*unstructured.Unstructured) error {
+	if err := p.enter(ctx); err != nil {
+		return err
+	}
 	return p.record(ctx, &marker{inventory: p.marker.with(referencesOf(objects))})
 }
 
@@ -146,28 +145,18 @@ func (p *installation) pause(ctx context.Context, progress string) error {
 	return p.record(ctx, &marker{inventory: p.marker.inventory, progress: progress})
 }
 
-// finish removes what the item brought before and does not bring any more.
+// finish removes what the item brought before and does not bring any more. Prune goes on
+// with what does not go at once.
 func (p *installation) finish(ctx context.Context, hash string, objects []*unstructured.Unstructured) error {
 	current := referencesOf(objects)
-	for _, former := range slices.Backward(p.marker.inventory) {
-		if !slices.ContainsFunc(current, former.same) {
-			if err := p.remove(ctx, former); err != nil {
-				return err
-			}
-		}
-	}
-	return p.record(ctx, &marker{hash: hash, inventory: current})
-}
-
-func (p *installation) record(ctx context.Context, next *marker) error {
-	if p.marker.equal(next) {
-		return nil
-	}
-	if err := next.write(ctx, p.client, p.item); err != nil {
+	former := slices.DeleteFunc(slices.Clone(p.marker.inventory), func(r reference) bool {
+		return slices.ContainsFunc(current, r.same)
+	})
+	left, err := p.clear(ctx, former)
+	if err != nil {
 		return err
 	}
-	p.marker = next
-	return nil
+	return p.record(ctx, &marker{hash: hash, inventory: current, former: left})
 }
 
 func (p *installation) applyAll(ctx context.Context, objects []*unstructured.Unstructured) error {
@@ -190,6 +179,8 @@ func (p *installation) apply(ctx context.Context, o *unstructured.Unstructured) 
 	what := describe(o)
 	err := p.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(o), client.FieldOwner(FieldOwner), client.ForceOwnership)
 	switch {
+	case err == nil && o.GetDeletionTimestamp() != nil:
+		return &notYet{what: what + " is still being deleted, after which it is made anew"}
 	case err == nil:
 		return nil
 	case meta.IsNoMatchError(err) || isUnknownPath(err):

@@ -113,7 +113,7 @@ var _ = Describe("installing an item", func() {
 
 		It("keeps what another item brings by now", func(ctx context.Context) {
 			c.expectInstalled(ctx, c.rendered("h1", says("a", "old")))
-			Expect((&bootstrap.Installer{}).Install(ctx, server, c.name+"-other", c.rendered("h1", says("a", "theirs")))).To(Succeed())
+			Expect(c.installAs(ctx, "-other", c.rendered("h1", says("a", "theirs")))).To(Succeed())
 			c.expectInstalled(ctx, c.rendered("h2"))
 			Expect(c.state(ctx)).To(HaveKeyWithValue("a", "theirs"))
 		})

@@ -6,32 +6,10 @@ import (
 
 	release "helm.sh/helm/v4/pkg/release/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
-
-// keepPolicy is Helm's way for a chart to say that an object outlives it.
-const keepPolicy = "helm.sh/resource-policy"
-
-// remove deletes an object, unless it has gone over to another item or is to be kept.
-func (p *installation) remove(ctx context.Context, former reference) error {
-	if isFoundation(former.groupKind()) {
-		return nil
-	}
-	found := &metav1.PartialObjectMetadata{TypeMeta: metav1.TypeMeta{APIVersion: former.APIVersion, Kind: former.Kind}}
-	err := p.client.Get(ctx, client.ObjectKey{Namespace: former.Namespace, Name: former.Name}, found)
-	switch {
-	case apierrors.IsNotFound(err) || meta.IsNoMatchError(err):
-		return nil
-	case err != nil:
-		return fmt.Errorf("reading %s: %w", former, err)
-	case found.Labels[LabelItem] != p.item || found.Annotations[keepPolicy] == "keep":
-		return nil
-	}
-	return p.remover(ctx, found, former.String())
-}
 
 // replace deletes a hook that cannot be changed, which most Jobs cannot: Helm creates
 // hooks anew each time. The next pass applies it.
@@ -43,23 +21,13 @@ func (p *installation) replace(ctx context.Context, hook *unstructured.Unstructu
 		return invalid
 	case err != nil:
 		return fmt.Errorf("reading %s: %w", describe(hook), err)
-	case found.Labels[LabelItem] != p.item:
+	case found.Labels[LabelItem] != p.marker.item:
 		return invalid
 	}
-	if err := p.remover(ctx, found, describe(hook)); err != nil {
+	if err := deleteExactly(ctx, p.client, found, describe(hook)); err != nil {
 		return err
 	}
 	return &notYet{what: describe(hook) + " is being replaced"}
-}
-
-// remover deletes exactly the object that was looked at, not one of the same name.
-func (p *installation) remover(ctx context.Context, found *metav1.PartialObjectMetadata, what string) error {
-	uid := found.UID
-	err := p.client.Delete(ctx, found, client.Preconditions{UID: &uid}, client.PropagationPolicy(metav1.DeletePropagationBackground))
-	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("deleting %s: %w", what, err)
-	}
-	return nil
 }
 
 // established tells from the API server's answer whether the kind of a CRD can be used.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -74,6 +75,16 @@ func newCluster() *cluster {
 			c.reads.Add(1)
 			return next.Get(ctx, key, obj, opts...)
 		},
+		List: func(ctx context.Context, next client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+			c.reads.Add(1)
+			err := next.List(ctx, list, opts...)
+			if markers, ok := list.(*corev1.ConfigMapList); ok { // those of other specs are of other clusters
+				markers.Items = slices.DeleteFunc(markers.Items, func(m corev1.ConfigMap) bool {
+					return !strings.HasPrefix(m.Name+"-", "portolan-bootstrap-"+c.name+"-")
+				})
+			}
+			return err
+		},
 		Apply: func(ctx context.Context, next client.WithWatch, obj runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
 			if o, ok := obj.(interface{ GetKind() string }); ok && c.refuse != "" && o.GetKind() == c.refuse {
 				return apierrors.NewGenericServerResponse(http.StatusNotFound, "PATCH", schema.GroupResource{Resource: "r"}, "s", "404 page not found", 0, true)
@@ -107,7 +118,28 @@ func (c *cluster) rendered(hash string, manifests ...string) *bootstrap.Rendered
 }
 
 func (c *cluster) install(ctx context.Context, r *bootstrap.Rendered) error {
-	return (&bootstrap.Installer{}).Install(ctx, c, c.name, r)
+	return c.installAs(ctx, "", r)
+}
+
+// installAs installs another item, named like the cluster with the suffix.
+func (c *cluster) installAs(ctx context.Context, suffix string, r *bootstrap.Rendered) error {
+	return (&bootstrap.Installer{}).Install(ctx, c, c.name+suffix, r)
+}
+
+// prune keeps the items with the suffixes only, of which the first item's is empty.
+func (c *cluster) prune(ctx context.Context, suffixes ...string) ([]string, error) {
+	keep := make([]string, 0, len(suffixes))
+	for _, suffix := range suffixes {
+		keep = append(keep, c.name+suffix)
+	}
+	return (&bootstrap.Installer{}).Prune(ctx, c, keep)
+}
+
+func (c *cluster) expectPruned(ctx context.Context, suffixes ...string) {
+	GinkgoHelper()
+	left, err := c.prune(ctx, suffixes...)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(left).To(BeEmpty())
 }
 
 func (c *cluster) expectInstalled(ctx context.Context, r *bootstrap.Rendered) {
@@ -125,6 +157,18 @@ func (c *cluster) state(ctx context.Context) map[string]string {
 		state[m.Name] = m.Data["says"]
 	}
 	return state
+}
+
+// markers are the items that the cluster remembers, without what they have in common.
+func (c *cluster) markers(ctx context.Context) []string {
+	GinkgoHelper()
+	all := &corev1.ConfigMapList{}
+	Expect(c.List(ctx, all, client.InNamespace(metav1.NamespaceSystem))).To(Succeed())
+	names := []string{}
+	for _, m := range all.Items {
+		names = append(names, strings.TrimPrefix(m.Name, "portolan-bootstrap-"+c.name))
+	}
+	return names
 }
 
 func (c *cluster) marker(ctx context.Context) *corev1.ConfigMap {

@@ -44,18 +44,23 @@ type part struct {
 func partOf(obj client.Object) (part, bool) {
 	var p part
 	var cluster, name *string
+	owned := false // names are those of the cluster only
 	switch o := obj.(type) {
 	case *eks.Nodegroup:
-		cluster, name, p.look = o.Spec.ClusterName, o.Spec.Name, atNodegroup
+		cluster, name, p.look, owned = o.Spec.ClusterName, o.Spec.Name, atNodegroup, true
 	case *eks.Addon:
-		cluster, name, p.look = o.Spec.ClusterName, o.Spec.Name, atAddon
+		cluster, name, p.look, owned = o.Spec.ClusterName, o.Spec.Name, atAddon, true
 	case *eks.AccessEntry:
 		cluster, name, p.look = o.Spec.ClusterName, o.Spec.PrincipalARN, atAccessEntry
 	case *eks.PodIdentityAssociation:
 		cluster, name, p.look = o.Spec.ClusterName, o.Status.AssociationID, atPodIdentity
 	}
 	p.cluster, p.id = ptr.Deref(cluster, ""), ptr.Deref(name, "")
-	return p, p.cluster != "" && p.id != ""
+	complete := p.cluster != "" && p.id != ""
+	if owned {
+		p.id = inCluster(p.cluster, p.id)
+	}
+	return p, complete
 }
 
 func compareCluster(c *eks.Cluster, known aws.Cluster) []string {

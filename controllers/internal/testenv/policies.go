@@ -10,7 +10,6 @@ import (
 	. "github.com/onsi/gomega"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/kustomize/api/krusty"
@@ -83,8 +82,15 @@ func probeLast(objs []*unstructured.Unstructured) []*unstructured.Unstructured {
 
 // probe tries to delete what the probed policy guards, without doing it.
 func probe(ctx context.Context, c client.Client) error {
-	crd := &metav1.PartialObjectMetadata{}
+	if err := c.Delete(ctx, definition(probeObject), client.DryRunAll); err != nil {
+		return fmt.Errorf("trying to delete CRD %s: %w", probeObject, err)
+	}
+	return nil
+}
+
+func definition(name string) *unstructured.Unstructured {
+	crd := &unstructured.Unstructured{}
 	crd.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
-	crd.Name = probeObject
-	return c.Delete(ctx, crd, client.DryRunAll)
+	crd.SetName(name)
+	return crd
 }

@@ -10,6 +10,7 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
@@ -22,16 +23,23 @@ const (
 	masters         = "system:masters"
 )
 
-// deleters are those who delete what nobody has asked them to, with the rights that
-// Kubernetes gives them, and two that may do everything.
-func deleters() map[string]client.Client {
-	controllers := []string{"system:serviceaccounts", "system:serviceaccounts:kube-system", "system:authenticated"}
+// controllers are the groups of Kubernetes' own controllers, whose rights are their own.
+var controllers = []string{"system:serviceaccounts", "system:serviceaccounts:kube-system", "system:authenticated"}
+
+// sweepers delete whole collections of what they were not asked to delete one by one.
+func sweepers() map[string]client.Client {
 	return map[string]client.Client{
 		"an administrator":         as("jane", masters),
-		"Argo CD":                  as("system:serviceaccount:argocd:argocd-application-controller", masters),
 		"the namespace controller": as("system:serviceaccount:kube-system:namespace-controller", controllers...),
-		"the garbage collector":    as("system:serviceaccount:kube-system:generic-garbage-collector", controllers...),
 	}
+}
+
+// deleters delete single objects.
+func deleters() map[string]client.Client {
+	all := sweepers()
+	all["Argo CD"] = as("system:serviceaccount:argocd:argocd-application-controller", masters)
+	all["the garbage collector"] = as("system:serviceaccount:kube-system:generic-garbage-collector", controllers...)
+	return all
 }
 
 // beDenied matches the refusal of a policy, with all parts of its message.
@@ -63,6 +71,7 @@ func created[T client.Object](ctx context.Context, obj T) T {
 	wanted.SetResourceVersion(obj.GetResourceVersion())
 	err := administrator.Status().Update(ctx, wanted)
 	Expect(client.IgnoreNotFound(err)).To(Succeed(), "kinds without a status have no such subresource")
+	obj.SetResourceVersion(wanted.GetResourceVersion())
 	return obj
 }
 
@@ -70,7 +79,13 @@ func created[T client.Object](ctx context.Context, obj T) T {
 // watch: then it refuses what a Region without confirmation asks.
 func heardOf(ctx context.Context, region *v1alpha1.Region) {
 	GinkgoHelper()
-	Eventually(administrator.Delete).WithContext(ctx).WithTimeout(policyPatience).WithArguments(region, client.DryRunAll).ShouldNot(Succeed())
+	Eventually(administrator.Delete).WithContext(ctx).WithTimeout(policyPatience).WithArguments(region, client.DryRunAll).Should(beDenied("confirm-region-deletion"))
+}
+
+// environmentIn is protected, as every Environment is that does not say otherwise.
+func environmentIn(namespace string, edits ...func(*v1alpha1.Environment)) *v1alpha1.Environment {
+	unsaid := func(e *v1alpha1.Environment) { e.Spec.Protection = "" }
+	return build.Environment(namespace, append([]func(*v1alpha1.Environment){unsaid}, edits...)...)
 }
 
 func annotate(ctx context.Context, obj client.Object, value string) {
@@ -93,9 +108,8 @@ var _ = Describe("The policies on Regions", func() {
 
 	protected := func(ctx context.Context, edits ...func(*v1alpha1.Region)) *v1alpha1.Region {
 		GinkgoHelper()
-		created(ctx, build.Environment(namespace))
-		region := created(ctx, build.Region(namespace, "eu-west-1", edits...))
-		return region
+		created(ctx, environmentIn(namespace))
+		return created(ctx, build.Region(namespace, "eu-west-1", edits...))
 	}
 	finalized := func(r *v1alpha1.Region) { r.Finalizers = []string{v1alpha1.RegionFinalizer} }
 
@@ -106,7 +120,7 @@ var _ = Describe("The policies on Regions", func() {
 			"Region eu-west-1 is protected: its deletion takes down everything in AWS. To go on: "+
 				"kubectl annotate region -n "+namespace+" eu-west-1 portolan.dev/confirm-delete=eu-west-1"))
 		for who, c := range deleters() {
-			Expect(c.Delete(ctx, region)).NotTo(Succeed(), who)
+			Expect(c.Delete(ctx, region)).To(beDenied("confirm-region-deletion"), who)
 		}
 		Expect(as(operatorAccount, masters).Delete(ctx, region)).To(beDenied("confirm-region-deletion"))
 		exists(ctx, region)
@@ -121,7 +135,7 @@ var _ = Describe("The policies on Regions", func() {
 			Expect(administrator.Delete(ctx, region, client.PropagationPolicy(propagation))).To(beDenied("confirm-region-deletion"))
 		}
 		Expect(administrator.Delete(ctx, region, client.GracePeriodSeconds(0))).To(beDenied("confirm-region-deletion"))
-		for who, c := range deleters() {
+		for who, c := range sweepers() {
 			Expect(c.DeleteAllOf(ctx, &v1alpha1.Region{}, client.InNamespace(namespace))).To(beDenied("confirm-region-deletion"), who)
 		}
 		exists(ctx, region)
@@ -165,8 +179,8 @@ var _ = Describe("The policies on Regions", func() {
 	})
 
 	It("ask only the Region's own Environment", func(ctx SpecContext) {
-		created(ctx, build.Environment(namespace, func(e *v1alpha1.Environment) { e.Spec.Protection = v1alpha1.ProtectionNone }))
-		other := created(ctx, build.Environment(namespace, func(e *v1alpha1.Environment) { e.Name = "other" }))
+		created(ctx, environmentIn(namespace, func(e *v1alpha1.Environment) { e.Spec.Protection = v1alpha1.ProtectionNone }))
+		other := created(ctx, environmentIn(namespace, func(e *v1alpha1.Environment) { e.Name = "other" }))
 		free := created(ctx, build.Region(namespace, "eu-west-1"))
 		bound := created(ctx, build.Region(namespace, "us-east-1", func(r *v1alpha1.Region) { r.Spec.EnvironmentRef.Name = other.Name }))
 		heardOf(ctx, bound)
@@ -178,7 +192,7 @@ var _ = Describe("The policies on Regions", func() {
 	})
 
 	It("ask for a confirmation where the Environment is gone, as far as it is known", func(ctx SpecContext) {
-		stranger := build.Environment(namespace, func(e *v1alpha1.Environment) {
+		stranger := environmentIn(namespace, func(e *v1alpha1.Environment) {
 			e.Name, e.Spec.Protection = "stranger", v1alpha1.ProtectionNone
 		})
 		region := build.Region(namespace, "eu-west-1")
@@ -202,7 +216,7 @@ var _ = Describe("The policies on Environments and namespaces", func() {
 	BeforeEach(func(ctx SpecContext) { namespace = namespaceFor(ctx) })
 
 	environment := func(regions int32, protection v1alpha1.Protection) *v1alpha1.Environment {
-		return build.Environment(namespace, func(e *v1alpha1.Environment) {
+		return environmentIn(namespace, func(e *v1alpha1.Environment) {
 			e.Spec.Protection, e.Status.Regions = protection, regions
 		})
 	}
@@ -212,7 +226,7 @@ var _ = Describe("The policies on Environments and namespaces", func() {
 		refusal := beDenied("confirm-environment-deletion", "its Regions, of which there are 2, need",
 			"kubectl annotate environment -n "+namespace+" production001 portolan.dev/confirm-delete=production001")
 		Expect(administrator.Delete(ctx, env)).To(refusal)
-		for who, c := range deleters() {
+		for who, c := range sweepers() {
 			Expect(c.DeleteAllOf(ctx, &v1alpha1.Environment{}, client.InNamespace(namespace))).To(refusal, who)
 		}
 		exists(ctx, env)
@@ -237,7 +251,7 @@ var _ = Describe("The policies on Environments and namespaces", func() {
 
 	DescribeTable("let a namespace go", func(ctx SpecContext, regions int32, protection v1alpha1.Protection) {
 		created(ctx, environment(regions, protection))
-		watched := created(ctx, build.Environment(namespace, func(e *v1alpha1.Environment) { e.Name, e.Status.Regions = "watched", 1 }))
+		watched := created(ctx, environmentIn(namespace, func(e *v1alpha1.Environment) { e.Name, e.Status.Regions = "watched", 1 }))
 		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
 		Eventually(administrator.Delete).WithContext(ctx).WithTimeout(policyPatience).WithArguments(ns, client.DryRunAll).Should(
 			beDenied("confirm-namespace-deletion", "Environment watched"), "both Environments are known now")
@@ -255,31 +269,25 @@ var _ = Describe("The policies on Environments and namespaces", func() {
 })
 
 var _ = Describe("The policy on CRDs", func() {
-	definition := func(name string) *metav1.PartialObjectMetadata {
-		crd := &metav1.PartialObjectMetadata{}
-		crd.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinition"))
-		crd.Name = name
-		return crd
-	}
-
 	It("keeps those of Portolan and of all ACK kinds that it makes", func(ctx SpecContext) {
-		all := &metav1.PartialObjectMetadataList{}
+		all := &unstructured.UnstructuredList{}
 		all.SetGroupVersionKind(apiextensionsv1.SchemeGroupVersion.WithKind("CustomResourceDefinitionList"))
 		Expect(administrator.List(ctx, all)).To(Succeed())
 		Expect(all.Items).NotTo(BeEmpty())
 		for _, crd := range all.Items {
-			err := administrator.Delete(ctx, definition(crd.Name), client.DryRunAll)
-			if crd.Name == "applications.argoproj.io" {
+			name := crd.GetName()
+			err := administrator.Delete(ctx, definition(name), client.DryRunAll)
+			if name == "applications.argoproj.io" {
 				Expect(err).NotTo(HaveOccurred())
 				continue
 			}
-			Expect(err).To(beDenied("confirm-crd-deletion", "kubectl annotate crd "+crd.Name+" portolan.dev/confirm-delete="+crd.Name))
+			Expect(err).To(beDenied("confirm-crd-deletion", "kubectl annotate crd "+name+" portolan.dev/confirm-delete="+name))
 		}
 	})
 
 	It("lets go of one whose name is confirmed", func(ctx SpecContext) {
 		crd := definition("promotions.portolan.dev")
-		annotate(ctx, crd, crd.Name)
+		annotate(ctx, crd, crd.GetName())
 		Expect(administrator.Delete(ctx, crd, client.DryRunAll)).To(Succeed())
 		annotate(ctx, crd, "regions.portolan.dev")
 		Expect(administrator.Delete(ctx, crd, client.DryRunAll)).To(beDenied("confirm-crd-deletion", "all objects of kind Promotion"))
@@ -305,6 +313,8 @@ var _ = Describe("The policy on what a Region consists of", func() {
 			"kubectl annotate vpcs.ec2.services.k8s.aws -n "+namespace+" production001-eu-west-1 portolan.dev/confirm-delete=production001-eu-west-1")
 		for who, c := range deleters() {
 			Expect(c.Delete(ctx, obj)).To(refusal, who)
+		}
+		for who, c := range sweepers() {
 			Expect(c.DeleteAllOf(ctx, &ec2.VPC{}, client.InNamespace(namespace))).To(refusal, who)
 		}
 		exists(ctx, obj)

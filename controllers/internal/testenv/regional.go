@@ -19,8 +19,9 @@ import (
 )
 
 // Regional is the Kubernetes API of one regional cluster, in memory: as much of it as
-// Portolan uses. It lists and watches Services, Nodes and Pods, answers for the
-// metrics of pods and accepts any bearer token while it does not refuse all.
+// Portolan uses. It lists and watches Services, Nodes and Pods, cordons nodes and evicts
+// pods, has no ConfigMaps, answers for the metrics of pods and accepts any bearer token
+// while it does not refuse all.
 //
 // The management cluster cannot stand in for it: regions have objects of the same
 // name, and an API server does not proxy to pods on loopback.
@@ -33,6 +34,7 @@ type Regional struct {
 	objects  map[string]map[client.ObjectKey]client.Object
 	watchers map[chan watch.Event]string
 	members  map[client.ObjectKey]int
+	budgets  map[client.ObjectKey]string // by pod
 }
 
 // resources are the kinds that the API knows.
@@ -49,6 +51,7 @@ func StartRegional() *Regional {
 		objects:  map[string]map[client.ObjectKey]client.Object{},
 		watchers: map[chan watch.Event]string{},
 		members:  map[client.ObjectKey]int{},
+		budgets:  map[client.ObjectKey]string{},
 	}
 	for resource := range resources {
 		r.objects[resource] = map[client.ObjectKey]client.Object{}
@@ -59,6 +62,10 @@ func StartRegional() *Regional {
 	})
 	mux.HandleFunc("GET /api/v1/{resource}", r.listOrWatch)
 	mux.HandleFunc("GET /api/v1/namespaces/{namespace}/pods/{pod}/proxy/metrics", r.metrics)
+	mux.HandleFunc("GET /api/v1/nodes/{node}", r.node)
+	mux.HandleFunc("PATCH /api/v1/nodes/{node}", r.patchNode)
+	mux.HandleFunc("POST /api/v1/namespaces/{namespace}/pods/{pod}/eviction", r.evict)
+	discoverable(mux)
 	r.server = httptest.NewTLSServer(r.guarded(mux))
 	DeferCleanup(func() {
 		r.server.CloseClientConnections()
@@ -88,21 +95,25 @@ func (r *Regional) Set(objs ...client.Object) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, obj := range objs {
-		resource, key := resourceOf(obj), client.ObjectKeyFromObject(obj)
-		_, known := r.objects[resource][key]
-		event := watch.Added
-		if known {
-			event = watch.Modified
-		}
-		r.version++
 		stored, ok := obj.DeepCopyObject().(client.Object)
 		Expect(ok).To(BeTrue())
-		stored.SetResourceVersion(strconv.Itoa(r.version))
-		kind := resources[resource]
-		stored.GetObjectKind().SetGroupVersionKind(kind.GroupVersionKind())
-		r.objects[resource][key] = stored
-		r.announce(resource, event, stored)
+		r.store(resourceOf(obj), stored)
 	}
+}
+
+// store takes an object over, which nobody changes from then on.
+func (r *Regional) store(resource string, obj client.Object) {
+	key := client.ObjectKeyFromObject(obj)
+	event := watch.Added
+	if _, known := r.objects[resource][key]; known {
+		event = watch.Modified
+	}
+	r.version++
+	obj.SetResourceVersion(strconv.Itoa(r.version))
+	kind := resources[resource]
+	obj.GetObjectKind().SetGroupVersionKind(kind.GroupVersionKind())
+	r.objects[resource][key] = obj
+	r.announce(resource, event, obj)
 }
 
 // Remove deletes objects.
@@ -112,15 +123,17 @@ func (r *Regional) Remove(objs ...client.Object) {
 	defer r.mu.Unlock()
 	for _, obj := range objs {
 		resource, key := resourceOf(obj), client.ObjectKeyFromObject(obj)
-		stored, known := r.objects[resource][key]
-		Expect(known).To(BeTrue(), "the regional cluster has no %s", key)
-		delete(r.objects[resource], key)
-		r.version++
-		gone, ok := stored.DeepCopyObject().(client.Object)
-		Expect(ok).To(BeTrue())
-		gone.SetResourceVersion(strconv.Itoa(r.version))
-		r.announce(resource, watch.Deleted, gone)
+		Expect(r.objects[resource]).To(HaveKey(key), "the regional cluster has no %s", key)
+		r.drop(resource, key)
 	}
+}
+
+func (r *Regional) drop(resource string, key client.ObjectKey) {
+	gone, _ := r.objects[resource][key].DeepCopyObject().(client.Object) // a copy is of the same type
+	delete(r.objects[resource], key)
+	r.version++
+	gone.SetResourceVersion(strconv.Itoa(r.version))
+	r.announce(resource, watch.Deleted, gone)
 }
 
 // SetMembers sets how many members of its ring a pod says that it sees.

@@ -9,6 +9,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
 func TestEnvironment(t *testing.T) {
@@ -25,6 +26,7 @@ var (
 )
 
 var _ = BeforeSuite(func(ctx SpecContext) {
+	log.SetLogger(GinkgoLogr)
 	root, err := moduleRoot()
 	Expect(err).NotTo(HaveOccurred())
 	known, err = newScheme()

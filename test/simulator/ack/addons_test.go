@@ -108,6 +108,8 @@ func TestNodegroupFacts(t *testing.T) {
 	if !complete {
 		return // the views of Portolan have no versions of node groups
 	}
+	b.edit(b.object("Cluster", "prod"), `{version: "1.35"}`)
+	b.Eventually(b.get("eks/cluster", region, "prod")).Should(HaveField("Data", HaveKeyWithValue("version", "1.35")))
 	// The release was written back, and has to go when the version changes.
 	b.edit(nodes, `{version: "1.35"}`)
 	b.Eventually(b.refresh(nodes)).Should(haveCondition("ACK.Terminal", "True", ContainSubstring("do not match")))

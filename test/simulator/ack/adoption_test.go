@@ -22,7 +22,7 @@ func TestEveryKindIsAdoptedByItsKey(t *testing.T) {
 	subnet := cloud.Key{Type: "ec2/subnet", Region: region, ID: "subnet-1"}
 	cluster := cloud.Key{Type: "eks/cluster", Region: region, ID: "prod"}
 	b.Expect(b.cloud.Create(cloud.Resource{Key: vpc, State: "available", Data: map[string]string{"cidr": "10.16.0.0/16"}})).To(Succeed())
-	b.Expect(b.cloud.Create(cloud.Resource{Key: cluster, State: "ACTIVE", Data: map[string]string{}})).To(Succeed())
+	b.Expect(b.cloud.Create(cloud.Resource{Key: cluster, State: "ACTIVE", Data: map[string]string{"version": "1.34"}})).To(Succeed())
 	arn := b.cloud.ARN("acm", region, "certificate/c-1")
 	at := func(awsType, id string) cloud.Key { return cloud.Key{Type: awsType, Region: region, ID: id} }
 	cases := []struct {
@@ -39,6 +39,15 @@ func TestEveryKindIsAdoptedByItsKey(t *testing.T) {
 		{"Certificate", "arn", arn, at("acm/certificate", "c-1"), "ISSUED", `{domainName: example.com}`},
 		{"PodIdentityAssociation", "associationID", "a-1", at("eks/podidentityassociation", "prod/a-1"), "",
 			`{clusterName: prod, namespace: dns, serviceAccount: external-dns}`},
+		{"Role", "name", "r", cloud.Key{Type: "iam/role", ID: "r"}, "", fmt.Sprintf(trust, "r")},
+		{"Nodegroup", "name", "system", at("eks/nodegroup", "prod/system"), "ACTIVE", `{clusterName: prod, name: system,
+			nodeRole: "arn:aws:iam::111122223333:role/r", subnets: [subnet-1], scalingConfig: {minSize: 1, maxSize: 1, desiredSize: 1}}`},
+		{"Addon", "name", "coredns", at("eks/addon", "prod/coredns"), "ACTIVE", `{clusterName: prod, name: coredns}`},
+		{"AccessEntry", "principalARN", "arn:aws:iam::111122223333:role/r", at("eks/accessentry", "prod/arn:aws:iam::111122223333:role/r"), "",
+			`{clusterName: prod, principalARN: "arn:aws:iam::111122223333:role/r"}`},
+		{"Bucket", "name", "logs", at("s3/bucket", "logs"), "", `{name: logs}`},
+		{"RecordSet", "name", "api.example.com.", cloud.Key{Type: "route53/recordset", ID: "Z1/api.example.com./CNAME"}, "INSYNC",
+			`{hostedZoneID: Z1, name: api.example.com., recordType: CNAME, ttl: 300, resourceRecords: [{value: a.example.net}]}`},
 	}
 	for _, tc := range cases {
 		t.Run(tc.kind, func(*testing.T) {

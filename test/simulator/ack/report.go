@@ -33,7 +33,7 @@ func (p *pass) report(ctx context.Context, o outcome) (reconcile.Result, error) 
 
 func (p *pass) write(ctx context.Context, o outcome) error {
 	if o.resource != nil {
-		if err := p.writeBack(ctx, *o.resource); err != nil {
+		if err := p.writeBack(ctx, *o.resource, o.created); err != nil {
 			return err
 		}
 	}
@@ -45,9 +45,11 @@ func (p *pass) write(ctx context.Context, o outcome) error {
 	})
 }
 
-// writeBack stores AWS's choices in the spec fields that the user left out.
-func (p *pass) writeBack(ctx context.Context, r cloud.Resource) error {
-	if p.kind.answers == nil {
+// writeBack stores AWS's choices in the spec fields that the user left out: all at the
+// creation, and later only for kinds that ACK initialises late. What an update has removed
+// from the spec, as the release of a node group, therefore stays away.
+func (p *pass) writeBack(ctx context.Context, r cloud.Resource, created bool) error {
+	if p.kind.answers == nil || !created && !p.kind.initialises {
 		return nil
 	}
 	before, changed := p.cr.DeepCopy(), false

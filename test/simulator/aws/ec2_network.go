@@ -171,9 +171,10 @@ type attachedGroup struct {
 	ID string `xml:"groupId"`
 }
 
+// attachedGroups are parents, which cannot go before, or in the fact securityGroups.
 func attachedGroups(r cloud.Resource) []attachedGroup {
 	var groups []attachedGroup
-	for _, id := range parents(r, typeSecurityGroup) {
+	for _, id := range append(parents(r, typeSecurityGroup), splitList(r.Data["securityGroups"])...) {
 		groups = append(groups, attachedGroup{ID: id})
 	}
 	return groups

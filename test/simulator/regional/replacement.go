@@ -94,15 +94,13 @@ func (r *Region) retire(ctx context.Context, wait *countdowns, group nodegroup, 
 	}
 	left, err := r.drain(ctx, node)
 	switch {
-	case err != nil:
-		return err
-	case len(left) == 0 || late && group.update.force:
+	case err == nil && len(left) == 0 || late && group.update.force:
 		return r.removeNodes(ctx, []corev1.Node{*node})
-	case late:
+	case late && len(left) > 0: // for whatever reason
 		return r.endUpdate(group, fmt.Sprintf("Reached max retries while trying to evict pods from nodes in node group %s: "+
 			"pod %s/%s on node %s", group.name, left[0].Namespace, left[0].Name, node.Name))
 	default:
-		return nil // pods and budgets ring when they change
+		return err // without one, pods and budgets ring when they change
 	}
 }
 

@@ -1,6 +1,7 @@
 package regional
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"sync/atomic"
@@ -45,7 +46,7 @@ func tolerateEverything(spec *corev1.PodSpec) {
 func (s *site) install(t *testing.T, d *appsv1.Deployment) {
 	t.Helper()
 	NewWithT(t).Expect(s.client.Create(t.Context(), d)).To(Succeed())
-	t.Cleanup(func() { _ = s.client.Delete(t.Context(), d) })
+	t.Cleanup(func() { _ = s.client.Delete(context.WithoutCancel(t.Context()), d) })
 }
 
 // podFor returns the only pod of a chart, or an empty one.
@@ -156,7 +157,7 @@ func (b *bed) testEvictions(t *testing.T) {
 		},
 	}
 	g.Expect(b.east.client.Create(t.Context(), budget)).To(Succeed())
-	t.Cleanup(func() { _ = b.east.client.Delete(t.Context(), budget) })
+	t.Cleanup(func() { _ = b.east.client.Delete(context.WithoutCancel(t.Context()), budget) })
 	status := func() (policyv1.PodDisruptionBudgetStatus, error) {
 		err := b.east.client.Get(t.Context(), client.ObjectKeyFromObject(budget), budget)
 		return budget.Status, err

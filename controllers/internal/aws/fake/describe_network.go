@@ -110,7 +110,7 @@ func rulesOf(permissions []ec2.IPPermission) []aws.SecurityRule {
 	for _, p := range permissions {
 		rule := aws.SecurityRule{Protocol: ptr.Deref(p.IPProtocol, "-1")}
 		if p.FromPort != nil && p.ToPort != nil {
-			rule.FromPort, rule.ToPort = new(int32(*p.FromPort)), new(int32(*p.ToPort)) //nolint:gosec // ports
+			rule.FromPort, rule.ToPort = new(int32(*p.FromPort)), new(int32(*p.ToPort))
 		}
 		for _, r := range p.IPRanges {
 			rule.Peer = ptr.Deref(r.CIDRIP, "")

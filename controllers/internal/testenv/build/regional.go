@@ -3,12 +3,17 @@ package build
 import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
-// Node of a regional cluster, Ready.
+// NodeGroup is what EKS calls the node group of Profile.
+var NodeGroup = plan.NodeGroupName(Profile().NodeGroups[0])
+
+// Node of the node group in a regional cluster, Ready.
 func Node(name string) *corev1.Node {
 	return &corev1.Node{
-		ObjectMeta: metav1.ObjectMeta{Name: name},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"eks.amazonaws.com/nodegroup": NodeGroup}},
 		Status: corev1.NodeStatus{Conditions: []corev1.NodeCondition{
 			{Type: corev1.NodeReady, Status: corev1.ConditionTrue},
 		}},

@@ -1,0 +1,83 @@
+package testenv
+
+import (
+	"context"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/portolan-dev/portolan/controllers/internal/remote"
+	"github.com/portolan-dev/portolan/controllers/internal/testenv/build"
+)
+
+type anyToken struct{}
+
+func (anyToken) ClusterToken(context.Context, string, string, string) (token string, expires time.Time, err error) {
+	return "t", time.Now().Add(time.Hour), nil
+}
+
+var _ = Describe("a regional cluster", func() {
+	var (
+		api     *Regional
+		cluster *remote.Cluster
+	)
+	BeforeEach(func(ctx SpecContext) {
+		api = StartRegional()
+		clusters := remote.New(anyToken{}, clock.RealClock{}, time.Minute)
+		(&World{}).run(ctx, clusters.Start)
+		var err error
+		cluster, err = clusters.Ensure(client.ObjectKey{Name: "r"}, remote.Target{Name: "r", Endpoint: api.Endpoint(), CA: api.CA()})
+		Expect(err).NotTo(HaveOccurred())
+		Eventually(cluster.Connected).Should(Succeed())
+	})
+
+	It("can be drained", func(ctx SpecContext) {
+		node, other := build.Node("old-1"), build.Node("new-1")
+		node.Labels = map[string]string{"eks.amazonaws.com/nodegroup": "old"}
+		node.Status.NodeInfo.KubeletVersion = "v1.34.2"
+		pod, kept := build.Pod("a", ""), build.Pod("b", "")
+		pod.Spec.NodeName, kept.Spec.NodeName, pod.UID = node.Name, other.Name, "u"
+		api.Set(node, other, pod, kept)
+		api.Protect("api", pod)
+		Eventually(cluster.NodeGroups).Should(HaveKeyWithValue("old", remote.NodeCount{Ready: 1, Total: 1}))
+		Expect(cluster.KubeletVersions("old")).To(Equal([]string{"1.34"}))
+
+		drain := func() (remote.Drained, error) { return cluster.Drain(ctx, "old") }
+		Eventually(drain).Should(Equal(remote.Drained{Nodes: 1, Cordoned: true, Pods: []remote.UndrainedPod{{
+			Name: client.ObjectKeyFromObject(pod), Node: node.Name, Why: "PodDisruptionBudget api/api allows no disruption",
+		}}}))
+		Expect(api.Unschedulable(node)).To(BeTrue())
+		Expect(api.Unschedulable(other)).To(BeFalse())
+
+		api.Protect("", pod)
+		Eventually(drain).Should(Equal(remote.Drained{Nodes: 1, Cordoned: true}))
+		Expect(cluster.Pods("api", nil)).To(HaveExactElements(HaveField("Name", "b")))
+		Eventually(func() bool {
+			Expect(cluster.Uncordon(ctx, "old")).To(Succeed())
+			return api.Unschedulable(node)
+		}).Should(BeFalse())
+
+		api.Remove(node)
+		Eventually(drain).Should(Equal(remote.Drained{Cordoned: true}))
+	})
+
+	It("evicts no pod that has replaced another one", func(ctx SpecContext) {
+		pod := build.Pod("a", "")
+		pod.UID = "new"
+		api.Set(pod)
+		Expect(cluster.Evict(ctx, client.ObjectKeyFromObject(pod), "old")).To(BeTrue())
+		Eventually(func() ([]*corev1.Pod, error) { return cluster.Pods("api", nil) }).Should(HaveLen(1))
+		Expect(cluster.Evict(ctx, client.ObjectKey{Namespace: "api", Name: "gone"}, "old")).To(BeTrue())
+	})
+
+	It("has no ConfigMaps", func(ctx SpecContext) {
+		all := &corev1.ConfigMapList{}
+		Expect(cluster.Client().List(ctx, all, client.InNamespace(metav1.NamespaceSystem))).To(Succeed())
+		Expect(all.Items).To(BeEmpty())
+	})
+})
