@@ -72,15 +72,19 @@ presubmit: lint verify test ## Run what CI runs.
 ##@ Test
 
 .PHONY: test
-test: test-unit e2e ## Run all tests: unit, reconcilers, end to end.
+test: test-unit e2e faults ## Run all tests: unit, reconcilers, end to end, crashes.
 
 .PHONY: test-unit
 test-unit: k8s ## Run all tests but the end-to-end ones.
-	@hack/test.sh $$(go list ./... | grep -v /test/e2e)
+	@hack/test.sh $$(go list ./... | grep -vE '/test/(e2e|faults)$$')
 
 .PHONY: e2e
 e2e: bin/manager k8s ## Run the end-to-end tests against the real binary.
 	@hack/test.sh ./test/e2e/...
+
+.PHONY: faults
+faults: bin/manager k8s ## Kill the real binary before and after each of its writes.
+	@hack/test.sh ./test/faults/...
 
 .PHONY: bench
 bench: build k8s ## Measure bring-ups and what they ask of AWS; ARGS=--regions=10.

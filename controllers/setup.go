@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -63,12 +65,17 @@ func NewScheme() (*runtime.Scheme, error) {
 // are Argo CD clusters are read at all.
 func (o Options) CacheOptions() cache.Options {
 	clusters := labels.SelectorFromSet(labels.Set{argocd.LabelSecretType: argocd.SecretTypeCluster})
+	ofEnvironments := labels.NewSelector()
+	if required, err := labels.NewRequirement(v1alpha1.LabelEnvironment, selection.Exists, nil); err == nil { // the key is valid
+		ofEnvironments = ofEnvironments.Add(*required)
+	}
 	inArgoCD := map[string]cache.Config{o.ArgoCDNamespace: {}}
 	return cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
-			&corev1.Secret{}:      {Namespaces: inArgoCD, Label: clusters},
-			&argocd.Application{}: {Namespaces: inArgoCD},
+			&corev1.Secret{}:             {Namespaces: inArgoCD, Label: clusters},
+			&argocd.Application{}:        {Namespaces: inArgoCD},
+			&appsv1.ControllerRevision{}: {Label: ofEnvironments}, // StatefulSets and DaemonSets have many
 		},
 	}
 }

@@ -306,7 +306,7 @@ type ArgoCD struct {
 
 // EnvironmentStatus is what the controllers recorded and saw.
 type EnvironmentStatus struct {
-	// conditions: AddressPlanValid, ProfilesValid, Ready.
+	// conditions: AddressPlanValid, ProfilesValid, RolledOut, Ready.
 	// +listType=map
 	// +listMapKey=type
 	// +optional

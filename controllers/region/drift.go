@@ -45,7 +45,7 @@ func (r *Reconciler) reconcileDrift(ctx context.Context, s *scope) error {
 	findings, err := r.inspect(ctx, s)
 	s.region.Status.Drift = driftOf(findings, v1alpha1.DriftCorrect, v1alpha1.DriftRecreate)
 	if len(findings) > 0 { // not remembered: it is looked at again until it is right
-		r.drifted.set(s.region.UID, findings)
+		r.drifted.found(s.region.UID, findings)
 		r.Finder.ForgetTagged(s.environment.Spec.AWS.RoleARN, string(s.region.Spec.AWSRegion), s.plan.Cluster)
 		return step.Poll(r.Poll, v1alpha1.ReasonDrifted, "somebody changed AWS, which is put right: %s", differences(findings))
 	}
@@ -99,28 +99,42 @@ func differences(findings []drift.Finding) string {
 // looks again.
 type drifted struct {
 	mu  sync.Mutex
-	all map[types.UID]map[string]ack.Drifted
+	all map[types.UID]map[string]sighted
 }
 
-func (d *drifted) set(region types.UID, findings []drift.Finding) {
+// sighted is what was found of one object. It is put right when it is found twice in a row:
+// AWS may not yet show everywhere what was created a moment ago.
+type sighted struct {
+	ack.Drifted
+
+	due bool
+}
+
+// found notes the findings of one look.
+func (d *drifted) found(region types.UID, findings []drift.Finding) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.all == nil {
-		d.all = map[types.UID]map[string]ack.Drifted{}
+		d.all = map[types.UID]map[string]sighted{}
 	}
-	d.all[region] = map[string]ack.Drifted{}
+	now := map[string]sighted{}
 	for _, f := range findings {
-		d.all[region][f.Kind+" "+f.Name] = ack.Drifted{Deleted: f.Deleted}
+		object := f.Kind + " " + f.Name
+		last, again := d.all[region][object]
+		now[object] = sighted{Drifted: ack.Drifted{Deleted: f.Deleted}, due: again && last.Deleted == f.Deleted}
 	}
+	d.all[region] = now
 }
 
 // take hands out what is to be put right about an object, once.
 func (d *drifted) take(region types.UID, object string) (ack.Drifted, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	found, ok := d.all[region][object]
-	delete(d.all[region], object)
-	return found, ok
+	found := d.all[region][object]
+	if found.due {
+		delete(d.all[region], object)
+	}
+	return found.Drifted, found.due
 }
 
 func (d *drifted) forget(region types.UID) {

@@ -261,11 +261,17 @@ var _ = Describe("the traffic of a Region", func() {
 		b.AWS.SetNetworkInterfaces("eu-west-1", b.region.Status.Network.VPCID, aws.NetworkInterface{ID: "eni-0ga", Description: "GlobalAccelerator configured ENI"})
 		b.ExpectDeleted(ctx, b.region)
 		look(ctx)
+		Expect(b.region).To(testenv.HaveCondition("Deleting", "True", "AwaitingConfirmation", "no other region"))
+		Expect(dial(ctx)).To(BeEquivalentTo(100))
+		testenv.ExpectUpdated(ctx, b.Env, b.region, func(r *v1alpha1.Region) {
+			r.Annotations = map[string]string{v1alpha1.AnnotationConfirmDelete: r.Name}
+		})
+		look(ctx)
 		Expect(b.region).To(testenv.HaveCondition("Deleting", "True", "DrainingTraffic", "dialled to 0"))
 		Expect(dial(ctx)).To(BeZero())
 		b.AWS.SetAcceleratorDeployed(listener, true)
 		look(ctx)
-		Expect(b.region).To(testenv.HaveCondition("Deleting", "True", "DrainingTraffic", "eni-0ga", "normally takes 5 to 20 minutes"))
+		Expect(b.region).To(testenv.HaveCondition("Deleting", "True", "DrainingTraffic", "eni-0ga", "normally 5 to 20 minutes"))
 		group, err := b.AWS.EndpointGroup(ctx, "", listener, "eu-west-1")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(group).To(BeNil())
@@ -283,13 +289,23 @@ var _ = Describe("the traffic of a Region", func() {
 		b.AWS.SetAcceleratorDeployed(listener, true)
 		b.AWS.SetLoadBalancer("eu-west-1", host, aws.LoadBalancer{ARN: lb, State: "active"})
 		b.AWS.SetEndpointHealth(lb, "HEALTHY", "")
+		b.AWS.SetEndpointHealth(other, "HEALTHY", "")
 		up(ctx, build.LoadBalancer("edge", "edge", host))
+		b.ExpectApplied(ctx, build.Application(b.ArgoCD.Namespace, b.region.Name, build.ApplicationName, build.Revision))
 		b.AWS.SetAcceleratorDeployed(listener, true)
 		look(ctx)
+		Expect(b.region).To(testenv.HaveCondition("TrafficReady", "Unknown", "Dialling", "on the way to 128"))
+		for range 3 {
+			b.AWS.SetAcceleratorDeployed(listener, true)
+			look(ctx)
+		}
 		Expect(b.region).To(testenv.HaveCondition("TrafficReady", "True", "Succeeded"))
 
 		b.ExpectDeleted(ctx, b.region)
-		b.reconcile(ctx)
+		for range 3 {
+			b.AWS.SetAcceleratorDeployed(listener, true)
+			look(ctx)
+		}
 		group, err = b.AWS.EndpointGroup(ctx, "", listener, "eu-west-1")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(group.Dial).To(BeEquivalentTo(100))

@@ -186,10 +186,15 @@ var _ = Describe("the network of a Region", func() {
 		b.reconcile(ctx)
 		Expect(b.region).To(testenv.HaveCondition("NetworkReady", "Unknown", "Recreating",
 			"NATGateway "+gateway.Name+" as failed: Network vpc has no Internet gateway attached"))
+		b.AWS.SetNATGateway("eu-west-1", "nat-0", true)
 		b.Clock.Step(testenv.SlowPoll)
 		b.settle(ctx)
+		Expect(b.region).To(testenv.HaveCondition("NetworkReady", "Unknown", "Removing", "AWS is deleting NAT gateway nat-0"))
+		Expect(b.region.Status.Network.NATGatewayIDs).To(ContainElements("nat-0", "nat-"+gateway.Name), "both would be waited for at the end")
+		b.AWS.SetNATGateway("eu-west-1", "nat-0", false)
+		b.settle(ctx)
 		Expect(b.region).To(testenv.HaveCondition("NetworkReady", "True", "Succeeded"))
-		Expect(b.region.Status.Network.NATGatewayIDs).To(ContainElements("nat-0", "nat-"+gateway.Name), "both are waited for at the end")
+		Expect(b.region.Status.Network.NATGatewayIDs).NotTo(ContainElement("nat-0"))
 	})
 
 	It("mends what somebody changed", func(ctx SpecContext) {

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
+	"golang.org/x/sys/unix"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	"k8s.io/utils/ptr"
 
@@ -22,19 +22,15 @@ const (
 	pollInterval     = 15 * time.Second
 	slowPollInterval = 2 * time.Minute
 	resyncInterval   = 10 * time.Minute
-	driftInterval    = 10 * time.Minute
 )
 
 // StartOperator runs the real manager as a process of its own, as the ServiceAccount
 // that config/default makes and with no more rights than that.
-func (b *Bed) StartOperator(ctx context.Context) error {
-	account := &corev1.ServiceAccount{}
-	account.Namespace, account.Name = "portolan-system", "portolan-controller-manager"
-	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: ptr.To[int64](24 * 3600)}}
-	if err := b.Client.SubResource("token").Create(ctx, account, request); err != nil {
-		return fmt.Errorf("requesting the operator's token: %w", err)
-	}
-	kubeconfig, err := b.writeKubeconfig("operator.kubeconfig", request.Status.Token)
+func (b *Bed) StartOperator(ctx context.Context) error { return b.StartOperatorVia(ctx, Detour{}) }
+
+// StartOperatorVia is StartOperator with a detour.
+func (b *Bed) StartOperatorVia(ctx context.Context, detour Detour) error {
+	kubeconfig, err := b.operatorKubeconfig(ctx, detour)
 	if err != nil {
 		return err
 	}
@@ -51,8 +47,6 @@ func (b *Bed) StartOperator(ctx context.Context) error {
 			"--poll-interval=" + b.scaled(pollInterval),
 			"--slow-poll-interval=" + b.scaled(slowPollInterval),
 			"--resync-interval=" + b.scaled(resyncInterval),
-			"--drift-interval=" + b.scaled(driftInterval),
-			"--patience=" + strconv.FormatFloat(b.Cloud.Scale(time.Second).Seconds(), 'f', -1, 64),
 			"--metrics-bind-address=0",
 			"--health-probe-bind-address=0",
 		},
@@ -60,7 +54,8 @@ func (b *Bed) StartOperator(ctx context.Context) error {
 		Env: []string{
 			"KUBECONFIG=" + kubeconfig,
 			"HOME=" + b.dir,
-			"AWS_ENDPOINT_URL=" + b.AWS.URL(),
+			"AWS_ENDPOINT_URL=" + detour.aws(b.AWS.URL()),
+			"AWS_ENDPOINT_URL_STS=" + b.AWS.URL(),
 			"AWS_ACCESS_KEY_ID=" + aws.BaseAccessKey,
 			"AWS_SECRET_ACCESS_KEY=" + aws.BaseSecretKey,
 			"AWS_REGION=us-east-1",
@@ -75,6 +70,20 @@ func (b *Bed) StartOperator(ctx context.Context) error {
 	b.operator = manager
 	b.mu.Unlock()
 	return nil
+}
+
+// operatorKubeconfig writes the operator's kubeconfig, with a token of its ServiceAccount.
+func (b *Bed) operatorKubeconfig(ctx context.Context, detour Detour) (path string, err error) {
+	account := &corev1.ServiceAccount{}
+	account.Namespace, account.Name = "portolan-system", "portolan-controller-manager"
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: ptr.To[int64](24 * 3600)}}
+	if err := b.Client.SubResource("token").Create(ctx, account, request); err != nil {
+		return "", fmt.Errorf("requesting the operator's token: %w", err)
+	}
+	if path, err = b.writeKubeconfig("operator.kubeconfig", request.Status.Token); err != nil {
+		return "", err
+	}
+	return path, detour.redirect(path)
 }
 
 func (b *Bed) scaled(d time.Duration) string { return b.Cloud.Scale(d).String() }
@@ -94,6 +103,20 @@ func (b *Bed) KillOperator() {
 	if p := b.takeOperator(); p != nil {
 		p.Kill()
 	}
+}
+
+// FreezeOperator stops the operator with SIGSTOP. Whatever the world does from now on, it
+// learns nothing of it until KillOperator ends it.
+func (b *Bed) FreezeOperator() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.operator == nil {
+		return nil
+	}
+	if err := unix.Kill(b.operator.PID(), unix.SIGSTOP); err != nil {
+		return fmt.Errorf("freezing the operator: %w", err)
+	}
+	return nil
 }
 
 // OperatorDone is closed when the running operator has ended; it is nil when none runs.

@@ -84,7 +84,7 @@ var _ = Describe("A region whose Environment is edited", Ordered, func() {
 	})
 
 	It("leaves nothing behind but its bucket", NodeTimeout(patience), func(ctx SpecContext) {
-		Expect(world.Client.Delete(ctx, edited)).To(Succeed())
+		deleteConfirmed(ctx, edited)
 		Eventually(gone(ctx, edited)).WithContext(ctx).Should(BeTrue())
 		Expect(tagged(name)).To(BeEmpty())
 	})
@@ -193,6 +193,6 @@ func forget(ctx context.Context, group, kind, namespace string) {
 	retain := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"services.k8s.aws/deletion-policy":"retain"}}}`))
 	for _, obj := range ackObjects(ctx, group, kind, namespace) {
 		Expect(world.Client.Patch(ctx, obj, retain)).To(Succeed())
-		Expect(world.Client.Delete(ctx, obj)).To(Succeed())
+		deleteConfirmed(ctx, obj)
 	}
 }

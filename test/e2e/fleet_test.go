@@ -128,7 +128,7 @@ var _ = Describe("A fleet", Ordered, func() {
 
 	It("lets a region go while its rings live", func(ctx SpecContext) {
 		leaver := region(fleet, "eu-west-1")
-		Expect(world.Client.Delete(ctx, leaver)).To(Succeed())
+		deleteConfirmed(ctx, leaver)
 
 		By("having the peers drop its seed before Argo CD forgets it")
 		Eventually(func(g Gomega) {

@@ -176,7 +176,7 @@ var _ = Describe("A rough day", Ordered, func() {
 	It("stands still while it is paused, and goes on afterwards", func(ctx SpecContext) {
 		setPaused(ctx, rough, true)
 		Eventually(condition(ctx, rough, v1alpha1.RegionPaused)).WithContext(ctx).Should(beReady())
-		Expect(world.Client.Delete(ctx, addonObject(environment, "rough-rough-1-coredns"))).To(Succeed())
+		deleteConfirmed(ctx, addonObject(environment, "rough-rough-1-coredns"))
 		Eventually(func() int { return count("rough-1", "eks/addon") }).WithContext(ctx).Should(Equal(2))
 		setPaused(ctx, rough, false)
 		Eventually(func() int { return count("rough-1", "eks/addon") }).WithContext(ctx).Should(Equal(3))
@@ -193,7 +193,7 @@ var _ = Describe("A rough day", Ordered, func() {
 		Expect(observed.Status.Network.CIDR).To(Equal("10.50.64.0/18"))
 		Expect(count("looked-at", "")).To(BeZero())
 		Expect(observed.Finalizers).To(BeEmpty())
-		Expect(world.Client.Delete(ctx, observed)).To(Succeed())
+		deleteConfirmed(ctx, observed)
 	})
 
 	It("is taken over when its ACK objects are lost", func(ctx SpecContext) {
@@ -209,7 +209,7 @@ var _ = Describe("A rough day", Ordered, func() {
 	})
 
 	It("leaves nothing behind", func(ctx SpecContext) {
-		Expect(world.Client.Delete(ctx, rough)).To(Succeed())
+		deleteConfirmed(ctx, rough)
 		Eventually(gone(ctx, rough)).WithContext(ctx).Should(BeTrue())
 		Expect(count("rough-1", "")).To(BeZero())
 	})

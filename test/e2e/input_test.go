@@ -48,7 +48,7 @@ var _ = Describe("Bad input", Ordered, func() {
 		Eventually(condition(ctx, r, v1alpha1.RegionPlanned)).WithContext(ctx).Should(haveReason(reason, message))
 		Expect(condition(ctx, r, v1alpha1.ConditionReady)(Default)).To(haveReason(reason, message))
 		Expect(count(r.Name, "")).To(BeZero(), "nothing is created before the plan checks out")
-		Expect(world.Client.Delete(ctx, r)).To(Succeed())
+		deleteConfirmed(ctx, r)
 		Eventually(func() bool {
 			return apierrors.IsNotFound(world.Client.Get(ctx, client.ObjectKeyFromObject(r), r))
 		}).WithContext(ctx).Should(BeTrue())
@@ -102,7 +102,7 @@ var _ = Describe("Bad input", Ordered, func() {
 		env.Spec = before.Spec
 		Expect(world.Client.Patch(ctx, env, client.MergeFrom(changed))).To(Succeed())
 		Eventually(condition(ctx, r, v1alpha1.RegionPlanned)).WithContext(ctx).Should(beReady())
-		Expect(world.Client.Delete(ctx, r)).To(Succeed())
+		deleteConfirmed(ctx, r)
 		Eventually(gone(ctx, r)).WithContext(ctx).Should(BeTrue())
 	})
 
@@ -151,9 +151,9 @@ var _ = Describe("Bad input", Ordered, func() {
 		Eventually(condition(ctx, second, v1alpha1.RegionPlanned)).WithContext(ctx).Should(
 			haveReason(v1alpha1.ReasonCIDROverlap, "held by Region first of input/input"))
 
-		Expect(world.Client.Delete(ctx, first)).To(Succeed())
+		deleteConfirmed(ctx, first)
 		Eventually(condition(ctx, second, v1alpha1.RegionPlanned)).WithContext(ctx).Should(beReady())
-		Expect(world.Client.Delete(ctx, second)).To(Succeed())
+		deleteConfirmed(ctx, second)
 		for _, r := range []*v1alpha1.Region{first, second} {
 			Eventually(func() bool {
 				return apierrors.IsNotFound(world.Client.Get(ctx, client.ObjectKeyFromObject(r), r))

@@ -57,7 +57,7 @@ var _ = Describe("An operator that is killed", Ordered, func() {
 		r := region(environment, "north")
 		app := handMadeApplication(environment, "north")
 		Expect(world.Client.Create(ctx, app)).To(Succeed())
-		Expect(world.Client.Delete(ctx, r)).To(Succeed())
+		deleteConfirmed(ctx, r)
 		kill(ctx, r, func(g Gomega) {
 			g.Expect(condition(ctx, r, v1alpha1.ConditionDeleting)(g).Reason).To(Equal(v1alpha1.ReasonDeletingCluster))
 		})

@@ -110,7 +110,7 @@ var _ = Describe("A management cluster that is lost", Ordered, func() {
 		for _, r := range regions {
 			confirm := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"`+v1alpha1.AnnotationConfirmDelete+`":"`+r.Name+`"}}}`))
 			Expect(world.Client.Patch(ctx, r, confirm)).To(Succeed())
-			Expect(world.Client.Delete(ctx, r)).To(Succeed())
+			deleteConfirmed(ctx, r)
 		}
 		for _, r := range regions {
 			Eventually(gone(ctx, r)).WithContext(ctx).Should(BeTrue(), r.Name)

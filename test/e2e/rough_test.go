@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 
 	. "github.com/onsi/gomega"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -42,7 +43,8 @@ func addonObject(namespace, name string) *unstructured.Unstructured {
 // forgetVPC deletes the object and leaves the VPC, as the loss of the management cluster would.
 func forgetVPC(ctx context.Context, namespace, name string) error {
 	vpc := ackObject("ec2", "VPC", namespace, name)
-	retain := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"services.k8s.aws/deletion-policy":"retain"}}}`))
+	retain := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil,
+		`{"metadata":{"annotations":{"services.k8s.aws/deletion-policy":"retain",%q:%q}}}`, v1alpha1.AnnotationConfirmDelete, name))
 	if err := world.Client.Patch(ctx, vpc, retain); err != nil {
 		return err
 	}

@@ -107,6 +107,14 @@ func haveReason(reason, message string) OmegaMatcher {
 	)
 }
 
+// deleteConfirmed deletes what is protected from being deleted by mistake.
+func deleteConfirmed(ctx context.Context, obj client.Object) {
+	GinkgoHelper()
+	confirm := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, v1alpha1.AnnotationConfirmDelete, obj.GetName())
+	Expect(world.Client.Patch(ctx, obj, client.RawPatch("application/merge-patch+json", confirm))).To(Succeed())
+	Expect(world.Client.Delete(ctx, obj)).To(Succeed())
+}
+
 func region(namespace, name string) *v1alpha1.Region {
 	return &v1alpha1.Region{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 }

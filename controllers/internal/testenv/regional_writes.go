@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -72,14 +73,17 @@ func (r *Regional) patchNode(w http.ResponseWriter, q *http.Request) {
 func merge(n client.Object, patch []byte) (*corev1.Node, error) {
 	before, err := json.Marshal(n)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("reading the node: %w", err)
 	}
 	after, err := strategicpatch.StrategicMergePatch(before, patch, corev1.Node{})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("patching the node: %w", err)
 	}
 	patched := &corev1.Node{}
-	return patched, json.Unmarshal(after, patched)
+	if err := json.Unmarshal(after, patched); err != nil {
+		return nil, fmt.Errorf("reading the patched node: %w", err)
+	}
+	return patched, nil
 }
 
 // evict takes a pod away at once, as if it needed no time to end.
