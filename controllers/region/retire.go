@@ -54,6 +54,8 @@ func (r *Reconciler) drainNodes(ctx context.Context, s *scope, group string) err
 		return fmt.Errorf("draining node group %s: %w", group, err)
 	case len(left.Pods) > 0:
 		return step.Poll(r.Poll, v1alpha1.ReasonDraining, "draining node group %s: %s", group, undrained(left.Pods))
+	case !left.Done():
+		return step.Poll(r.Poll, v1alpha1.ReasonDraining, "draining node group %s: its nodes are being cordoned", group)
 	}
 	return nil
 }

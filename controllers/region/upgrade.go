@@ -188,6 +188,7 @@ func sized(desired *eks.Nodegroup, current *eks.Nodegroup, replaced int64) {
 	actual := current.Status.DesiredSize
 	if actual != nil && (*actual < deref64(config.MinSize) || *actual > deref64(config.MaxSize)) {
 		desired.Annotations[annotationDesiredSize] = "ack-eks-controller"
+		config.DesiredSize = new(min(max(*actual, deref64(config.MinSize)), deref64(config.MaxSize))) // as few nodes as possible come or go
 	}
 }
 

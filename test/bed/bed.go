@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -76,6 +77,7 @@ type Bed struct {
 	planes   *planes
 
 	permissions *permissions
+	revoked     atomic.Bool
 
 	management *management
 	generation int        // of the management cluster

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -22,6 +23,7 @@ const (
 	pollInterval     = 15 * time.Second
 	slowPollInterval = 2 * time.Minute
 	resyncInterval   = 10 * time.Minute
+	driftInterval    = 20 * time.Minute
 )
 
 // StartOperator runs the real manager as a process of its own, as the ServiceAccount
@@ -47,6 +49,8 @@ func (b *Bed) StartOperatorVia(ctx context.Context, detour Detour) error {
 			"--poll-interval=" + b.scaled(pollInterval),
 			"--slow-poll-interval=" + b.scaled(slowPollInterval),
 			"--resync-interval=" + b.scaled(resyncInterval),
+			"--drift-interval=" + b.scaled(driftInterval),
+			"--patience=" + strconv.FormatFloat(b.Cloud.Scale(time.Second).Seconds(), 'f', -1, 64),
 			"--metrics-bind-address=0",
 			"--health-probe-bind-address=0",
 		},

@@ -49,6 +49,9 @@ func (b *Bed) enforcePermissions(ctx context.Context) error {
 	}
 	decide := b.permissions.policies.Guard()
 	b.Cloud.SetGuard(func(call cloud.Call) *cloud.Error {
+		if refusal := b.refuseRevoked(call); refusal != nil {
+			return refusal
+		}
 		if decide(call) == nil {
 			return nil
 		}

@@ -155,7 +155,13 @@ var _ = Describe("A fleet", Ordered, func() {
 	})
 
 	It("can be closed all at once", func(ctx SpecContext) {
-		Expect(world.Client.DeleteAllOf(ctx, &v1alpha1.Region{}, client.InNamespace(fleet))).To(Succeed())
+		Expect(world.Client.DeleteAllOf(ctx, &v1alpha1.Region{}, client.InNamespace(fleet))).To(MatchError(ContainSubstring("portolan.dev/confirm-delete=")))
+		all := &v1alpha1.RegionList{}
+		Expect(world.Client.List(ctx, all, client.InNamespace(fleet))).To(Succeed())
+		Expect(all.Items).To(HaveLen(len(founders)))
+		for i := range all.Items {
+			deleteConfirmed(ctx, &all.Items[i])
+		}
 		Eventually(func(g Gomega) {
 			left := &v1alpha1.RegionList{}
 			g.Expect(world.Client.List(ctx, left, client.InNamespace(fleet))).To(Succeed())

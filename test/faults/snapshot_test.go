@@ -64,7 +64,16 @@ var random = regexp.MustCompile(`\b[a-z]+-0?[0-9a-f]{16,17}\b` +
 	`|(-|/)[0-9a-f]{8,16}\b` +
 	`|127\.0\.0\.1:\d+|\b52\.\d+\.\d+\.\d+`)
 
-func (n naming) text(s string) string { return random.ReplaceAllString(n.names.Replace(s), "<…>") }
+// revival is what remains of an object that ACK was made to try again. That depends on how
+// soon it tried, which no two worlds have in common.
+var revival = regexp.MustCompile(alternatives(`"portolan\.dev/revivals?":"\d+"`) + "|" + alternatives(`\{"key":"portolan\.dev/revival","value":"\d+"\}`))
+
+// alternatives match an element of a JSON list with one of its commas.
+func alternatives(element string) string { return "," + element + "|" + element + ",|" + element }
+
+func (n naming) text(s string) string {
+	return random.ReplaceAllString(n.names.Replace(revival.ReplaceAllString(s, "")), "<…>")
+}
 
 // own are facts that only the simulator knows, or of one world: its regional API server,
 // the addresses of pods in the order in which they started, what hashes a random ARN.

@@ -88,6 +88,12 @@ func environmentIn(namespace string, edits ...func(*v1alpha1.Environment)) *v1al
 	return build.Environment(namespace, append([]func(*v1alpha1.Environment){unsaid}, edits...)...)
 }
 
+// builtRegion is one that came as far as having a network.
+func builtRegion(namespace string, awsRegion v1alpha1.AWSRegion, edits ...func(*v1alpha1.Region)) *v1alpha1.Region {
+	withNetwork := func(r *v1alpha1.Region) { r.Status.Network = &v1alpha1.RegionNetwork{VPCID: "vpc-0"} }
+	return build.Region(namespace, awsRegion, append([]func(*v1alpha1.Region){withNetwork}, edits...)...)
+}
+
 func annotate(ctx context.Context, obj client.Object, value string) {
 	GinkgoHelper()
 	before, ok := obj.DeepCopyObject().(client.Object)
@@ -109,7 +115,7 @@ var _ = Describe("The policies on Regions", func() {
 	protected := func(ctx context.Context, edits ...func(*v1alpha1.Region)) *v1alpha1.Region {
 		GinkgoHelper()
 		created(ctx, environmentIn(namespace))
-		return created(ctx, build.Region(namespace, "eu-west-1", edits...))
+		return created(ctx, builtRegion(namespace, "eu-west-1", edits...))
 	}
 	finalized := func(r *v1alpha1.Region) { r.Finalizers = []string{v1alpha1.RegionFinalizer} }
 
@@ -178,11 +184,18 @@ var _ = Describe("The policies on Regions", func() {
 		Expect(administrator.Delete(ctx, region)).To(Succeed())
 	})
 
+	It("let go of a Region that has nothing in AWS", func(ctx SpecContext) {
+		region := protected(ctx)
+		heardOf(ctx, region)
+		idle := created(ctx, build.Region(namespace, "us-east-1"))
+		Expect(administrator.Delete(ctx, idle)).To(Succeed())
+	})
+
 	It("ask only the Region's own Environment", func(ctx SpecContext) {
 		created(ctx, environmentIn(namespace, func(e *v1alpha1.Environment) { e.Spec.Protection = v1alpha1.ProtectionNone }))
 		other := created(ctx, environmentIn(namespace, func(e *v1alpha1.Environment) { e.Name = "other" }))
-		free := created(ctx, build.Region(namespace, "eu-west-1"))
-		bound := created(ctx, build.Region(namespace, "us-east-1", func(r *v1alpha1.Region) { r.Spec.EnvironmentRef.Name = other.Name }))
+		free := created(ctx, builtRegion(namespace, "eu-west-1"))
+		bound := created(ctx, builtRegion(namespace, "us-east-1", func(r *v1alpha1.Region) { r.Spec.EnvironmentRef.Name = other.Name }))
 		heardOf(ctx, bound)
 		Eventually(administrator.Delete).WithContext(ctx).WithTimeout(policyPatience).WithArguments(free, client.DryRunAll).Should(Succeed())
 
@@ -195,7 +208,7 @@ var _ = Describe("The policies on Regions", func() {
 		stranger := environmentIn(namespace, func(e *v1alpha1.Environment) {
 			e.Name, e.Spec.Protection = "stranger", v1alpha1.ProtectionNone
 		})
-		region := build.Region(namespace, "eu-west-1")
+		region := builtRegion(namespace, "eu-west-1")
 		region.Status.Conditions = []metav1.Condition{{
 			Type: v1alpha1.RegionPlanned, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonEnvironmentNotFound, LastTransitionTime: metav1.Now(),
 		}}
@@ -204,7 +217,7 @@ var _ = Describe("The policies on Regions", func() {
 			"kubectl annotate region -n "+namespace+" eu-west-1 portolan.dev/confirm-delete=eu-west-1"))
 		created(ctx, stranger)
 		Expect(administrator.Delete(ctx, region)).To(beDenied("confirm-orphan-deletion"), "another Environment says nothing about it")
-		unseen := created(ctx, build.Region(namespace, "us-east-1"))
+		unseen := created(ctx, builtRegion(namespace, "us-east-1"))
 		Expect(administrator.Delete(ctx, unseen)).To(Succeed(), "the operator has not seen it yet: nothing was made")
 		annotate(ctx, region, "eu-west-1")
 		Expect(administrator.Delete(ctx, region)).To(Succeed(), "with neither Environment nor anything else in the way")
