@@ -84,7 +84,7 @@ e2e: bin/manager k8s ## Run the end-to-end tests against the real binary.
 
 .PHONY: faults
 faults: bin/manager k8s ## Kill the real binary before and after each of its writes.
-	@hack/test.sh ./test/faults/...
+	@GOFLAGS="$$GOFLAGS -v" hack/test.sh ./test/faults/...
 
 .PHONY: bench
 bench: build k8s ## Measure bring-ups and what they ask of AWS; ARGS=--regions=10.

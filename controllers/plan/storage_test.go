@@ -45,12 +45,20 @@ func TestNamesOfBuckets(t *testing.T) {
 			all, err := buckets(p, someVariables)
 			if name, ok := want.(string); ok {
 				g.Expect(err).NotTo(HaveOccurred())
-				g.Expect(all).To(Equal([]string{name}))
+				g.Expect(all).To(Equal([]Bucket{{Name: name, Retain: true}}))
 				return
 			}
 			g.Expect(err).To(want.(types.GomegaMatcher))
 		})
 	}
+}
+
+func TestBucketsOutliveTheirRegion(t *testing.T) {
+	g := NewWithT(t)
+	p := completeProfile("base")
+	p.Buckets = []v1alpha1.Bucket{{Name: "logs"}, {Name: "kept", DeletionPolicy: v1alpha1.DeletionRetain}, {Name: "scratch", DeletionPolicy: v1alpha1.DeletionDelete}}
+	g.Expect(buckets(p, someVariables)).To(HaveExactElements(
+		Bucket{Name: "logs", Retain: true}, Bucket{Name: "kept", Retain: true}, Bucket{Name: "scratch"}))
 }
 
 func TestABucketTwice(t *testing.T) {

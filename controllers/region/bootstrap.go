@@ -53,10 +53,12 @@ func (r *Reconciler) reconcileBootstrap(ctx context.Context, s *scope) error {
 // uninstall removes what items had installed that are not on the list any more.
 func (r *Reconciler) uninstall(ctx context.Context, s *scope) error {
 	keep := make([]string, 0, len(s.plan.Profile.Bootstrap))
+	installed := make([]string, 0, len(s.plan.Profile.Bootstrap))
 	for _, item := range s.plan.Profile.Bootstrap {
 		keep = append(keep, item.Name)
+		installed = append(installed, r.seen.recall(seenBootstrap(s.region, item.Name)))
 	}
-	state, err := fingerprint(keep, s.remote.Endpoint())
+	state, err := fingerprint(keep, installed, s.remote.Endpoint())
 	if err != nil {
 		return err
 	}
@@ -69,7 +71,7 @@ func (r *Reconciler) uninstall(ctx context.Context, s *scope) error {
 		return step.Poll(r.SlowPoll, v1alpha1.ReasonInstallFailed, "removing items that left the list: %w", err)
 	}
 	if len(left) > 0 {
-		return step.Poll(r.Poll, v1alpha1.ReasonRemoving, "removing %s, which left the bootstrap list", strings.Join(left, ", "))
+		return step.Poll(r.Poll, v1alpha1.ReasonRemoving, "removing what the bootstrap list does not have any more: %s", strings.Join(left, ", "))
 	}
 	r.seen.settle(what, state)
 	return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -52,10 +53,14 @@ func (r *Reconciler) reconcileDrift(ctx context.Context, s *scope) error {
 	if err != nil {
 		return r.fromAWS(err)
 	}
+	r.drifted.forget(s.region.UID)
 	outcome := step.DoneUntil(r.DriftInterval)
 	r.seen.note(what, s.revision.Name(), outcome)
 	return outcome
 }
+
+// settling is how long an object is left out that was changed: AWS may not show the change yet.
+const settling = 10 * time.Minute
 
 // inspect looks at every object of the region.
 func (r *Reconciler) inspect(ctx context.Context, s *scope) ([]drift.Finding, error) {
@@ -65,7 +70,11 @@ func (r *Reconciler) inspect(ctx context.Context, s *scope) ([]drift.Finding, er
 		if err != nil {
 			return nil, err
 		}
-		objects = append(objects, some...)
+		for _, obj := range some {
+			if s.observe || r.Clock.Since(ack.AppliedAt(obj)) >= r.patiently(settling) || r.drifted.known(s.region.UID, kindOf(r.Client, obj)+" "+obj.GetName()) {
+				objects = append(objects, obj)
+			}
+		}
 	}
 	return r.Inspector.Find(ctx, s.environment.Spec.AWS.RoleARN, string(s.region.Spec.AWSRegion), objects) //nolint:wrapcheck // names what failed
 }
@@ -131,10 +140,19 @@ func (d *drifted) take(region types.UID, object string) (ack.Drifted, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	found := d.all[region][object]
-	if found.due {
-		delete(d.all[region], object)
+	if !found.due {
+		return ack.Drifted{}, false
 	}
-	return found.Drifted, found.due
+	d.all[region][object] = sighted{Drifted: found.Drifted}
+	return found.Drifted, true
+}
+
+// known tells whether the last look found something about an object.
+func (d *drifted) known(region types.UID, object string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, ok := d.all[region][object]
+	return ok
 }
 
 func (d *drifted) forget(region types.UID) {

@@ -43,8 +43,11 @@ func (h *held) Error() string {
 	return strings.Join(texts, "; ")
 }
 
-// maxHolders is the API's limit of status.deletion.holders.
-const maxHolders = 64
+// maxHolders and maxHeldBy are the API's limits of status.deletion.holders.
+const (
+	maxHolders = 64
+	maxHeldBy  = 512
+)
 
 // progress records how far the stage is and returns what to say of it, and when it counts as
 // stuck. A hold keeps the time at which it was first seen.
@@ -65,6 +68,7 @@ func (r *Reconciler) progress(region *v1alpha1.Region, st stage, because error) 
 	}
 	var texts []string
 	for _, one := range holding.holds[:min(len(holding.holds), maxHolders)] {
+		one.by = strings.ToValidUTF8(one.by[:min(len(one.by), maxHeldBy)], "")
 		since := firstSeen(last, one, now)
 		current.Holders = append(current.Holders, v1alpha1.Holder{
 			Resource: one.resource, HeldBy: one.by, Since: since, Normally: one.normally, Remedy: one.remedy,

@@ -36,6 +36,9 @@ func (r *Reconciler) reconcileNodes(ctx context.Context, s *scope) error {
 	if err := a.Outcome(); err != nil || s.observe {
 		return err
 	}
+	if err := r.uncordon(ctx, s); err != nil {
+		return err
+	}
 	if err := nodesReady(s, want); err != nil {
 		return err
 	}

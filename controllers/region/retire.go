@@ -60,6 +60,24 @@ func (r *Reconciler) drainNodes(ctx context.Context, s *scope, group string) err
 	return nil
 }
 
+// uncordon gives back the nodes of groups that were being drained and are wanted again.
+func (r *Reconciler) uncordon(ctx context.Context, s *scope) error {
+	if s.remote == nil || s.remote.Connected() != nil {
+		return nil
+	}
+	for _, g := range s.plan.NodeGroups {
+		name := plan.NodeGroupName(g)
+		err := s.remote.Uncordon(ctx, name)
+		if apierrors.IsForbidden(err) {
+			return step.Poll(r.Poll, v1alpha1.ReasonDraining, "taking back node group %s: the access that it takes is not in effect yet", name)
+		}
+		if err != nil {
+			return fmt.Errorf("taking back node group %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
 // undrained names a few of the pods and all that holds them.
 func undrained(pods []remote.UndrainedPod) string {
 	const few = 3

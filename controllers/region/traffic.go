@@ -115,6 +115,9 @@ func (r *Reconciler) advance(ctx context.Context, e entry, host string) error {
 	}
 	before := e.status.LoadBalancerARN
 	endpoint, attached := endpointOf(group, loadBalancer)
+	if before == "" { // recorded before it is healthy: it has to go with the region in any case
+		e.status.LoadBalancerARN = loadBalancer
+	}
 	if !attached {
 		endpoint.Weight = firstWeight(group, before)
 		if err := r.Traffic.AddEndpoint(ctx, e.role, group.ARN, loadBalancer, endpoint.Weight); err != nil {

@@ -82,16 +82,20 @@ var _ = Describe("Regions that are changed and closed", Ordered, func() {
 	})
 
 	It("have put right what somebody edits or deletes in AWS", NodeTimeout(patience), func(ctx SpecContext) {
-		tamper(second.Name, "eks/nodegroup", "max", "9")
-		addon := cloud.Key{Type: "eks/addon", Region: string(second.Spec.AWSRegion), ID: environment + "-" + second.Name + "/vpc-cni"}
-		Expect(world.Cloud.Delete(addon)).To(Succeed())
+		// ACK itself looks at these once an hour only.
+		const nobody = `{"Version":"2012-10-17","Statement":[]}`
+		bucket := cloud.Key{Type: "s3/bucket", Region: string(second.Spec.AWSRegion), ID: "closing-" + string(second.Spec.AWSRegion)}
+		tamper(second.Name, "iam/role", "trust", nobody)
+		Expect(world.Cloud.Delete(bucket)).To(Succeed())
 		Eventually(func(g Gomega) {
-			g.Expect(condition(ctx, second, v1alpha1.RegionInSync)(g)).To(haveReason(v1alpha1.ReasonDrifted, ""))
-			g.Expect(second.Status.Drift).NotTo(BeEmpty())
+			g.Expect(condition(ctx, second, v1alpha1.RegionInSync)(g)).To(haveReason(v1alpha1.ReasonDrifted, "is gone from AWS"))
+			g.Expect(second.Status.Drift).To(ConsistOf(
+				And(HaveField("Action", v1alpha1.DriftCorrect), HaveField("Message", ContainSubstring("assumeRolePolicyDocument"))),
+				And(HaveField("Action", v1alpha1.DriftRecreate), HaveField("Object", HavePrefix("Bucket ")))))
 		}).WithContext(ctx).WithPolling(50 * time.Millisecond).Should(Succeed())
 		Eventually(func(g Gomega) {
-			g.Expect(factsOf(second.Name, "eks/nodegroup")).To(HaveEach(HaveKeyWithValue("max", "2")))
-			_, there := world.Cloud.Get(addon)
+			g.Expect(factsOf(second.Name, "iam/role")).To(HaveEach(HaveKeyWithValue("trust", Not(Equal(nobody)))))
+			_, there := world.Cloud.Get(bucket)
 			g.Expect(there).To(BeTrue())
 			g.Expect(condition(ctx, second, v1alpha1.RegionInSync)(g)).To(beReady())
 			g.Expect(condition(ctx, second, v1alpha1.ConditionReady)(g)).To(beReady())

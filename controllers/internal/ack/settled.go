@@ -2,6 +2,7 @@ package ack
 
 import (
 	"context"
+	"time"
 
 	ackv1alpha1 "github.com/aws-controllers-k8s/runtime/apis/core/v1alpha1"
 	"k8s.io/utils/ptr"
@@ -31,6 +32,9 @@ func StateOf(obj client.Object) string {
 	}
 	return ptr.Deref(r.Status, "")
 }
+
+// AppliedAt is when an object's spec was last applied, or zero if Portolan did not.
+func AppliedAt(obj client.Object) time.Time { return lastApply(obj).at }
 
 // PatchSeen merges fields into the very object that was seen, not into one that took its place.
 func PatchSeen(ctx context.Context, c client.Client, obj client.Object, patch map[string]any, opts ...client.PatchOption) error {

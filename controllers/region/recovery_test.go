@@ -1,0 +1,144 @@
+package region_test
+
+import (
+	"context"
+	"net/netip"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/ack/acm"
+	"github.com/portolan-dev/portolan/controllers/internal/ack/ec2"
+	"github.com/portolan-dev/portolan/controllers/internal/aws"
+	"github.com/portolan-dev/portolan/controllers/internal/aws/fake"
+	"github.com/portolan-dev/portolan/controllers/internal/testenv"
+	"github.com/portolan-dev/portolan/controllers/internal/testenv/build"
+	"github.com/portolan-dev/portolan/controllers/plan"
+)
+
+var _ = Describe("a Region whose management cluster was lost", func() {
+	var b *bed
+	BeforeEach(func(ctx SpecContext) { b = newBed(ctx) })
+
+	// remains is a VPC that has the tags of the Region.
+	remains := func(cidr string) {
+		b.AWS.SetTagged("eu-west-1", prefix, "vpc-1")
+		b.AWS.SetNetworks("eu-west-1", plan.Network{
+			ID: "vpc-1", CIDRs: []netip.Prefix{netip.MustParsePrefix(cidr)},
+			Tags: map[string]string{v1alpha1.LabelEnvironment: "production001", v1alpha1.LabelRegion: "eu-west-1", v1alpha1.TagObject: prefix},
+		})
+	}
+	fromPool := func() {
+		b.environment.Spec.Network.Assignments = nil
+		b.environment.Spec.Network.Pool = &v1alpha1.AddressPool{CIDRs: []v1alpha1.CIDR{"10.64.0.0/12"}, PrefixLength: 18}
+	}
+
+	It("has the block that its VPC has, whatever the pool would give it", func(ctx SpecContext) {
+		fromPool()
+		remains("10.70.64.0/18")
+		b.apply(ctx)
+		b.reconcile(ctx)
+		Expect(b.region).To(testenv.HaveCondition("Planned", "True", "Succeeded"))
+		Expect(b.region.Status.Network.CIDR).To(Equal("10.70.64.0/18"))
+		b.ExpectRefreshed(ctx, b.environment)
+		Expect(b.environment.Status.Allocations).To(ConsistOf(HaveField("CIDR", "10.70.64.0/18")))
+		vpc := object(ctx, b, &ec2.VPC{}, "")
+		Expect(vpc.Spec.CIDRBlocks).To(HaveExactElements("10.70.64.0/18"))
+		Expect(vpc.Annotations).To(HaveKeyWithValue("services.k8s.aws/adoption-fields", MatchJSON(`{"vpcID":"vpc-1"}`)))
+	})
+
+	It("has a block of the pool when it has no VPC, also where nobody may look", func(ctx SpecContext) {
+		fromPool()
+		b.AWS.Fail(fake.TaggedResources, &aws.Error{Operation: "ec2:DescribeTags", Code: "UnauthorizedOperation", Class: aws.AccessDenied})
+		b.apply(ctx)
+		b.reconcile(ctx)
+		Expect(b.region.Status.Network.CIDR).To(Equal("10.64.0.0/18"))
+	})
+
+	It("is not given another block while AWS cannot be asked", func(ctx SpecContext) {
+		fromPool()
+		remains("10.70.64.0/18")
+		b.AWS.Fail(fake.TaggedResources, &aws.Error{Operation: "ec2:DescribeTags", Code: "InternalError", Class: aws.Unavailable})
+		b.apply(ctx)
+		_, err := testenv.Reconcile(ctx, b.Env, b.reconciler, b.region)
+		Expect(err).To(HaveOccurred())
+		b.ExpectRefreshed(ctx, b.environment)
+		Expect(b.environment.Status.Allocations).To(BeEmpty())
+		b.AWS.Fail(fake.TaggedResources, nil)
+		b.reconcile(ctx)
+		Expect(b.region.Status.Network.CIDR).To(Equal("10.70.64.0/18"))
+	})
+
+	It("has the zones that its private subnets are in", func(ctx SpecContext) {
+		b.AWS.SetZones("eu-west-1", "eu-west-1a", "eu-west-1b", "eu-west-1c", "eu-west-1d")
+		remains("10.16.0.0/18")
+		for _, zone := range []string{"eu-west-1b", "eu-west-1c", "eu-west-1d"} {
+			b.AWS.SetTagged("eu-west-1", prefix+"-private-"+zone, "subnet-"+zone, "rtb-"+zone)
+		}
+		b.AWS.SetTagged("eu-west-1", prefix+"-private-eu-west-1a", "rtb-a") // of a subnet that was never made
+		b.apply(ctx)
+		b.reconcile(ctx)
+		Expect(b.region.Status.Network.Zones).To(HaveExactElements("eu-west-1b", "eu-west-1c", "eu-west-1d"))
+	})
+
+	It("takes a certificate over that has its tag", func(ctx SpecContext) {
+		const arn = "arn:aws:acm:eu-west-1:123456789012:certificate/kept"
+		b.environment.Spec.DNS.Zones = []v1alpha1.DNSZone{{Name: "aws.unkey.test"}}
+		b.profile().Certificates = []v1alpha1.Certificate{{Domain: "aws.unkey.test"}, {Domain: "*.eu.aws.unkey.test"}}
+		b.apply(ctx)
+		b.reconcile(ctx)
+		names := map[string]string{}
+		for _, obj := range b.ACK.List(ctx, b.Namespace, &acm.Certificate{}) {
+			if c, ok := obj.(*acm.Certificate); ok {
+				names[*c.Spec.DomainName] = c.Name
+				Expect(c.Annotations).NotTo(HaveKey("services.k8s.aws/adoption-fields"))
+				b.ExpectDeleted(ctx, c)
+			}
+		}
+		Expect(names).To(HaveLen(2))
+		b.AWS.SetCertificate("eu-west-1", "aws.unkey.test", arn, map[string]string{v1alpha1.TagObject: names["aws.unkey.test"]})
+		b.AWS.SetCertificate("eu-west-1", "*.eu.aws.unkey.test", arn+"-foreign", map[string]string{"team": "other"})
+		b.reconcile(ctx)
+		for _, obj := range b.ACK.List(ctx, b.Namespace, &acm.Certificate{}) {
+			if obj.GetName() == names["aws.unkey.test"] {
+				Expect(obj.GetAnnotations()).To(HaveKeyWithValue("services.k8s.aws/adoption-fields", MatchJSON(`{"arn":"`+arn+`"}`)))
+			} else {
+				Expect(obj.GetAnnotations()).NotTo(HaveKey("services.k8s.aws/adoption-fields"))
+			}
+		}
+	})
+
+	It("takes a route table over only with its way out", func(ctx SpecContext) {
+		remains("10.16.0.0/18")
+		table, gateway := prefix+"-private-eu-west-1a", prefix+"-nat-eu-west-1a"
+		b.AWS.SetTagged("eu-west-1", table, "rtb-1", "subnet-1")
+		b.AWS.SetTagged("eu-west-1", gateway, "nat-1", "eipalloc-1")
+		b.apply(ctx)
+		b.settle(ctx, &ec2.NATGateway{})
+		tables := func(ctx context.Context) []string { return b.ACK.Names(ctx, b.Namespace, &ec2.RouteTable{}) }
+		Expect(tables(ctx)).To(ContainElement("RouteTable "+prefix+"-private-eu-west-1b"), "which is new")
+		Expect(tables(ctx)).NotTo(ContainElement("RouteTable "+table), "without a route, the zone's nodes would be cut off")
+
+		b.settle(ctx)
+		adopted := object(ctx, b, &ec2.RouteTable{}, "private-eu-west-1a")
+		Expect(adopted.Annotations).To(HaveKeyWithValue("services.k8s.aws/adoption-fields", MatchJSON(`{"routeTableID":"rtb-1"}`)))
+		Expect(adopted.Spec.Routes).To(HaveExactElements(HaveField("NATGatewayID", HaveValue(Equal("nat-"+gateway)))))
+	})
+
+	It("is registered with the seeds that its pods run with", func(ctx SpecContext) {
+		ring := build.Ring(b.Namespace, "unkey-api")
+		b.ExpectApplied(ctx, ring)
+		ring.Status.Members = []v1alpha1.RingMember{{Region: "us-east-1", State: v1alpha1.MemberConverged, Endpoint: "lb.us-east-1.test"}}
+		Expect(env.Client.Status().Update(ctx, ring)).To(Succeed())
+		b.api.Set(build.Node("node-1"), build.Pod("api-0", "lb.ap-south-1.test, lb.us-east-1.test"), build.Pod("api-1", "lb.sa-east-1.test"))
+		b.apply(ctx)
+		b.ExpectApplied(ctx, build.Promotion(b.Namespace, "main"))
+		b.settle(ctx)
+		b.connected()
+		b.settle(ctx)
+		secret, err := b.ArgoCD.Get(ctx, prefix)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(secret.Annotations).To(HaveKeyWithValue("portolan.dev/wan-seeds.unkey-api", "lb.ap-south-1.test,lb.sa-east-1.test,lb.us-east-1.test"))
+	})
+})
