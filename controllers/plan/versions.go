@@ -26,7 +26,7 @@ func minorOf(v string) int {
 	if err != nil {
 		return 0
 	}
-	return int(parsed.Minor()) //nolint:gosec // minors are small
+	return int(parsed.Minor())
 }
 
 // addonVersions finds add-ons that EKS does not have for the wanted Kubernetes version.

@@ -27,17 +27,15 @@ func (r *Reconciler) reconcileAddons(ctx context.Context, s *scope) error {
 		return step.NotRequired("the profile lists no add-ons")
 	}
 	a := r.applier(s)
-	var held []string
+	held := false
 	for _, addon := range s.plan.Addons {
-		if addon.NeedsNodes && !s.observe {
-			due, err := r.addonDue(ctx, s, addon)
-			if err != nil {
-				return err
-			}
-			if !due {
-				held = append(held, addon.Name)
-				continue
-			}
+		due, err := r.addonDue(ctx, s, addon)
+		if err != nil {
+			return err
+		}
+		if !due {
+			held = true
+			continue
 		}
 		desired, err := r.addonFor(ctx, s, addon)
 		if err != nil {
@@ -51,7 +49,7 @@ func (r *Reconciler) reconcileAddons(ctx context.Context, s *scope) error {
 	if err := r.prune(ctx, s, &eks.Addon{}); err != nil {
 		return err
 	}
-	if len(held) > 0 {
+	if held {
 		return step.Blocked(v1alpha1.RegionNodesReady)
 	}
 	return nil
@@ -60,6 +58,9 @@ func (r *Reconciler) reconcileAddons(ctx context.Context, s *scope) error {
 // addonDue tells whether an add-on that needs nodes may be created, or was: nodes that
 // go later do not take it away.
 func (r *Reconciler) addonDue(ctx context.Context, s *scope, addon plan.Addon) (bool, error) {
+	if !addon.NeedsNodes || s.observe {
+		return true, nil
+	}
 	existing := &eks.Addon{}
 	key := client.ObjectKey{Namespace: s.region.Namespace, Name: s.plan.Name(addon.Name)}
 	err := r.Client.Get(ctx, key, existing)

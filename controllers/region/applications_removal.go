@@ -77,11 +77,14 @@ func (r *Reconciler) loadBalancersGone(region *v1alpha1.Region, connection *remo
 	if connection == nil {
 		return nil
 	}
+	if connection.Failed() {
+		return nil
+	}
 	services, err := connection.LoadBalancers()
 	switch {
-	case err != nil && !connection.Failed():
+	case err != nil:
 		return step.Wait(v1alpha1.ReasonRemovingApplications, "looking for load balancers: %w", err)
-	case err != nil, len(services) == 0, r.stageIsOlderThan(region, v1alpha1.ReasonRemovingApplications, outOfReach):
+	case len(services) == 0, r.stageIsOlderThan(region, v1alpha1.ReasonRemovingApplications, outOfReach):
 		return nil
 	}
 	h := &held{}

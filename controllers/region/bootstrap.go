@@ -30,6 +30,19 @@ func (r *Reconciler) reconcileBootstrap(ctx context.Context, s *scope) error {
 	case s.plan.Gossip != nil && s.region.Status.Network.GossipSecurityGroupID == "":
 		return step.Blocked(v1alpha1.RegionNetworkReady)
 	}
+	statuses, outcome := r.installAll(ctx, s)
+	if outcome == nil {
+		outcome = r.uninstall(ctx, s)
+	}
+	s.installed = outcome == nil || step.ReasonOf(outcome) == v1alpha1.ReasonRemoving
+	if outcome == nil || len(statuses) > 0 { // else the record that something was installed stays
+		s.region.Status.Bootstrap = statuses
+	}
+	return outcome
+}
+
+// installAll brings the items to what the profile says, each when the one before it is installed.
+func (r *Reconciler) installAll(ctx context.Context, s *scope) ([]v1alpha1.BootstrapStatus, error) {
 	var outcome error
 	statuses := make([]v1alpha1.BootstrapStatus, 0, len(s.plan.Profile.Bootstrap))
 	for _, item := range s.plan.Profile.Bootstrap {
@@ -40,14 +53,7 @@ func (r *Reconciler) reconcileBootstrap(ctx context.Context, s *scope) error {
 		outcome = r.install(ctx, s, item)
 		statuses = append(statuses, bootstrapStatus(item.Name, outcome))
 	}
-	if outcome == nil {
-		outcome = r.uninstall(ctx, s)
-	}
-	s.installed = outcome == nil || step.ReasonOf(outcome) == v1alpha1.ReasonRemoving
-	if outcome == nil || len(statuses) > 0 { // else the record that something was installed stays
-		s.region.Status.Bootstrap = statuses
-	}
-	return outcome
+	return statuses, outcome
 }
 
 // uninstall removes what items had installed that are not on the list any more.

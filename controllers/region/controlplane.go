@@ -71,10 +71,13 @@ func clusterStatus(s *scope, observed *eks.Cluster) *v1alpha1.RegionCluster {
 	return status
 }
 
+// eksActive is EKS's word for what works.
+const eksActive = "ACTIVE"
+
 // servesAPI tells whether the cluster can be used, also while EKS updates it.
 func servesAPI(c *eks.Cluster) bool {
 	state := deref(c.Status.Status)
-	return (state == "ACTIVE" || state == "UPDATING") && c.Status.Endpoint != nil && certificate(c) != ""
+	return (state == eksActive || state == "UPDATING") && c.Status.Endpoint != nil && certificate(c) != ""
 }
 
 func certificate(c *eks.Cluster) string {
@@ -97,7 +100,7 @@ func clusterActive(c *eks.Cluster) error {
 // ACK's conditions, and what it could not create it never repairs.
 func inState(name string, state *string, health *eks.Health) error {
 	switch deref(state) {
-	case "ACTIVE":
+	case eksActive:
 		return nil
 	case "CREATE_FAILED":
 		return ack.Broken("EKS reports %s as %s%s", name, deref(state), issues(health))

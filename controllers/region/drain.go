@@ -55,24 +55,21 @@ func (r *Reconciler) detach(ctx context.Context, region *v1alpha1.Region, t *v1a
 			return err
 		}
 	}
-	if !alone && attached && endpoint.Weight != 0 {
-		if err := r.Traffic.Weigh(ctx, role, group.ARN, endpoint.ID, 0); err != nil {
-			return err
-		}
-		t.Dial = 0
-		return step.Poll(r.Poll, v1alpha1.ReasonDrainingTraffic, "the weight of %s among the endpoints of its AWS region was set to 0", t.Name)
-	}
-	if alone && group.Dial != 0 {
-		if err := r.Traffic.Dial(ctx, role, group.ARN, 0); err != nil {
-			return err
-		}
-		t.Dial = 0
-		return step.Poll(r.Poll, v1alpha1.ReasonDrainingTraffic, "traffic of %s was dialled to 0 %%", t.Name)
-	}
-	if !alone && !attached {
+	switch {
+	case alone && group.Dial != 0:
+		err = r.Traffic.Dial(ctx, role, group.ARN, 0)
+	case !alone && !attached:
 		return nil
+	case !alone && endpoint.Weight != 0:
+		err = r.Traffic.Weigh(ctx, role, group.ARN, endpoint.ID, 0)
+	default:
+		return r.empty(ctx, role, group, t, alone)
 	}
-	return r.empty(ctx, role, group, t, alone)
+	if err != nil {
+		return err
+	}
+	t.Dial = 0
+	return step.Poll(r.Poll, v1alpha1.ReasonDrainingTraffic, "traffic of %s was dialled to 0 %%", t.Name)
 }
 
 // groupToLeave returns the endpoint group that an entry made or joined, or nil.

@@ -27,7 +27,7 @@ type Inspection struct{ Reader drift.Reader }
 
 // Find implements Inspector.
 func (i Inspection) Find(ctx context.Context, roleARN, awsRegion string, objects []client.Object) ([]drift.Finding, error) {
-	return drift.Find(ctx, i.Reader, roleARN, awsRegion, objects) //nolint:wrapcheck // of our own package
+	return drift.Find(ctx, i.Reader, roleARN, awsRegion, objects)
 }
 
 // reconcileDrift looks, every once in a while, for what somebody edited or deleted in AWS, and
@@ -76,7 +76,7 @@ func (r *Reconciler) inspect(ctx context.Context, s *scope) ([]drift.Finding, er
 			}
 		}
 	}
-	return r.Inspector.Find(ctx, s.environment.Spec.AWS.RoleARN, string(s.region.Spec.AWSRegion), objects) //nolint:wrapcheck // names what failed
+	return r.Inspector.Find(ctx, s.environment.Spec.AWS.RoleARN, string(s.region.Spec.AWSRegion), objects)
 }
 
 func driftOf(findings []drift.Finding, edited, deleted v1alpha1.DriftAction) []v1alpha1.Drift {

@@ -34,7 +34,7 @@ func (l *lookedAt) Find(ctx context.Context, role, awsRegion string, objects []c
 	if l.fails != nil {
 		return nil, l.fails
 	}
-	return l.Inspector.Find(ctx, role, awsRegion, objects) //nolint:wrapcheck // it stands in for it
+	return l.Inspector.Find(ctx, role, awsRegion, objects)
 }
 
 var _ = Describe("what somebody changed in AWS", func() {

@@ -83,7 +83,7 @@ func (r *Reconciler) finalize(ctx context.Context, region *v1alpha1.Region) (rec
 
 // unconfirmed says why nothing may be taken down yet. Admission asks for the confirmation as
 // well, but does not see every way in which an object is deleted.
-func (r *Reconciler) unconfirmed(ctx context.Context, region *v1alpha1.Region) (waits, err error) { //nolint:revive // an outcome, and a failure to find it
+func (r *Reconciler) unconfirmed(ctx context.Context, region *v1alpha1.Region) (waits, err error) {
 	if region.Spec.ManagementPolicy == v1alpha1.ManagementObserve {
 		return step.Wait(v1alpha1.ReasonObserving,
 			"managementPolicy is Observe, so nothing is deleted: set it to Manage to take the region down, or deletionPolicy to Retain to forget it"), nil

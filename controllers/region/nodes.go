@@ -86,7 +86,7 @@ func (r *Reconciler) nodeVersion(ctx context.Context, s *scope) (string, error) 
 			continue
 		}
 		last, _ := chosenFor(a)
-		if !ack.Settled(a) || deref(a.Status.Status) != "ACTIVE" || last != s.version {
+		if !ack.Settled(a) || deref(a.Status.Status) != eksActive || last != s.version {
 			groups, err := r.labelled(ctx, s.region, &eks.Nodegroup{})
 			if err != nil {
 				return "", err

@@ -23,9 +23,9 @@ var _ = Describe("a Region whose management cluster was lost", func() {
 
 	// remains is a VPC that has the tags of the Region.
 	remains := func(cidr string) {
-		b.AWS.SetTagged("eu-west-1", prefix, "vpc-1")
+		b.AWS.SetTagged("eu-west-1", prefix, "vpc-"+prefix) // the ID that ACK will report
 		b.AWS.SetNetworks("eu-west-1", plan.Network{
-			ID: "vpc-1", CIDRs: []netip.Prefix{netip.MustParsePrefix(cidr)},
+			ID: "vpc-" + prefix, CIDRs: []netip.Prefix{netip.MustParsePrefix(cidr)},
 			Tags: map[string]string{v1alpha1.LabelEnvironment: "production001", v1alpha1.LabelRegion: "eu-west-1", v1alpha1.TagObject: prefix},
 		})
 	}
@@ -45,7 +45,7 @@ var _ = Describe("a Region whose management cluster was lost", func() {
 		Expect(b.environment.Status.Allocations).To(ConsistOf(HaveField("CIDR", "10.70.64.0/18")))
 		vpc := object(ctx, b, &ec2.VPC{}, "")
 		Expect(vpc.Spec.CIDRBlocks).To(HaveExactElements("10.70.64.0/18"))
-		Expect(vpc.Annotations).To(HaveKeyWithValue("services.k8s.aws/adoption-fields", MatchJSON(`{"vpcID":"vpc-1"}`)))
+		Expect(vpc.Annotations).To(HaveKeyWithValue("services.k8s.aws/adoption-fields", MatchJSON(`{"vpcID":"vpc-`+prefix+`"}`)))
 	})
 
 	It("has a block of the pool when it has no VPC, also where nobody may look", func(ctx SpecContext) {
@@ -112,8 +112,8 @@ var _ = Describe("a Region whose management cluster was lost", func() {
 	It("takes a route table over only with its way out", func(ctx SpecContext) {
 		remains("10.16.0.0/18")
 		table, gateway := prefix+"-private-eu-west-1a", prefix+"-nat-eu-west-1a"
-		b.AWS.SetTagged("eu-west-1", table, "rtb-1", "subnet-1")
-		b.AWS.SetTagged("eu-west-1", gateway, "nat-1", "eipalloc-1")
+		b.AWS.SetTagged("eu-west-1", table, "rtb-"+table, "subnet-"+table)
+		b.AWS.SetTagged("eu-west-1", gateway, "nat-"+gateway, "eipalloc-"+gateway)
 		b.apply(ctx)
 		b.settle(ctx, &ec2.NATGateway{})
 		tables := func(ctx context.Context) []string { return b.ACK.Names(ctx, b.Namespace, &ec2.RouteTable{}) }
@@ -122,7 +122,7 @@ var _ = Describe("a Region whose management cluster was lost", func() {
 
 		b.settle(ctx)
 		adopted := object(ctx, b, &ec2.RouteTable{}, "private-eu-west-1a")
-		Expect(adopted.Annotations).To(HaveKeyWithValue("services.k8s.aws/adoption-fields", MatchJSON(`{"routeTableID":"rtb-1"}`)))
+		Expect(adopted.Annotations).To(HaveKeyWithValue("services.k8s.aws/adoption-fields", MatchJSON(`{"routeTableID":"rtb-`+table+`"}`)))
 		Expect(adopted.Spec.Routes).To(HaveExactElements(HaveField("NATGatewayID", HaveValue(Equal("nat-"+gateway)))))
 	})
 

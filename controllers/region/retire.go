@@ -62,8 +62,11 @@ func (r *Reconciler) drainNodes(ctx context.Context, s *scope, group string) err
 
 // uncordon gives back the nodes of groups that were being drained and are wanted again.
 func (r *Reconciler) uncordon(ctx context.Context, s *scope) error {
-	if s.remote == nil || s.remote.Connected() != nil {
-		return nil
+	if s.remote == nil {
+		return step.Blocked(v1alpha1.RegionAccessReady)
+	}
+	if err := reachable(s.remote); err != nil {
+		return err
 	}
 	for _, g := range s.plan.NodeGroups {
 		name := plan.NodeGroupName(g)

@@ -64,7 +64,7 @@ func (r *Reconciler) recordRevision(ctx context.Context, s *scope) error {
 		return nil
 	}
 	if err := r.Revisions.Save(ctx, s.live, s.revision); err != nil {
-		return err //nolint:wrapcheck // of our own package
+		return err
 	}
 	s.region.Status.ProfileRevision = s.revision.Name()
 	return nil

@@ -1,6 +1,7 @@
 package region
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -115,9 +116,7 @@ func (r *Reconciler) advance(ctx context.Context, e entry, host string) error {
 	}
 	before := e.status.LoadBalancerARN
 	endpoint, attached := endpointOf(group, loadBalancer)
-	if before == "" { // recorded before it is healthy: it has to go with the region in any case
-		e.status.LoadBalancerARN = loadBalancer
-	}
+	e.status.LoadBalancerARN = cmp.Or(before, loadBalancer) // it has to go with the region, healthy or not
 	if !attached {
 		endpoint.Weight = firstWeight(group, before)
 		if err := r.Traffic.AddEndpoint(ctx, e.role, group.ARN, loadBalancer, endpoint.Weight); err != nil {
@@ -125,12 +124,8 @@ func (r *Reconciler) advance(ctx context.Context, e entry, host string) error {
 		}
 	}
 	e.status.Health, e.status.Dial = endpoint.Health, shareOf(group, endpoint)
-	switch {
-	case endpoint.Health == "" || endpoint.Health == "INITIAL":
-		return step.Poll(r.Poll, v1alpha1.ReasonDialling, "Global Accelerator has not checked load balancer %s yet", host)
-	case endpoint.Health != healthy:
-		return step.Poll(r.Poll, v1alpha1.ReasonEndpointUnhealthy,
-			"Global Accelerator finds load balancer %s %s: check that its targets are healthy and its security group lets the health checks in", host, endpoint.Health)
+	if err := r.serves(endpoint, host); err != nil {
+		return err
 	}
 	if before != "" && before != loadBalancer { // the one that it replaces
 		if err := r.Traffic.RemoveEndpoint(ctx, e.role, group.ARN, before); err != nil {
@@ -143,6 +138,19 @@ func (r *Reconciler) advance(ctx context.Context, e entry, host string) error {
 		return r.weigh(ctx, e, group, endpoint)
 	}
 	return r.dial(ctx, e, group)
+}
+
+// serves tells whether Global Accelerator finds an endpoint healthy.
+func (r *Reconciler) serves(e aws.Endpoint, host string) error {
+	switch e.Health {
+	case healthy:
+		return nil
+	case "", aws.EndpointInitial:
+		return step.Poll(r.Poll, v1alpha1.ReasonDialling, "Global Accelerator has not checked load balancer %s yet", host)
+	default:
+		return step.Poll(r.Poll, v1alpha1.ReasonEndpointUnhealthy,
+			"Global Accelerator finds load balancer %s %s: check that its targets are healthy and its security group lets the health checks in", host, e.Health)
+	}
 }
 
 // loadBalancer returns the ARN of the load balancer of that name once it is active. A name

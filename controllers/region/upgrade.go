@@ -20,7 +20,7 @@ import (
 // nextVersion is the Kubernetes version that the control plane is brought to now. It goes up
 // one minor at a time, and the next only when add-ons and nodes have followed the last.
 // What it waits for is returned with the version that is kept meanwhile.
-func (r *Reconciler) nextVersion(ctx context.Context, s *scope) (version string, waits error, err error) { //nolint:revive // the error is last; waits is an outcome
+func (r *Reconciler) nextVersion(ctx context.Context, s *scope) (version string, waits error, err error) {
 	wanted, running := s.plan.Profile.KubernetesVersion, runningVersion(s.region)
 	if running == "" {
 		return wanted, nil, nil
@@ -65,13 +65,13 @@ func (r *Reconciler) behind(ctx context.Context, region *v1alpha1.Region, runnin
 	}
 	for i := range addons.Items {
 		a := &addons.Items[i]
-		if chosen, _ := chosenFor(a); chosen != running || !ack.Settled(a) || deref(a.Status.Status) != "ACTIVE" {
+		if chosen, _ := chosenFor(a); chosen != running || !ack.Settled(a) || deref(a.Status.Status) != eksActive {
 			behind = append(behind, "add-on "+deref(a.Spec.Name))
 		}
 	}
 	for i := range groups.Items {
 		g := &groups.Items[i]
-		if deref(g.Spec.Version) != running || !ack.Settled(g) || deref(g.Status.Status) != "ACTIVE" {
+		if deref(g.Spec.Version) != running || !ack.Settled(g) || deref(g.Status.Status) != eksActive {
 			behind = append(behind, "node group "+deref(g.Spec.Name))
 		}
 	}

@@ -37,7 +37,7 @@ func (p patched) Patch(ctx context.Context, obj client.Object, patch client.Patc
 	if err == nil {
 		p.tell(ctx, obj)
 	}
-	return err //nolint:wrapcheck // it stands in for the client
+	return err
 }
 
 var _ = Describe("another Kubernetes version", func() {
