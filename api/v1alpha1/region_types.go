@@ -347,7 +347,7 @@ type RegionDeletion struct {
 	// +required
 	StartedAt metav1.Time `json:"startedAt"`
 
-	// holders are what keeps the stage from ending, longest first.
+	// holders are what keeps the stage from ending.
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
 	// +optional

@@ -12,6 +12,11 @@ import (
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 )
 
+var checkedGroups = []v1alpha1.NodeGroup{
+	{Name: "unkey", Min: 2, Max: 10, Desired: new(int32(3)), InstanceTypes: []string{"c7a.xlarge", "c7a.2xlarge"}},
+	{Name: "untrusted", Min: 1, Max: 5, InstanceTypes: []string{"c7a.4xlarge"}},
+}
+
 // checked is a plan of three zones, with two node groups and a certificate, and facts that
 // have nothing against it.
 func checked(g Gomega) (*Plan, *v1alpha1.Environment, *v1alpha1.Region, Facts) {
@@ -19,10 +24,7 @@ func checked(g Gomega) (*Plan, *v1alpha1.Environment, *v1alpha1.Region, Facts) {
 	env.Spec.AWS.AccountID = "111122223333"
 	env.Spec.Secrets = &v1alpha1.SecretSource{PrimaryRegion: "us-east-1"}
 	env.Spec.DNS.Zones = []v1alpha1.DNSZone{{Name: "aws.unkey.cloud"}, {Name: "unkey.com"}, {Name: "elsewhere.net", NameServers: []string{"192.0.2.1"}}}
-	env.Spec.Profiles[0].NodeGroups = []v1alpha1.NodeGroup{
-		{Name: "unkey", Min: 2, Max: 10, Desired: new(int32(3)), InstanceTypes: []string{"c7a.xlarge", "c7a.2xlarge"}},
-		{Name: "untrusted", Min: 1, Max: 5, InstanceTypes: []string{"c7a.4xlarge"}},
-	}
+	env.Spec.Profiles[0].NodeGroups = checkedGroups
 	env.Spec.Profiles[0].Certificates = []v1alpha1.Certificate{{Domain: "*.{{ .region }}.aws.unkey.cloud"}}
 	region := baseRegion("dublin")
 	region.Namespace = "fleet"
@@ -150,7 +152,7 @@ func TestCheck(t *testing.T) {
 				}
 				f.quota(QuotaVCPUs).Limit += 120 // from 40 to 160
 				r.Status.Network = &v1alpha1.RegionNetwork{VPCID: "vpc-2", NATGatewayIDs: []string{"nat-1", "nat-2", "nat-3"}}
-				r.Status.Cluster = &v1alpha1.RegionCluster{ARN: "arn:cluster", NodeGroups: []string{"unkey", "untrusted"}}
+				r.Status.Cluster = &v1alpha1.RegionCluster{ARN: "arn:cluster", NodeGroups: []string{NodeGroupName(checkedGroups[0]), NodeGroupName(checkedGroups[1])}}
 			},
 		},
 		"a region that has half of what it needs": {

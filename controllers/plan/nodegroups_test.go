@@ -66,3 +66,31 @@ func TestSizesOfARegion(t *testing.T) {
 		})
 	}
 }
+
+func TestNodeGroupsAreNamedByWhatAWSNeverChanges(t *testing.T) {
+	base := v1alpha1.NodeGroup{Name: "unkey", InstanceTypes: []string{"c7a.xlarge"}, Min: 1, Max: 2, CapacityType: v1alpha1.CapacityOnDemand}
+	for name, tc := range map[string]struct {
+		change   func(*v1alpha1.NodeGroup)
+		wantSame bool
+	}{
+		"sizes":              {change: func(g *v1alpha1.NodeGroup) { g.Min, g.Max, g.Desired = 3, 9, new(int32(4)) }, wantSame: true},
+		"labels":             {change: func(g *v1alpha1.NodeGroup) { g.Labels = map[string]string{"a": "b"} }, wantSame: true},
+		"taints":             {change: func(g *v1alpha1.NodeGroup) { g.Taints = []v1alpha1.Taint{{Key: "a", Effect: "NoSchedule"}} }, wantSame: true},
+		"the default said":   {change: func(g *v1alpha1.NodeGroup) { g.CapacityType = "" }, wantSame: true},
+		"instance types":     {change: func(g *v1alpha1.NodeGroup) { g.InstanceTypes = []string{"m7a.xlarge"} }},
+		"their order":        {change: func(g *v1alpha1.NodeGroup) { g.InstanceTypes = []string{"m7a.xlarge", "c7a.xlarge"} }},
+		"the image":          {change: func(g *v1alpha1.NodeGroup) { g.AMIType = "BOTTLEROCKET_x86_64" }},
+		"the disk":           {change: func(g *v1alpha1.NodeGroup) { g.DiskSize = 100 }},
+		"the capacity":       {change: func(g *v1alpha1.NodeGroup) { g.CapacityType = v1alpha1.CapacitySpot }},
+		"the name of course": {change: func(g *v1alpha1.NodeGroup) { g.Name = "other" }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			changed := *base.DeepCopy()
+			tc.change(&changed)
+			g.Expect(NodeGroupName(changed) == NodeGroupName(base)).To(Equal(tc.wantSame)) //nolint:ginkgolinter // both are values under test
+			g.Expect(NodeGroupName(changed)).To(MatchRegexp("^" + changed.Name + "-[0-9a-f]{6}$"))
+		})
+	}
+	NewWithT(t).Expect(NodeGroupName(base)).To(Equal("unkey-fb4453"), "it stands in AWS: it must never change from one release of Portolan to the next")
+}

@@ -33,7 +33,7 @@ func TestObjectsOfASmallRegion(t *testing.T) {
 		{Kind: "Role", Names: []string{"production001-dublin-cluster", "production001-dublin-node"}},
 		{Kind: "Cluster", Names: []string{"production001-dublin"}},
 		{Kind: "AccessEntry", Names: []string{"production001-dublin-portolan"}},
-		{Kind: "Nodegroup", Names: []string{"production001-dublin-system"}},
+		{Kind: "Nodegroup", Names: []string{"production001-dublin-" + NodeGroupName(env.Spec.Profiles[0].NodeGroups[0])}},
 	}))
 }
 

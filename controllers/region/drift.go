@@ -1,6 +1,7 @@
 package region
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -43,6 +44,9 @@ func (r *Reconciler) reconcileDrift(ctx context.Context, s *scope) error {
 	if ok, outcome := r.seen.last(what, s.revision.Name(), r.DriftInterval); ok {
 		return outcome
 	}
+	if correcting, err := r.correcting(ctx, s); err != nil || correcting != "" {
+		return cmp.Or(err, step.Poll(r.Poll, v1alpha1.ReasonDrifted, "ACK is putting right what somebody changed: %s", correcting))
+	}
 	findings, err := r.inspect(ctx, s)
 	s.region.Status.Drift = driftOf(findings, v1alpha1.DriftCorrect, v1alpha1.DriftRecreate)
 	if len(findings) > 0 { // not remembered: it is looked at again until it is right
@@ -57,6 +61,23 @@ func (r *Reconciler) reconcileDrift(ctx context.Context, s *scope) error {
 	outcome := step.DoneUntil(r.DriftInterval)
 	r.seen.note(what, s.revision.Name(), outcome)
 	return outcome
+}
+
+// correcting names the objects that were found to differ and that ACK is at work on.
+func (r *Reconciler) correcting(ctx context.Context, s *scope) (string, error) {
+	var names []string
+	for _, kind := range ack.Kinds() {
+		objects, err := r.labelled(ctx, s.region, kind)
+		if err != nil {
+			return "", err
+		}
+		for _, obj := range objects {
+			if name := kindOf(r.Client, obj) + " " + obj.GetName(); r.drifted.known(s.region.UID, name) && !ack.Settled(obj) {
+				names = append(names, name)
+			}
+		}
+	}
+	return strings.Join(names, ", "), nil
 }
 
 // settling is how long an object is left out that was changed: AWS may not show the change yet.

@@ -209,4 +209,41 @@ var _ = Describe("what somebody changed in AWS", func() {
 		look(ctx)
 		Expect(b.AWS.Calls(fake.ForgetTagged)).To(BeNumerically(">", asked))
 	})
+
+	It("is in sync again only when AWS is", func(ctx SpecContext) {
+		b := newBed(ctx)
+		b.reconciler.Inspector = region.Inspection{Reader: b.AWS}
+		b.AWS.Mirror(func() []client.Object { return b.ACK.List(ctx, b.Namespace) })
+		b.reachReady(ctx)
+		b.Clock.Step(testenv.Resync)
+		b.reconcile(ctx)
+		Expect(b.region).To(testenv.HaveCondition("InSync", "True", "Succeeded"))
+
+		wrong := true
+		fake.Edit(b.AWS, "vpc-"+prefix, func(a *fake.DNSAttributes) {
+			if wrong {
+				a.Hostnames = false
+			}
+		})
+		b.Clock.Step(testenv.Resync)
+		b.reconcile(ctx)
+		Expect(b.region).To(testenv.HaveCondition("InSync", "Unknown", "Drifted", "VPC "+prefix))
+		for range 4 {
+			b.Clock.Step(testenv.Poll)
+			b.reconcile(ctx)
+		}
+		Expect(object(ctx, b, &ec2.VPC{}, "").Annotations).To(HaveKey(revivals))
+		Expect(b.region).NotTo(testenv.HaveCondition("InSync", "True", "Succeeded"), "ACK has not done anything yet")
+		b.ACK.SyncAll(ctx, b.Namespace)
+		b.Clock.Step(testenv.Poll)
+		b.reconcile(ctx)
+		Expect(b.region).NotTo(testenv.HaveCondition("InSync", "True", "Succeeded"), "ACK has not put it right")
+		wrong = false
+		for range 3 {
+			b.Clock.Step(testenv.Poll)
+			b.reconcile(ctx)
+			b.ACK.SyncAll(ctx, b.Namespace)
+		}
+		Expect(b.region).To(testenv.HaveCondition("InSync", "True", "Succeeded"))
+	})
 })

@@ -114,7 +114,7 @@ var _ = Describe("traffic that Regions share", func() {
 		By("going again, by weight as well")
 		b.ExpectDeleted(ctx, b.region)
 		look(ctx)
-		Expect(b.region).To(testenv.HaveCondition("Deleting", "True", "DrainingTraffic", "weight of edge", "set to 0"))
+		Expect(b.region).To(testenv.HaveCondition("Deleting", "True", "DrainingTraffic", "traffic of edge was dialled to 0"))
 		Expect(weights(ctx)).To(Equal(map[string]int32{other: 128, lb: 0}))
 		b.AWS.SetAcceleratorDeployed(listener, false)
 		look(ctx)

@@ -15,10 +15,13 @@ var _ = Describe("A cluster that is replaced inside its AWS region", Ordered, fu
 	old, successor := newRegion(environment, "moved-a", awsRegion), newRegion(environment, "moved-b", awsRegion)
 
 	BeforeAll(func(ctx SpecContext) {
+		old.Spec.Profile, successor.Spec.Profile = "deploy", "deploy" // which the sample's ApplicationSets select
 		newNamespace(ctx, environment)
 		Expect(world.Apply(ctx, "applicationsets.yaml")).To(Succeed())
 		Expect(world.Client.Create(ctx, servingEnvironment(environment, awsRegion))).To(Succeed())
-		Expect(world.Client.Create(ctx, gossiping(environment))).To(Succeed())
+		for _, workload := range []string{"unkey-api", "frontline"} {
+			Expect(world.Client.Create(ctx, gossiping(environment, workload))).To(Succeed())
+		}
 		Expect(world.Client.Create(ctx, newPromotion(environment, oldRevision))).To(Succeed())
 		Expect(world.Client.Create(ctx, old)).To(Succeed())
 		Eventually(condition(ctx, old, v1alpha1.ConditionReady)).WithContext(ctx).Should(beReady())
@@ -65,6 +68,7 @@ func servingEnvironment(name string, awsRegion v1alpha1.AWSRegion) *v1alpha1.Env
 	env := smallEnvironment(name, v1alpha1.CIDRAssignment{AWSRegion: awsRegion, CIDR: "10.90.0.0/18"})
 	env.Spec.GlobalAccelerator = &v1alpha1.GlobalAccelerator{ListenerARN: world.Listener()}
 	p := &env.Spec.Profiles[0]
+	p.Name = "deploy"
 	p.Applications = []v1alpha1.Application{{Name: "core"}, {Name: "unkey-api"}, {Name: "frontline"}}
 	p.GlobalTraffic = []v1alpha1.GlobalTraffic{{
 		Name: "frontline", Service: v1alpha1.ServiceReference{Namespace: "frontline", Name: "frontline"}, Dial: []int32{25, 100},
@@ -73,14 +77,18 @@ func servingEnvironment(name string, awsRegion v1alpha1.AWSRegion) *v1alpha1.Env
 	return env
 }
 
-// gossiping is a ring that uses the load balancers' own names.
-func gossiping(environment string) *v1alpha1.GossipRing {
+// gossiping is a ring of the samples that uses the load balancers' own names.
+func gossiping(environment, workload string) *v1alpha1.GossipRing {
+	namespace := "api"
+	if workload == "frontline" {
+		namespace = workload
+	}
 	return &v1alpha1.GossipRing{
-		ObjectMeta: metav1.ObjectMeta{Namespace: environment, Name: "unkey-api"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: environment, Name: workload},
 		Spec: v1alpha1.GossipRingSpec{
 			EnvironmentRef: v1alpha1.LocalReference{Name: environment},
-			Service:        v1alpha1.ServiceReference{Namespace: "api", Name: "unkey-api-gossip-wan"},
-			Workload:       v1alpha1.RingWorkload{MatchLabels: map[string]string{"app.kubernetes.io/component": "unkey-api"}, Env: "UNKEY_GOSSIP_WAN_SEEDS"},
+			Service:        v1alpha1.ServiceReference{Namespace: namespace, Name: workload + "-gossip-wan"},
+			Workload:       v1alpha1.RingWorkload{MatchLabels: map[string]string{"app.kubernetes.io/component": workload}, Env: "UNKEY_GOSSIP_WAN_SEEDS"},
 			Membership:     v1alpha1.MembershipMetric{Port: 9090, Metric: "unkey_gossip_members_count", Labels: map[string]string{"pool": "wan"}},
 		},
 	}
