@@ -17,12 +17,10 @@ import (
 var neverAsked = []string{
 	"acm:UpdateCertificateOptions", // names and transparency logging stay
 	"eks:UpdateAccessEntry",        // no groups, no user name
-	"eks:UpdateNodegroupVersion",   // node groups have no version of their own
 	"eks:UpdatePodIdentityAssociation",
 	"iam:DeleteRolePermissionsBoundary",
 	"iam:PutRolePermissionsBoundary",
 	"iam:UpdateRole",               // no description, no session duration
-	"s3:DeleteBucket",              // buckets are kept
 	"s3:PutBucketPolicy",           // none
 	"s3:PutLifecycleConfiguration", // none
 }

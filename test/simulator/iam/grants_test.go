@@ -100,7 +100,7 @@ func TestShippedPoliciesAllow(t *testing.T) {
 			ask("iam", "GetRole", nodeRole), asked(ask("iam", "CreateRole", nodeRole), ours), asked(asking("iam:TagRole", ask("iam", "CreateRole", nodeRole)), ours),
 			owned(ask("iam", "AttachRolePolicy", nodeRole), ours), owned(asked(ask("iam", "TagRole", nodeRole), tags("Team", "infra")), ours), owned(ask("iam", "DeleteRole", nodeRole), ours),
 		},
-		"ack-s3":      {ask("s3", "ListAllMyBuckets"), ask("s3", "CreateBucket", bucket), ask("s3", "PutBucketTagging", bucket)},
+		"ack-s3":      {ask("s3", "ListAllMyBuckets"), ask("s3", "CreateBucket", bucket), ask("s3", "PutBucketTagging", bucket), ask("s3", "DeleteBucket", bucket)},
 		"ack-acm":     {asked(ask("acm", "RequestCertificate"), ours), asked(asking("acm:AddTagsToCertificate", ask("acm", "RequestCertificate", "arn:aws:acm"+here+"certificate/*")), ours), owned(ask("acm", "DeleteCertificate", cert), ours)},
 		"ack-route53": {ask("route53", "GetHostedZone", zone), ask("route53", "ChangeResourceRecordSets", zone), ask("route53", "GetChange", "arn:aws:route53:::change/C1")},
 	}
@@ -158,7 +158,7 @@ func TestShippedPoliciesRefuse(t *testing.T) {
 		"more rights for a role without tags":    {role: "ack-iam", call: ask("iam", "PutRolePolicy", nodeRole)},
 		"taking another's role over":             {role: "ack-iam", call: owned(asked(ask("iam", "TagRole", nodeRole), ours), theirs)},
 		"a user":                                 {role: "ack-iam", call: ask("iam", "CreateUser", "arn:aws:iam::111122223333:user/production001-x")},
-		"deleting a bucket":                      {role: "ack-s3", call: ask("s3", "DeleteBucket", bucket)},
+		"deleting an object":                     {role: "ack-s3", call: ask("s3", "DeleteObject", bucket+"/object")},
 		"reading a bucket":                       {role: "ack-s3", call: ask("s3", "GetObject", bucket+"/x")},
 		"opening a bucket":                       {role: "ack-s3", call: ask("s3", "PutBucketPolicy", bucket)},
 		"another bucket":                         {role: "ack-s3", call: ask("s3", "PutBucketTagging", "arn:aws:s3:::backups")},
