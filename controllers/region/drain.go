@@ -50,26 +50,33 @@ func (r *Reconciler) detach(ctx context.Context, region *v1alpha1.Region, t *v1a
 	}
 	endpoint, attached := endpointOf(group, t.LoadBalancerARN)
 	alone := len(group.Endpoints) == 0 || len(group.Endpoints) == 1 && attached
-	if attached && shareOf(group, endpoint) > 0 {
-		if err := r.othersServe(ctx, region, t); err != nil {
-			return err
-		}
-	}
-	switch {
-	case alone && group.Dial != 0:
-		err = r.Traffic.Dial(ctx, role, group.ARN, 0)
-	case !alone && !attached:
+	if !alone && !attached {
 		return nil
-	case !alone && endpoint.Weight != 0:
-		err = r.Traffic.Weigh(ctx, role, group.ARN, endpoint.ID, 0)
-	default:
-		return r.empty(ctx, role, group, t, alone)
 	}
-	if err != nil {
+	if err := r.othersServe(ctx, region, t, group, endpoint); err != nil {
 		return err
+	}
+	quiet, err := r.quieten(ctx, role, group, endpoint, alone)
+	switch {
+	case err != nil:
+		return err
+	case quiet:
+		return r.empty(ctx, role, group, t, alone)
 	}
 	t.Dial = 0
 	return step.Poll(r.Poll, v1alpha1.ReasonDrainingTraffic, "traffic of %s was dialled to 0 %%", t.Name)
+}
+
+// quieten takes the traffic from an endpoint: by its group's dial if it is alone there, else by
+// its weight. It tells whether that was done before.
+func (r *Reconciler) quieten(ctx context.Context, role string, group *aws.EndpointGroup, e aws.Endpoint, alone bool) (quiet bool, err error) {
+	switch {
+	case alone && group.Dial != 0:
+		return false, r.Traffic.Dial(ctx, role, group.ARN, 0)
+	case !alone && e.Weight != 0:
+		return false, r.Traffic.Weigh(ctx, role, group.ARN, e.ID, 0)
+	}
+	return true, nil
 }
 
 // groupToLeave returns the endpoint group that an entry made or joined, or nil.

@@ -1,7 +1,6 @@
 package region
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -44,8 +43,12 @@ func (r *Reconciler) reconcileDrift(ctx context.Context, s *scope) error {
 	if ok, outcome := r.seen.last(what, s.revision.Name(), r.DriftInterval); ok {
 		return outcome
 	}
-	if correcting, err := r.correcting(ctx, s); err != nil || correcting != "" {
-		return cmp.Or(err, step.Poll(r.Poll, v1alpha1.ReasonDrifted, "ACK is putting right what somebody changed: %s", correcting))
+	correcting, err := r.correcting(ctx, s)
+	switch {
+	case err != nil:
+		return err
+	case correcting != "":
+		return step.Poll(r.Poll, v1alpha1.ReasonDrifted, "ACK is putting right what somebody changed: %s", correcting)
 	}
 	findings, err := r.inspect(ctx, s)
 	s.region.Status.Drift = driftOf(findings, v1alpha1.DriftCorrect, v1alpha1.DriftRecreate)

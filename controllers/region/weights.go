@@ -60,8 +60,8 @@ func nextWeight(shares []int32, present int32) int32 {
 
 // othersServe holds the drain of the last region with healthy endpoints until it is confirmed:
 // it takes the service off the internet.
-func (r *Reconciler) othersServe(ctx context.Context, region *v1alpha1.Region, t *v1alpha1.TrafficStatus) error {
-	if confirmed(region) {
+func (r *Reconciler) othersServe(ctx context.Context, region *v1alpha1.Region, t *v1alpha1.TrafficStatus, group *aws.EndpointGroup, own aws.Endpoint) error {
+	if own.ID == "" || shareOf(group, own) == 0 || confirmed(region) {
 		return nil
 	}
 	groups, err := r.Traffic.EndpointGroups(ctx, region.Status.RoleARN, t.ListenerARN)

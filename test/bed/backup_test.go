@@ -1,6 +1,7 @@
 package bed
 
 import (
+	"maps"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -18,9 +19,7 @@ import (
 
 func object(kind schema.GroupVersionKind, namespace, name string, more map[string]any) *unstructured.Unstructured {
 	obj := &unstructured.Unstructured{Object: map[string]any{}}
-	for field, value := range more {
-		obj.Object[field] = value
-	}
+	maps.Copy(obj.Object, more)
 	obj.SetGroupVersionKind(kind)
 	obj.SetNamespace(namespace)
 	obj.SetName(name)
