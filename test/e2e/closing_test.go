@@ -210,7 +210,7 @@ var _ = Describe("Regions that are changed and closed", Ordered, func() {
 		at := map[*v1alpha1.Region]string{ // deleted while it waits for this
 			newRegion(environment, "closing-3", "eu-north-1"):     v1alpha1.RegionPlanned,
 			newRegion(environment, "closing-4", "eu-west-3"):      v1alpha1.RegionNetworkReady,
-			newRegion(environment, "closing-5", "ca-central-1"):   v1alpha1.RegionControlPlaneReady,
+			newRegion(environment, "closing-5", "ap-northeast-2"): v1alpha1.RegionControlPlaneReady,
 			newRegion(environment, "closing-6", "ap-southeast-2"): v1alpha1.RegionNodesReady,
 			newRegion(environment, "closing-7", "ap-southeast-1"): v1alpha1.RegionIdentityReady,
 		}
