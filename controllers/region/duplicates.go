@@ -14,6 +14,7 @@ import (
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/ack"
+	"github.com/portolan-dev/portolan/controllers/internal/aws"
 	"github.com/portolan-dev/portolan/controllers/internal/step"
 	"github.com/portolan-dev/portolan/controllers/plan"
 )
@@ -42,6 +43,9 @@ func (r *Reconciler) removeDuplicates(ctx context.Context, s *scope) error {
 	if err != nil {
 		return r.fromAWS(err)
 	}
+	if err := r.secondNetworkInUse(ctx, s, tagged[s.plan.Cluster]); err != nil {
+		return err
+	}
 	var left []string
 	for _, kind := range ack.Kinds() {
 		prefix := idPrefix(kind)
@@ -59,6 +63,27 @@ func (r *Reconciler) removeDuplicates(ctx context.Context, s *scope) error {
 		return step.Poll(r.Poll, v1alpha1.ReasonDuplicate, "deleting what an interrupted creation left in AWS: %s", strings.Join(left, ", "))
 	}
 	r.seen.settle(what, s.plan.Revision())
+	return nil
+}
+
+// secondNetworkInUse stops everything when a VPC that looks like a leftover has something in
+// it: then it is the region's own, and ACK made another because its objects were restored from
+// a backup without their status.
+func (r *Reconciler) secondNetworkInUse(ctx context.Context, s *scope, tagged []string) error {
+	own := s.region.Status.Network.VPCID
+	for _, id := range tagged {
+		if !strings.HasPrefix(id, "vpc-") || id == own {
+			continue
+		}
+		interfaces, err := r.Cloud.NetworkInterfaces(ctx, s.environment.Spec.AWS.RoleARN, string(s.region.Spec.AWSRegion), id)
+		if err != nil && aws.ClassOf(err) != aws.NotFound {
+			return r.fromAWS(err)
+		}
+		if len(interfaces) > 0 {
+			return step.Stuck(r.SlowPoll, v1alpha1.ReasonDuplicate,
+				"AWS has two VPCs of the region, and %s, which ACK does not know, is in use: nothing of either is deleted; ACK's objects were probably restored without their status, see docs/recovery.md", id)
+		}
+	}
 	return nil
 }
 

@@ -70,6 +70,30 @@ var _ = Describe("a Region whose management cluster was lost", func() {
 		Expect(b.region.Status.Network.CIDR).To(Equal("10.70.64.0/18"))
 	})
 
+	It("deletes nothing of a second network that is in use, as after a restore without status", func(ctx SpecContext) {
+		b.apply(ctx)
+		b.AWS.SetTagged("eu-west-1", prefix, "vpc-"+prefix)
+		b.settle(ctx)
+		Expect(b.region).To(testenv.HaveCondition("NetworkReady", "True", "Succeeded"))
+		b.AWS.SetTagged("eu-west-1", prefix, "vpc-"+prefix, "vpc-0first")
+		b.AWS.SetTagged("eu-west-1", prefix+"-nat-eu-west-1a", "nat-"+prefix+"-nat-eu-west-1a", "nat-0first")
+		b.AWS.SetNetworkInterfaces("eu-west-1", "vpc-0first", aws.NetworkInterface{ID: "eni-0node"})
+		before := b.ACK.Names(ctx, b.Namespace)
+		for range 3 {
+			b.Clock.Step(testenv.Resync)
+			b.reconcile(ctx)
+		}
+		Expect(b.region).To(testenv.HaveCondition("NetworkReady", "False", "Duplicate", "vpc-0first, which ACK does not know, is in use"))
+		Expect(b.ACK.Names(ctx, b.Namespace)).To(ConsistOf(before))
+
+		By("deleting it as a leftover once nothing is in it")
+		b.AWS.SetNetworkInterfaces("eu-west-1", "vpc-0first")
+		b.Clock.Step(testenv.Resync)
+		b.reconcile(ctx)
+		Expect(b.region).To(testenv.HaveCondition("NetworkReady", "Unknown", "Duplicate", "vpc-0first"))
+		Expect(b.ACK.Names(ctx, b.Namespace)).NotTo(ConsistOf(before))
+	})
+
 	It("has the zones that its private subnets are in", func(ctx SpecContext) {
 		b.AWS.SetZones("eu-west-1", "eu-west-1a", "eu-west-1b", "eu-west-1c", "eu-west-1d")
 		remains("10.16.0.0/18")
