@@ -54,7 +54,7 @@ func TestPoliciesAreAttachedForEachEnvironment(t *testing.T) {
 func TestUnusedPermissions(t *testing.T) {
 	g, b := NewWithT(t), guardedBed(t)
 	g.Expect(b.UnusedPermissions()).To(ContainElements(
-		"portolan: ReadOwnClusters eks:DescribeCluster", "portolan-manager: ActInTheAccount sts:AssumeRole", "ack-s3: CreateBucket s3:CreateBucket"))
+		"portolan: ReadOwnClusters eks:DescribeCluster", "portolan-manager: ActInTheAccount sts:AssumeRole", "ack-s3: CreateAndDeleteBuckets s3:CreateBucket"))
 	g.Expect(b.attachPolicies("later")).To(Succeed())
 	g.Expect(b.Cloud.Authorize(describeCluster("later"))).To(Succeed())
 	g.Expect(b.UnusedPermissions()).NotTo(ContainElement("portolan: ReadOwnClusters eks:DescribeCluster"))
