@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -217,16 +218,19 @@ var _ = Describe("Regions that are changed and closed", Ordered, func() {
 		for r := range at {
 			Expect(world.Client.Create(ctx, r)).To(Succeed())
 		}
+		var asking sync.WaitGroup
 		for r, step := range at {
-			go func() {
+			mine := region(environment, r.Name)
+			asking.Go(func() {
 				defer GinkgoRecover()
 				Eventually(func(g Gomega) {
-					c := condition(ctx, r, step)(g)
+					c := condition(ctx, mine, step)(g)
 					g.Expect(c.Reason).NotTo(Or(BeEmpty(), Equal(v1alpha1.ReasonBlocked)))
 				}).WithContext(ctx).WithPolling(20 * time.Millisecond).Should(Succeed())
-				Expect(world.Client.Delete(ctx, r)).To(Succeed())
-			}()
+				Expect(world.Client.Delete(ctx, mine)).To(Succeed())
+			})
 		}
+		asking.Wait()
 		for r := range at {
 			Eventually(gone(ctx, r)).WithContext(ctx).WithTimeout(patience).Should(BeTrue(), r.Name)
 			Expect(tagged(r.Name)).To(BeEmpty(), r.Name)
