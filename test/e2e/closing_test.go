@@ -191,6 +191,12 @@ var _ = Describe("Regions that are changed and closed", Ordered, func() {
 			})
 		}
 		Eventually(ofCluster).WithContext(ctx).ShouldNot(BeEmpty())
+		Expect(world.Client.Get(ctx, client.ObjectKeyFromObject(second), second)).To(Succeed())
+		vpc := cloud.Key{Type: "ec2/vpc", Region: string(second.Spec.AWSRegion), ID: second.Status.Network.VPCID}
+		Expect(world.Cloud.Create(cloud.Resource{ // as the load balancer controller makes for Ingresses
+			Key:     cloud.Key{Type: "ec2/securitygroup", Region: vpc.Region, ID: "sg-0b0b0b0b0b0b0b0b0"},
+			Parents: []cloud.Key{vpc}, Tags: map[string]string{"elbv2.k8s.aws/cluster": cluster}, Data: map[string]string{"vpcID": vpc.ID},
+		})).To(Succeed())
 		world.Cloud.LeakInterfaces(cluster)
 		world.CutOff(cluster)
 

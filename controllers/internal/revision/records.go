@@ -76,7 +76,7 @@ func (r *Records) Load(ctx context.Context, env *v1alpha1.Environment, name stri
 
 // fresh is how old a record has to be before it may be pruned: it is there some time before a
 // status names it.
-const fresh = 5 * time.Minute
+const fresh = time.Minute
 
 // Prune deletes the Environment's records of revisions that nothing names any more.
 func (r *Records) Prune(ctx context.Context, env *v1alpha1.Environment, keep []string) error {
