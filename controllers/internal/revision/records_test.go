@@ -170,7 +170,7 @@ func TestPrune(t *testing.T) {
 		"nobody names it":                     {age: time.Hour, as: "one"},
 		"others are named":                    {age: time.Hour, as: "one", keep: []string{"base-0000000000", ""}},
 		"it is named":                         {age: time.Hour, as: "one", keep: []string{"base-0000000000", "*"}, wantKept: true},
-		"it may be named in a moment":         {age: time.Minute, as: "one", wantKept: true},
+		"it may be named in a moment":         {age: 59 * time.Second, as: "one", wantKept: true},
 		"it is of another Environment":        {age: time.Hour, as: "two", wantKept: true},
 		"it was made by a clock that is fast": {age: -time.Hour, as: "one", wantKept: true},
 	} {
