@@ -12,7 +12,7 @@ import (
 // notExercised are the permissions that are needed and that no spec can need, with the reason.
 var notExercised = map[string]string{
 	"portolan: ReadCertificates acm:ListTagsForCertificate": "tags are read when AWS has a certificate for the domain already: in the specs of the lost management cluster, on a bed of their own",
-	"portolan-manager: ActInTheAccount sts:TagSession": "credentials of EKS Pod Identity carry session tags, the bed's do not",
+	"portolan-manager: ActInTheAccount sts:TagSession":      "credentials of EKS Pod Identity carry session tags, the bed's do not",
 }
 
 // AWS allowed what config/iam allows and nothing else. That has to be enough for every spec,
