@@ -79,24 +79,20 @@ func (r *Reconciler) nodeVersion(ctx context.Context, s *scope) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	oldest := s.version
-	for _, obj := range addons {
+	if !slices.ContainsFunc(addons, func(obj client.Object) bool {
 		a, ok := obj.(*eks.Addon)
-		if !ok {
-			continue
-		}
-		last, _ := chosenFor(a)
-		if !ack.Settled(a) || deref(a.Status.Status) != eksActive || last != s.version {
-			groups, err := r.labelled(ctx, s.region, &eks.Nodegroup{})
-			if err != nil {
-				return "", err
-			}
-			for _, g := range groups {
-				if group, ok := g.(*eks.Nodegroup); ok && group.Spec.Version != nil && plan.CompareVersions(*group.Spec.Version, oldest) < 0 {
-					oldest = *group.Spec.Version
-				}
-			}
-			return oldest, nil
+		return ok && !followed(a, s.version)
+	}) {
+		return s.version, nil
+	}
+	groups, err := r.labelled(ctx, s.region, &eks.Nodegroup{})
+	if err != nil {
+		return "", err
+	}
+	oldest := s.version
+	for _, obj := range groups {
+		if g, ok := obj.(*eks.Nodegroup); ok && g.Spec.Version != nil && plan.CompareVersions(*g.Spec.Version, oldest) < 0 {
+			oldest = *g.Spec.Version
 		}
 	}
 	return oldest, nil

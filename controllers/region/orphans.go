@@ -1,6 +1,7 @@
 package region
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -27,18 +28,16 @@ func (r *Reconciler) removeOrphans(ctx context.Context, region *v1alpha1.Region)
 		return r.fromAWS(err)
 	}
 	var left []string
-	var inUse []error
+	var denied error
 	for _, o := range orphans {
 		left = append(left, strings.ToLower(o.Kind)+" "+o.ID)
-		// What another orphan uses goes when that one is gone.
-		switch err := r.Cloud.DeleteOrphan(ctx, role, here, o); aws.ClassOf(err) {
-		case aws.AccessDenied:
-			inUse = append(inUse, err)
-		default:
+		// Any other refusal passes: what another orphan uses goes when that one is gone.
+		if err := r.Cloud.DeleteOrphan(ctx, role, here, o); aws.ClassOf(err) == aws.AccessDenied {
+			denied = cmp.Or(denied, err)
 		}
 	}
-	if len(inUse) > 0 {
-		return r.fromAWS(inUse[0])
+	if denied != nil {
+		return r.fromAWS(denied)
 	}
 	if len(left) > 0 {
 		slices.Sort(left)

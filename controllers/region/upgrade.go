@@ -65,7 +65,7 @@ func (r *Reconciler) behind(ctx context.Context, region *v1alpha1.Region, runnin
 	}
 	for i := range addons.Items {
 		a := &addons.Items[i]
-		if chosen, _ := chosenFor(a); chosen != running || !ack.Settled(a) || deref(a.Status.Status) != eksActive {
+		if !followed(a, running) {
 			behind = append(behind, "add-on "+deref(a.Spec.Name))
 		}
 	}
@@ -77,6 +77,12 @@ func (r *Reconciler) behind(ctx context.Context, region *v1alpha1.Region, runnin
 	}
 	slices.Sort(behind)
 	return behind, nil
+}
+
+// followed tells whether an add-on works at the version that goes with the control plane's.
+func followed(a *eks.Addon, running string) bool {
+	chosen, _ := chosenFor(a)
+	return chosen == running && ack.Settled(a) && deref(a.Status.Status) == eksActive
 }
 
 // seeVersion asks EKS what a cluster runs whose object cannot tell: one that was taken over,
