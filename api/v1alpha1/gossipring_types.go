@@ -23,9 +23,21 @@ type GossipRingSpec struct {
 	// +required
 	Service ServiceReference `json:"service"`
 
+	// port on which the members listen for each other, TCP and UDP.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	// +kubebuilder:default=7947
+	// +optional
+	Port int32 `json:"port,omitempty"`
+
 	// endpoint is the name that peers use as the seed. Default: the load balancer's own name.
 	// +optional
 	Endpoint *RingEndpoint `json:"endpoint,omitempty"`
+
+	// seeds say who is whose seed, how a list of them is written and where. Default: everybody
+	// is everybody's, separated by commas, in the cluster Secret.
+	// +optional
+	Seeds RingSeeds `json:"seeds,omitzero"`
 
 	// workload finds the member pods and the seeds that they really run with.
 	// +required
@@ -34,6 +46,28 @@ type GossipRingSpec struct {
 	// membership is the metric in which each pod counts the members it sees.
 	// +required
 	Membership MembershipMetric `json:"membership"`
+
+	// health is what the load balancers should say of their targets.
+	// +optional
+	Health RingHealth `json:"health,omitzero"`
+
+	// key is the secret that all members encrypt with. Portolan compares which version of it each
+	// region's copy has, never its value.
+	// +optional
+	Key *RingKey `json:"key,omitempty"`
+
+	// probe runs in each region and pings the endpoints of all others as a member does. It tells a
+	// blocked port and a wrong key from a region that is down.
+	// +optional
+	Probe *RingProbe `json:"probe,omitempty"`
+
+	// onPartition says what to do once a ring has split and stays split: members of a gossip ring
+	// never look for each other again unless they are completely alone. Rejoin evicts one member at
+	// a time, within disruption budgets, whose successor dials the other side; Report does nothing.
+	// +kubebuilder:validation:Enum=Rejoin;Report
+	// +kubebuilder:default=Rejoin
+	// +optional
+	OnPartition PartitionAction `json:"onPartition,omitempty"`
 
 	// rollout paces changes of seeds, which restart pods.
 	// +optional
@@ -121,6 +155,95 @@ type MembershipMetric struct {
 	// +kubebuilder:validation:MaxProperties=8
 	// +optional
 	Labels map[string]string `json:"labels,omitempty"`
+
+	// peerLabel names the label that carries the AWS region of a member that the pod sees, when the
+	// workload exports one sample for each of them instead of a count. Then it is known exactly who
+	// sees whom. Samples of value 0 count as not seen.
+	// +kubebuilder:validation:MaxLength=128
+	// +optional
+	PeerLabel string `json:"peerLabel,omitempty"`
+
+	// aggregate makes one view of those of a region's pods: the largest, when only one pod is the
+	// member, or the smallest, when each is.
+	// +kubebuilder:validation:Enum=Max;Min
+	// +kubebuilder:default=Max
+	// +optional
+	Aggregate ViewAggregate `json:"aggregate,omitempty"`
+
+	// expected is what is counted: one member for each region, or each pod of every region.
+	// +kubebuilder:validation:Enum=Regions;Pods
+	// +kubebuilder:default=Regions
+	// +optional
+	Expected MembersExpected `json:"expected,omitempty"`
+}
+
+// ViewAggregate makes one view of those of a region's pods.
+type ViewAggregate string
+
+// View aggregates.
+const (
+	AggregateMax ViewAggregate = "Max"
+	AggregateMin ViewAggregate = "Min"
+)
+
+// MembersExpected says what a ring's members are.
+type MembersExpected string
+
+// What is counted.
+const (
+	ExpectRegions MembersExpected = "Regions"
+	ExpectPods    MembersExpected = "Pods"
+)
+
+// PartitionAction says what to do about a ring that has split.
+type PartitionAction string
+
+// Partition actions.
+const (
+	PartitionRejoin PartitionAction = "Rejoin"
+	PartitionReport PartitionAction = "Report"
+)
+
+// RingHealth is what the load balancers should say of their targets.
+type RingHealth struct {
+	// expectedHealthyTargets of every target group. One, because only the elected member of a
+	// region listens. 0 leaves the targets out of account.
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
+	// +kubebuilder:default=1
+	// +optional
+	ExpectedHealthyTargets *int32 `json:"expectedHealthyTargets,omitempty"`
+}
+
+// RingKey names the replicated secret with the members' key.
+type RingKey struct {
+	// secretName in AWS Secrets Manager, the same in every region.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	// +required
+	SecretName string `json:"secretName"`
+}
+
+// RingProbe is a Deployment of Portolan's own image, in the Service's namespace of every region.
+type RingProbe struct {
+	// keySecretRef is the Kubernetes Secret with the members' key: 16, 24 or 32 bytes, as they are or
+	// in base64. Only the probe's pod reads it.
+	// +required
+	KeySecretRef SecretKeyReference `json:"keySecretRef"`
+}
+
+// SecretKeyReference names a key of a Secret.
+type SecretKeyReference struct {
+	// name of the Secret.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +required
+	Name string `json:"name"`
+	// key in the Secret's data.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +required
+	Key string `json:"key"`
 }
 
 // RingRollout paces the change of seeds.
@@ -132,134 +255,15 @@ type RingRollout struct {
 	// +kubebuilder:default=1
 	// +optional
 	MaxConcurrentRegions int32 `json:"maxConcurrentRegions,omitempty"`
+
+	// convergeTimeout is how long a region may take to be connected again after its seeds were
+	// written, before the rollout counts as stalled. Nobody else is changed until it is back. It is
+	// also how long peers wait for further regions that are being deployed, to be written once for
+	// all of them.
+	// +kubebuilder:default="10m"
+	// +optional
+	ConvergeTimeout *metav1.Duration `json:"convergeTimeout,omitempty"`
 }
-
-// MemberState is how far a region has come as a member of a ring.
-type MemberState string
-
-// Member states.
-const (
-	// MemberPending has no endpoint yet.
-	MemberPending MemberState = "Pending"
-	// MemberEndpointReady has an endpoint that peers can use, but its pods do not run with their seeds yet.
-	MemberEndpointReady MemberState = "EndpointReady"
-	// MemberSeeded runs with its seeds but does not see the whole ring.
-	MemberSeeded MemberState = "Seeded"
-	// MemberConverged sees every member that was converged before; a newcomer sees all that
-	// take part. It may still be waiting for its turn to get new seeds.
-	MemberConverged MemberState = "Converged"
-	// MemberIsolated runs with seeds and sees nobody but itself.
-	MemberIsolated MemberState = "Isolated"
-	// MemberLeaving is being deleted; peers are dropping its seed.
-	MemberLeaving MemberState = "Leaving"
-	// MemberLeft is in no peer's seeds any more.
-	MemberLeft MemberState = "Left"
-	// MemberUnknown cannot be observed. Nothing that was known about it is forgotten.
-	MemberUnknown MemberState = "Unknown"
-)
-
-// EndpointSource says where an endpoint's name came from.
-type EndpointSource string
-
-// Endpoint sources.
-const (
-	// EndpointFromHostname is the friendly name, seen to lead to the load balancer.
-	EndpointFromHostname EndpointSource = "Hostname"
-	// EndpointFromLoadBalancer is the load balancer's own name.
-	EndpointFromLoadBalancer EndpointSource = "LoadBalancer"
-)
-
-// RingMember is a region's part in the ring.
-type RingMember struct {
-	// region is the Region's name.
-	// +required
-	Region string `json:"region"`
-	// state of the member.
-	// +required
-	State MemberState `json:"state"`
-	// endpoint that peers use as the seed, once it was seen to work.
-	// +optional
-	Endpoint string `json:"endpoint,omitempty"`
-	// source of the endpoint.
-	// +optional
-	Source EndpointSource `json:"source,omitempty"`
-	// membersSeen is the member's own count of the ring.
-	// +optional
-	MembersSeen *int32 `json:"membersSeen,omitempty"`
-	// desiredSeeds is what the member should run with.
-	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=256
-	// +optional
-	DesiredSeeds []string `json:"desiredSeeds,omitempty"`
-	// appliedSeeds is what the member's running pods were seen to have.
-	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=256
-	// +optional
-	AppliedSeeds []string `json:"appliedSeeds,omitempty"`
-	// message says what the member waits for.
-	// +optional
-	Message string `json:"message,omitempty"`
-	// joinedAt is when the member was first seen to be converged.
-	// +optional
-	JoinedAt *metav1.Time `json:"joinedAt,omitempty"`
-	// lastTransitionTime is when the state last changed.
-	// +optional
-	LastTransitionTime metav1.Time `json:"lastTransitionTime,omitzero"`
-}
-
-// GossipRingStatus is what was seen of the ring.
-type GossipRingStatus struct {
-	// conditions: EndpointsReady, SeedsPropagated, Converged, Ready.
-	// +listType=map
-	// +listMapKey=type
-	// +optional
-	Conditions []metav1.Condition `json:"conditions,omitempty"`
-
-	// observedGeneration is the generation that the status describes.
-	// +optional
-	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-
-	// members are the regions of the ring, by name.
-	// +listType=map
-	// +listMapKey=region
-	// +kubebuilder:validation:MaxItems=256
-	// +optional
-	Members []RingMember `json:"members,omitempty"`
-
-	// convergedMembers is "converged/all".
-	// +optional
-	ConvergedMembers string `json:"convergedMembers,omitempty"`
-
-	// convergedAt is when the ring last became whole.
-	// +optional
-	ConvergedAt *metav1.Time `json:"convergedAt,omitempty"`
-}
-
-// Conditions of a GossipRing.
-const (
-	// RingEndpointsReady is True when every member has an endpoint that peers can use.
-	RingEndpointsReady = "EndpointsReady"
-	// RingSeedsPropagated is True when the pods of every member run with the right seeds.
-	RingSeedsPropagated = "SeedsPropagated"
-	// RingConverged is True when every member sees every member.
-	RingConverged = "Converged"
-)
-
-// Reasons of a GossipRing's conditions.
-const (
-	// ReasonWaitingForEndpoints means members have no usable name yet.
-	ReasonWaitingForEndpoints = "WaitingForEndpoints"
-	// ReasonRollingSeeds means seeds are being rolled out, region by region.
-	ReasonRollingSeeds = "RollingSeeds"
-	// ReasonNotConverged means members do not all see each other.
-	ReasonNotConverged = "NotConverged"
-	// ReasonMembersUnknown means some members cannot be observed.
-	ReasonMembersUnknown = "MembersUnknown"
-	// ReasonInvalidHostname means the endpoint's template does not render or lies in none of the environment's zones.
-	ReasonInvalidHostname = "InvalidHostname"
-	// ReasonNoMembers means no Region is selected.
-	ReasonNoMembers = "NoMembers"
-)
 
 // GossipRing connects the gossip members of one workload across regions. Ready
 // means that every region was seen to be connected, not that seeds were written.
