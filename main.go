@@ -1,4 +1,4 @@
-// Command manager is the Portolan operator.
+// Command manager is the Portolan operator and, as "manager probe", what it runs in regional clusters.
 package main
 
 import (
@@ -15,10 +15,15 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/portolan-dev/portolan/controllers"
+	"github.com/portolan-dev/portolan/controllers/probe"
 )
 
 func main() {
-	if err := run(ctrl.SetupSignalHandler()); err != nil {
+	start, ctx := run, ctrl.SetupSignalHandler()
+	if len(os.Args) > 1 && os.Args[1] == "probe" {
+		start = func(ctx context.Context) error { return probe.Main(ctx, os.Args[2:]) }
+	}
+	if err := start(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "manager:", err)
 		os.Exit(1)
 	}
@@ -42,6 +47,7 @@ func parse() settings {
 	flag.DurationVar(&s.controllers.Resync, "resync-interval", 10*time.Minute, "How often a settled object is looked at.")
 	flag.DurationVar(&s.controllers.Drift, "drift-interval", time.Hour, "How often what ACK made is compared with AWS.")
 	flag.Float64Var(&s.controllers.Patience, "patience", 1, "Multiplies how long things normally take before a deletion counts as stuck; for rehearsals, in which AWS is faster.")
+	flag.StringVar(&s.controllers.ProbeImage, "probe-image", "", "Image that the probes of gossip rings run: the operator's own.")
 	flag.StringVar(&s.metricsAddress, "metrics-bind-address", "0", "Address of the metrics endpoint, or 0 for none.")
 	flag.BoolVar(&s.metricsSecure, "metrics-secure", true, "Serve metrics over TLS to authenticated and authorised clients only.")
 	flag.StringVar(&s.probeAddress, "health-probe-bind-address", ":8081", "Address of the health endpoints, or 0 for none.")

@@ -4,6 +4,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"net"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -48,6 +49,8 @@ type Options struct {
 	Patience float64
 	// Resync is how often a settled object is looked at.
 	Resync time.Duration
+	// ProbeImage is what the probes of gossip rings run: the operator's own image.
+	ProbeImage string
 }
 
 // NewScheme returns a scheme with every kind that the controllers know.
@@ -123,7 +126,8 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	}
 	if err := gossipring.NewReconciler(gossipring.Deps{
 		Client: mgr.GetClient(), Clock: clk, Events: mgr.GetEventRecorder("portolan-gossipring"),
-		DNS: dns.New(), Clusters: clusters, ArgoCD: registry, Poll: o.Poll, Resync: o.Resync,
+		DNS: dns.New(), System: net.DefaultResolver, Cloud: cloud, Clusters: clusters, ArgoCD: registry,
+		Git: gitrepo.NewEditor(clk), ProbeImage: o.ProbeImage, Poll: o.Poll, SlowPoll: o.SlowPoll, Resync: o.Resync,
 	}).SetupWithManager(mgr); err != nil {
 		return err
 	}

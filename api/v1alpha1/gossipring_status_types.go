@@ -85,6 +85,9 @@ type RingMember struct {
 	// desiredSeedsHash tells lists of seeds apart.
 	// +optional
 	DesiredSeedsHash string `json:"desiredSeedsHash,omitempty"`
+	// writtenSeedsHash equals desiredSeedsHash once the right seeds are where the pods take them from.
+	// +optional
+	WrittenSeedsHash string `json:"writtenSeedsHash,omitempty"`
 	// appliedSeedsHash equals desiredSeedsHash when the running pods have the right seeds.
 	// +optional
 	AppliedSeedsHash string `json:"appliedSeedsHash,omitempty"`
@@ -176,7 +179,7 @@ type RingRejoin struct {
 
 // GossipRingStatus is what was seen of the ring.
 type GossipRingStatus struct {
-	// conditions: EndpointsReady, KeysMatch, SeedsPropagated, Converged, Ready.
+	// conditions: EndpointsReady, KeysMatch, SeedsPropagated, Converged, Probed, Ready.
 	// +listType=map
 	// +listMapKey=type
 	// +optional
@@ -224,6 +227,9 @@ type GossipRingStatus struct {
 	Rejoin *RingRejoin `json:"rejoin,omitempty"`
 }
 
+// RingFinalizer keeps a GossipRing until its probes are removed from the regions that answer.
+const RingFinalizer = "portolan.dev/gossipring"
+
 // Conditions of a GossipRing.
 const (
 	// RingEndpointsReady is True when every member has an endpoint that peers can use.
@@ -234,6 +240,8 @@ const (
 	RingSeedsPropagated = "SeedsPropagated"
 	// RingConverged is True when every member sees every member.
 	RingConverged = "Converged"
+	// RingProbed is True when the probes of all regions answer. It does not count for Ready.
+	RingProbed = "Probed"
 )
 
 // Reasons of a GossipRing's conditions.
@@ -252,8 +260,12 @@ const (
 	ReasonNoMembers = "NoMembers"
 	// ReasonServiceShared means an older ring of the environment has the same Service in the same regions.
 	ReasonServiceShared = "ServiceShared"
+	// ReasonEndpointMismatch means a name that peers use leads to something else than the load balancer.
+	ReasonEndpointMismatch = "EndpointMismatch"
 	// ReasonNoHealthyTarget means a load balancer has fewer healthy targets than expected.
 	ReasonNoHealthyTarget = "NoHealthyTarget"
+	// ReasonTargetsUnknown means the targets of a load balancer cannot be read.
+	ReasonTargetsUnknown = "TargetsUnknown"
 	// ReasonEndpointUnreachable means probes cannot talk to an endpoint over TCP or over UDP.
 	ReasonEndpointUnreachable = "EndpointUnreachable"
 	// ReasonKeyMismatch means regions have different versions of the ring's key, or a probe's key was rejected.
@@ -268,6 +280,8 @@ const (
 	ReasonSeedsMalformed = "SeedsMalformed"
 	// ReasonRolloutStalled means a region did not connect again after its seeds were written.
 	ReasonRolloutStalled = "RolloutStalled"
+	// ReasonProbesMissing means probes cannot be installed or do not answer.
+	ReasonProbesMissing = "ProbesMissing"
 	// ReasonPartitioned means the ring has split.
 	ReasonPartitioned = "Partitioned"
 )

@@ -92,9 +92,10 @@ type ServiceReference struct {
 type RingEndpoint struct {
 	// hostname is a template; .environment, .region (the AWS region) and .name (the
 	// Region's name) are known, for example "unkey-api-gossip.{{ .region }}.aws.unkey.cloud".
-	// It must lie in a zone of the environment.
+	// It must lie in a zone of the environment, and be another one in every region.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.contains('.region') || self.contains('.name')",message="hostname must hold {{ .region }} or {{ .name }}: every region has an endpoint of its own"
 	// +required
 	Hostname string `json:"hostname"`
 
@@ -226,8 +227,8 @@ type RingKey struct {
 
 // RingProbe is a Deployment of Portolan's own image, in the Service's namespace of every region.
 type RingProbe struct {
-	// keySecretRef is the Kubernetes Secret with the members' key: 16, 24 or 32 bytes, as they are or
-	// in base64. Only the probe's pod reads it.
+	// keySecretRef is the Kubernetes Secret with the members' key: 16, 24 or 32 bytes, or 16 or 32
+	// bytes in base64. Only the probe's pod reads it.
 	// +required
 	KeySecretRef SecretKeyReference `json:"keySecretRef"`
 }
@@ -271,6 +272,7 @@ type RingRollout struct {
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:shortName=ring,categories=portolan
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 53",message="a ring's name has at most 53 characters, so that portolan.dev/wan-seeds.<name> can name an annotation"
 // +kubebuilder:printcolumn:name="Members",type=string,JSONPath=`.status.convergedMembers`
 // +kubebuilder:printcolumn:name="Converged",type=string,JSONPath=`.status.conditions[?(@.type=="Converged")].status`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`

@@ -1,6 +1,8 @@
 package v1alpha1_test
 
 import (
+	"strings"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,6 +22,16 @@ func validRing() *v1alpha1.GossipRing {
 	}
 }
 
+func validConfigMap() *v1alpha1.ConfigMapDelivery {
+	return &v1alpha1.ConfigMapDelivery{
+		Name: "seeds", Key: "wan", Restart: []v1alpha1.WorkloadReference{{Kind: v1alpha1.WorkloadDeployment, Name: "unkey-api"}},
+	}
+}
+
+func validGit() *v1alpha1.GitDelivery {
+	return &v1alpha1.GitDelivery{Path: "environments/{{ .region }}.yaml", Key: "env.UNKEY_GOSSIP_WAN_SEEDS"}
+}
+
 var _ = Describe("GossipRing", func() {
 	DescribeTable("is accepted", func(ctx SpecContext, edit func(*v1alpha1.GossipRing)) {
 		expectAccepted(ctx, edited(validRing, edit))
@@ -29,15 +41,22 @@ var _ = Describe("GossipRing", func() {
 			g.Spec.Endpoint = &v1alpha1.RingEndpoint{Hostname: "gossip.{{ .region }}.aws.unkey.cloud", Fallback: v1alpha1.FallbackLoadBalancer}
 		}),
 		Entry("for some profiles", func(g *v1alpha1.GossipRing) { g.Spec.Profiles = []string{"standard", "edge"} }),
+		Entry("with hubs", func(g *v1alpha1.GossipRing) { g.Spec.Seeds.Topology.Hubs = []string{"us-east-1", "eu-west-1"} }),
+		Entry("with the nearest", func(g *v1alpha1.GossipRing) { g.Spec.Seeds.Topology.Nearest = new(int32(3)) }),
+		Entry("with seeds in a ConfigMap", func(g *v1alpha1.GossipRing) { g.Spec.Seeds.Delivery.ConfigMap = validConfigMap() }),
+		Entry("with seeds in git", func(g *v1alpha1.GossipRing) { g.Spec.Seeds.Delivery.Git = validGit() }),
+		Entry("whose targets do not count", func(g *v1alpha1.GossipRing) { g.Spec.Health.ExpectedHealthyTargets = new(int32(0)) }),
 		Entry("that may restart regions together", func(g *v1alpha1.GossipRing) { g.Spec.Rollout.MaxConcurrentRegions = 256 }),
 	)
 
 	It("fills in what is left out", func(ctx SpecContext) {
 		g := edited(validRing, func(g *v1alpha1.GossipRing) {
-			g.Spec.Endpoint = &v1alpha1.RingEndpoint{Hostname: "gossip.aws.unkey.cloud"}
+			g.Spec.Endpoint = &v1alpha1.RingEndpoint{Hostname: "gossip.{{ .name }}.aws.unkey.cloud"}
 		})
 		expectAccepted(ctx, g)
-		Expect(g.Spec.Membership.Path).To(Equal("/metrics"))
+		Expect(g.Spec.Membership).To(And(HaveField("Path", "/metrics"), HaveField("Aggregate", v1alpha1.AggregateMax), HaveField("Expected", v1alpha1.ExpectRegions)))
+		Expect(g.Spec.Port).To(BeEquivalentTo(7947))
+		Expect(g.Spec.OnPartition).To(Equal(v1alpha1.PartitionRejoin))
 		Expect(g.Spec.Endpoint.Fallback).To(Equal(v1alpha1.FallbackNone))
 	})
 
@@ -49,13 +68,36 @@ var _ = Describe("GossipRing", func() {
 		Entry("without a Service", func(g *v1alpha1.GossipRing) { g.Spec.Service.Name = "" }, "spec.service.name in body should be at least 1 chars long"),
 		Entry("with an empty hostname", func(g *v1alpha1.GossipRing) { g.Spec.Endpoint = &v1alpha1.RingEndpoint{} }, "spec.endpoint.hostname in body should be at least 1 chars long"),
 		Entry("with an unknown fallback", func(g *v1alpha1.GossipRing) {
-			g.Spec.Endpoint = &v1alpha1.RingEndpoint{Hostname: "gossip.aws.unkey.cloud", Fallback: "Address"}
+			g.Spec.Endpoint = &v1alpha1.RingEndpoint{Hostname: "gossip.{{ .name }}.aws.unkey.cloud", Fallback: "Address"}
 		}, `Unsupported value: "Address": supported values: "LoadBalancer", "None"`),
 		Entry("that would select every pod", func(g *v1alpha1.GossipRing) { g.Spec.Workload.MatchLabels = map[string]string{} },
 			"spec.workload.matchLabels in body should have at least 1 properties"),
 		Entry("without a variable for the seeds", func(g *v1alpha1.GossipRing) { g.Spec.Workload.Env = "" }, "spec.workload.env in body should be at least 1 chars long"),
 		Entry("without a metric", func(g *v1alpha1.GossipRing) { g.Spec.Membership.Metric = "" }, "spec.membership.metric in body should be at least 1 chars long"),
 		Entry("without the metric's port", func(g *v1alpha1.GossipRing) { g.Spec.Membership.Port = 0 }, "spec.membership.port in body should be greater than or equal to 1"),
+		Entry("whose name no annotation can hold", func(g *v1alpha1.GossipRing) { g.Name = strings.Repeat("a", 54) }, "at most 53 characters"),
+		Entry("whose regions would share a name", func(g *v1alpha1.GossipRing) {
+			g.Spec.Endpoint = &v1alpha1.RingEndpoint{Hostname: "gossip.aws.unkey.cloud"}
+		}, "every region has an endpoint of its own"),
+		Entry("with hubs and the nearest", func(g *v1alpha1.GossipRing) {
+			g.Spec.Seeds.Topology = v1alpha1.RingTopology{Hubs: []string{"us-east-1"}, Nearest: new(int32(3))}
+		}, "either hubs or nearest"),
+		Entry("with none of the nearest", func(g *v1alpha1.GossipRing) { g.Spec.Seeds.Topology.Nearest = new(int32(0)) },
+			"spec.seeds.topology.nearest in body should be greater than or equal to 1"),
+		Entry("with an unknown format", func(g *v1alpha1.GossipRing) { g.Spec.Seeds.Format = "YAML" }, `Unsupported value: "YAML"`),
+		Entry("with two deliveries", func(g *v1alpha1.GossipRing) {
+			g.Spec.Seeds.Delivery = v1alpha1.SeedDelivery{ConfigMap: validConfigMap(), Git: validGit()}
+		}, "at most one of clusterSecret, configMap and git"),
+		Entry("with a ConfigMap that nobody reads", func(g *v1alpha1.GossipRing) {
+			g.Spec.Seeds.Delivery.ConfigMap = validConfigMap()
+			g.Spec.Seeds.Delivery.ConfigMap.Restart = []v1alpha1.WorkloadReference{}
+		}, "spec.seeds.delivery.configMap.restart in body should have at least 1 items"),
+		Entry("with one file for all regions", func(g *v1alpha1.GossipRing) {
+			g.Spec.Seeds.Delivery.Git = validGit()
+			g.Spec.Seeds.Delivery.Git.Path = "values.yaml"
+		}, "every region has a file of its own"),
+		Entry("with a port that is none", func(g *v1alpha1.GossipRing) { g.Spec.Port = 70000 }, "spec.port in body should be less than or equal to 65535"),
+		Entry("with a key without a name", func(g *v1alpha1.GossipRing) { g.Spec.Key = &v1alpha1.RingKey{} }, "spec.key.secretName in body should be at least 1 chars long"),
 		Entry("that would never change a seed", func(g *v1alpha1.GossipRing) { g.Spec.Rollout.MaxConcurrentRegions = -1 },
 			"spec.rollout.maxConcurrentRegions in body should be greater than or equal to 1"),
 	)

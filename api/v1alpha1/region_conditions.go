@@ -157,6 +157,8 @@ const (
 	ReasonRevisionMissing = "RevisionMissing"
 	// ReasonRemains means something of an earlier Region of the same name is still being deleted.
 	ReasonRemains = "Remains"
+	// ReasonWaitingForSeeds means a ring has not delivered the seeds that the region's pods start with.
+	ReasonWaitingForSeeds = "WaitingForSeeds"
 	// ReasonJoining means the region is not yet a converged member of a ring.
 	ReasonJoining = "Joining"
 )

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -12,46 +12,30 @@ import (
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/dns"
-	"github.com/portolan-dev/portolan/controllers/internal/remote"
 	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
-// lookAtEndpoint finds the name that peers can use. An endpoint that was once seen to
-// work is replaced only by another that works: a failed lookup never removes a seed.
-func (r *Reconciler) lookAtEndpoint(ctx context.Context, s *scope, region *v1alpha1.Region, cluster *remote.Cluster, m *member) {
-	ref := s.ring.Spec.Service
-	service, err := cluster.Service(ref.Namespace, ref.Name)
-	balancer := loadBalancer(service)
+// nameSight is what was seen of an endpoint's name.
+type nameSight struct {
+	addresses []string
+	// leads tells that it leads to the load balancer; elsewhere, that it leads to something else.
+	leads, elsewhere bool
+	note             string
+}
+
+// glanceAtService reads the load balancer's own name.
+func glanceAtService(ref v1alpha1.ServiceReference, m *member) {
+	service, err := m.remote.Service(ref.Namespace, ref.Name)
+	m.balancer = loadBalancer(service)
 	switch {
 	case err != nil:
 		m.message = err.Error()
-		return
 	case service == nil:
 		m.message = fmt.Sprintf("Service %s/%s does not exist", ref.Namespace, ref.Name)
-		return
-	case balancer == "":
-		m.message = fmt.Sprintf("the load balancer of Service %s/%s has no name", ref.Namespace, ref.Name)
-		return
-	case s.environment == nil:
-		m.message = "there is no Environment that says which zones to ask"
-		return
-	case s.ring.Spec.Endpoint == nil:
-		m.endpoint, m.source = balancer, v1alpha1.EndpointFromLoadBalancer
-		return
+	case m.balancer == "":
+		m.message = fmt.Sprintf("the load balancer of Service %s/%s has no name: kubectl -n %s describe service %s in the region says why",
+			ref.Namespace, ref.Name, ref.Namespace, ref.Name)
 	}
-	name, err := hostname(s.ring, region)
-	if err != nil {
-		m.message = err.Error()
-		return
-	}
-	if err := r.leadsTo(ctx, s.environment, name, balancer); err != nil {
-		m.message = err.Error()
-		if s.ring.Spec.Endpoint.Fallback == v1alpha1.FallbackLoadBalancer && m.source != v1alpha1.EndpointFromHostname {
-			m.endpoint, m.source = balancer, v1alpha1.EndpointFromLoadBalancer
-		}
-		return
-	}
-	m.endpoint, m.source = name, v1alpha1.EndpointFromHostname
 }
 
 func loadBalancer(service *corev1.Service) string {
@@ -61,30 +45,87 @@ func loadBalancer(service *corev1.Service) string {
 	return service.Status.LoadBalancer.Ingress[0].Hostname
 }
 
-// leadsTo checks that a name is registered and leads to the load balancer, by alias
-// or by address. The responsible servers are asked: a caching resolver would remember
-// for minutes that the name did not exist.
-func (r *Reconciler) leadsTo(ctx context.Context, env *v1alpha1.Environment, name, balancer string) error {
+// settleEndpoint decides on the name that peers use. An endpoint that was once seen to
+// work is replaced only by another that works: a failed lookup never removes a seed.
+func settleEndpoint(s *scope, m *member, name nameSight, looked bool) {
+	switch {
+	case m.balancer == "":
+		return
+	case s.environment == nil:
+		m.message = "there is no Environment that says which zones to ask"
+		return
+	case s.ring.Spec.Endpoint == nil:
+		m.endpoint, m.source = m.balancer, v1alpha1.EndpointFromLoadBalancer
+		return
+	case !looked:
+		m.message = "its name is being looked up"
+		return
+	}
+	m.addresses = name.addresses
+	if name.leads {
+		m.endpoint, m.source = friendlyName(s.ring, m.region), v1alpha1.EndpointFromHostname
+		return
+	}
+	m.message, m.elsewhere = name.note, name.elsewhere
+	if s.ring.Spec.Endpoint.Fallback == v1alpha1.FallbackLoadBalancer && m.source != v1alpha1.EndpointFromHostname {
+		m.endpoint, m.source = m.balancer, v1alpha1.EndpointFromLoadBalancer
+	}
+}
+
+// lookAtName finds out whether the endpoint's name is registered and leads to the load
+// balancer, by alias or by address. The responsible servers are asked: a caching resolver
+// would remember for minutes that the name did not exist.
+func (r *Reconciler) lookAtName(ctx context.Context, env *v1alpha1.Environment, name, balancer string) nameSight {
 	answer, err := r.DNS.Resolve(ctx, zonesOf(env), name)
 	switch {
+	case errors.Is(err, dns.ErrNotRegistered) && len(answer.CNAMEs) > 0:
+		return nameSight{elsewhere: !leadsTo(answer, balancer), leads: leadsTo(answer, balancer),
+			note: fmt.Sprintf("%s leads to %s, which does not exist", name, answer.CNAMEs[len(answer.CNAMEs)-1])}
 	case errors.Is(err, dns.ErrNotRegistered):
-		return fmt.Errorf("%s is not registered: ExternalDNS has not written it yet", name)
+		return nameSight{note: name + " is not registered: ExternalDNS has not written it yet; its logs in the region say why"}
 	case err != nil:
-		return fmt.Errorf("asking for %s: %w", name, err)
-	case slices.ContainsFunc(answer.CNAMEs, func(c string) bool { return strings.EqualFold(c, balancer) }):
-		return nil
+		return nameSight{note: fmt.Sprintf("asking for %s: %s", name, err)}
+	}
+	sight := nameSight{addresses: texts(answer.Addresses), leads: leadsTo(answer, balancer)}
+	if sight.leads {
+		return sight
 	}
 	// An alias record of Route 53 answers with the load balancer's addresses.
-	addresses, err := net.DefaultResolver.LookupNetIP(ctx, "ip4", balancer)
-	if err != nil {
-		return fmt.Errorf("%s has addresses and the load balancer %s does not resolve", name, balancer)
+	addresses, err := r.System.LookupNetIP(ctx, "ip4", balancer)
+	switch {
+	case err != nil:
+		sight.note = fmt.Sprintf("%s has addresses and the load balancer %s does not resolve", name, balancer)
+	case slices.ContainsFunc(addresses, func(a netip.Addr) bool { return slices.Contains(answer.Addresses, a.Unmap()) }):
+		sight.leads = true
+	default:
+		sight.elsewhere = true
+		sight.note = fmt.Sprintf("%s leads to %s and not to the load balancer %s: ExternalDNS has not followed, or another record is in the way",
+			name, target(answer), balancer)
 	}
-	for _, a := range addresses {
-		if slices.Contains(answer.Addresses, a.Unmap()) {
-			return nil
-		}
+	return sight
+}
+
+func leadsTo(answer dns.Answer, balancer string) bool {
+	return slices.ContainsFunc(answer.CNAMEs, func(c string) bool { return strings.EqualFold(c, balancer) })
+}
+
+// target is where a name leads, for a message that does not churn.
+func target(answer dns.Answer) string {
+	if n := len(answer.CNAMEs); n > 0 {
+		return answer.CNAMEs[n-1]
 	}
-	return fmt.Errorf("%s leads somewhere else than to the load balancer %s", name, balancer)
+	return strings.Join(texts(answer.Addresses), ", ")
+}
+
+// mostAddresses is what status holds of each member.
+const mostAddresses = 8
+
+func texts(addresses []netip.Addr) []string {
+	var all []string
+	for _, a := range addresses[:min(len(addresses), mostAddresses)] {
+		all = append(all, a.String())
+	}
+	return all
 }
 
 func zonesOf(env *v1alpha1.Environment) []dns.Zone {
@@ -95,31 +136,52 @@ func zonesOf(env *v1alpha1.Environment) []dns.Zone {
 	return zones
 }
 
-// hostname renders the endpoint's template for one Region.
+// friendlyName is the endpoint's template for one Region, or empty when it does not render,
+// which checkHostname reports.
+func friendlyName(ring *v1alpha1.GossipRing, region *v1alpha1.Region) string {
+	if ring.Spec.Endpoint == nil {
+		return ""
+	}
+	name, err := hostname(ring, region)
+	if err != nil {
+		return ""
+	}
+	return name
+}
+
 func hostname(ring *v1alpha1.GossipRing, region *v1alpha1.Region) (string, error) {
-	name, err := plan.Expand(ring.Spec.Endpoint.Hostname, plan.Variables{
-		"environment": region.Spec.EnvironmentRef.Name,
-		"region":      string(region.Spec.AWSRegion),
-		"name":        region.Name,
-	})
+	name, err := plan.Expand(ring.Spec.Endpoint.Hostname, variables(region))
 	if err != nil {
 		return "", fmt.Errorf("spec.endpoint.hostname: %w", err)
 	}
 	return name, nil
 }
 
-// checkHostname finds out with an example what is wrong with the template.
+// variables are what templates of a ring may hold.
+func variables(region *v1alpha1.Region) plan.Variables {
+	return plan.Variables{
+		"environment": region.Spec.EnvironmentRef.Name,
+		"region":      string(region.Spec.AWSRegion),
+		"name":        region.Name,
+	}
+}
+
+// checkHostname finds out with examples what is wrong with the template.
 func checkHostname(ring *v1alpha1.GossipRing, env *v1alpha1.Environment) error {
 	if ring.Spec.Endpoint == nil {
 		return nil
 	}
-	example := &v1alpha1.Region{}
-	example.Name = "example"
-	example.Spec.AWSRegion = "us-east-1"
-	example.Spec.EnvironmentRef.Name = env.Name
-	name, err := hostname(ring, example)
+	example := func(name, awsRegion string) *v1alpha1.Region {
+		region := &v1alpha1.Region{}
+		region.Name, region.Spec.AWSRegion, region.Spec.EnvironmentRef.Name = name, v1alpha1.AWSRegion(awsRegion), env.Name
+		return region
+	}
+	name, err := hostname(ring, example("example", "us-east-1"))
 	if err != nil {
 		return err
+	}
+	if name == friendlyName(ring, example("another", "eu-west-1")) {
+		return fmt.Errorf("%s would be the name of every region: spec.endpoint.hostname has to hold {{ .region }} or {{ .name }}", name)
 	}
 	for _, z := range env.Spec.DNS.Zones {
 		if strings.HasSuffix(name, "."+z.Name) {

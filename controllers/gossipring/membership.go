@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
@@ -15,43 +16,99 @@ import (
 	"github.com/portolan-dev/portolan/controllers/internal/remote"
 )
 
-// scrape reads how many members a pod sees.
-func scrape(ctx context.Context, cluster *remote.Cluster, pod *corev1.Pod, m v1alpha1.MembershipMetric) (int32, error) {
-	raw, err := cluster.Scrape(ctx, pod, m.Port, m.Path)
-	if err != nil {
-		return 0, err
-	}
-	return membersIn(raw, m)
+// view is what a region's pods see of the ring.
+type view struct {
+	seen *int32
+	// peers are the AWS regions seen, when the metric names them.
+	peers []string
+	// bridge is the pod that sees most.
+	bridge string
 }
 
-// membersIn finds the gauge in an exposition in Prometheus' text format.
-func membersIn(exposition []byte, m v1alpha1.MembershipMetric) (int32, error) {
+// viewOf makes one view of those of all pods whose metric can be read.
+func viewOf(ctx context.Context, cluster *remote.Cluster, pods []*corev1.Pod, m v1alpha1.MembershipMetric) view {
+	var whole view
+	most := int32(-1)
+	for _, pod := range pods {
+		raw, err := cluster.Scrape(ctx, pod, m.Port, m.Path)
+		if err != nil {
+			continue
+		}
+		count, peers, err := membersIn(raw, m)
+		if err != nil {
+			continue
+		}
+		if count > most {
+			most, whole.bridge = count, pod.Name
+		}
+		better := count > ptrOr(whole.seen, count)
+		if m.Aggregate == v1alpha1.AggregateMin {
+			better = count < ptrOr(whole.seen, count)
+		}
+		if whole.seen == nil || better {
+			whole.seen, whole.peers = &count, peers
+		}
+	}
+	return whole
+}
+
+func ptrOr(p *int32, otherwise int32) int32 {
+	if p == nil {
+		return otherwise
+	}
+	return *p
+}
+
+// membersIn finds the gauge in an exposition in Prometheus' text format: a count, or a
+// sample for each member where it has the peer label.
+func membersIn(exposition []byte, m v1alpha1.MembershipMetric) (count int32, peers []string, err error) {
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(bytes.NewReader(exposition))
 	if err != nil {
-		return 0, fmt.Errorf("parsing metrics: %w", err)
+		return 0, nil, fmt.Errorf("parsing metrics: %w", err)
 	}
+	found := false
 	for _, metric := range families[m.Metric].GetMetric() {
-		if hasLabels(metric, m.Labels) && metric.GetGauge() != nil {
-			return count(m.Metric, metric.GetGauge().GetValue())
+		labels := labelsOf(metric)
+		if !holds(labels, m.Labels) || metric.GetGauge() == nil {
+			continue
+		}
+		value, err := wholeNumber(m.Metric, metric.GetGauge().GetValue())
+		switch {
+		case err != nil:
+			return 0, nil, err
+		case m.PeerLabel == "":
+			return value, nil, nil
+		}
+		found = true
+		if value > 0 {
+			count, peers = count+value, append(peers, labels[m.PeerLabel])
 		}
 	}
-	return 0, fmt.Errorf("no gauge %s with the labels %v", m.Metric, m.Labels)
+	if !found {
+		return 0, nil, fmt.Errorf("no gauge %s with the labels %v", m.Metric, m.Labels)
+	}
+	slices.Sort(peers)
+	return count, slices.Compact(peers), nil
 }
 
-// count converts a gauge's value, which may be anything that a float can be.
-func count(name string, value float64) (int32, error) {
+// wholeNumber converts a gauge's value, which may be anything that a float can be.
+func wholeNumber(name string, value float64) (int32, error) {
 	if value != math.Trunc(value) || value < 0 || value > math.MaxInt32 {
 		return 0, fmt.Errorf("gauge %s is %v, which is no count", name, value)
 	}
 	return int32(value), nil
 }
 
-func hasLabels(metric *dto.Metric, want map[string]string) bool {
-	have := map[string]string{}
+func labelsOf(metric *dto.Metric) map[string]string {
+	labels := map[string]string{}
 	for _, l := range metric.GetLabel() {
-		have[l.GetName()] = l.GetValue()
+		labels[l.GetName()] = l.GetValue()
 	}
+	return labels
+}
+
+func holds(have, want map[string]string) bool {
 	for k, v := range want {
 		if have[k] != v {
 			return false

@@ -1,57 +1,71 @@
 package gossipring
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/delivery"
 	"github.com/portolan-dev/portolan/controllers/internal/remote"
 	"github.com/portolan-dev/portolan/controllers/plan"
+	"github.com/portolan-dev/portolan/controllers/probe"
 )
 
-// parallelObservations bounds how many regions are asked at the same time.
-const parallelObservations = 16
+// scope is what one pass has seen. It is never kept between passes.
+type scope struct {
+	ring        *v1alpha1.GossipRing
+	environment *v1alpha1.Environment
+	rival       *v1alpha1.GossipRing // an older ring that has the Service
+	members     []*member            // by name
+	leavers     []*member            // by name; being deleted
+	delivery    delivery.Delivery    // nil when the spec asks for one that cannot be
+	undelivered error                // why
+	split       plan.Partitioning
+}
 
-// observe looks at every member. A region that cannot be seen is marked so and keeps
-// what was known of it; it never makes the pass fail.
+// observe looks at every member: first at what the caches have, then at what they have
+// not. A region that cannot be seen is marked so and keeps what was known of it; it never
+// makes the pass fail.
 func (r *Reconciler) observe(ctx context.Context, ring *v1alpha1.GossipRing) (*scope, error) {
 	env, err := r.environmentOf(ctx, ring)
 	if err != nil {
 		return nil, err
 	}
 	s := &scope{ring: ring, environment: env}
+	if s.rival, err = r.rivalOf(ctx, ring); err != nil {
+		return nil, err
+	}
+	s.delivery, s.undelivered = r.deliveryFor(ctx, s)
 	regions := &v1alpha1.RegionList{}
 	if err := r.Client.List(ctx, regions, client.InNamespace(ring.Namespace)); err != nil {
 		return nil, fmt.Errorf("listing Regions: %w", err)
 	}
 	slices.SortFunc(regions.Items, func(a, b v1alpha1.Region) int { return strings.Compare(a.Name, b.Name) })
-
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(parallelObservations)
 	for i := range regions.Items {
 		region := &regions.Items[i]
-		if !plan.Selects(ring, region) {
-			continue
+		switch {
+		case !plan.Selects(ring, region):
+		case !region.DeletionTimestamp.IsZero():
+			s.leavers = append(s.leavers, known(ring, region))
+		default:
+			m := known(ring, region)
+			r.glance(ctx, s, m)
+			s.members = append(s.members, m)
 		}
-		m := known(ring, region)
-		if !region.DeletionTimestamp.IsZero() {
-			s.leavers = append(s.leavers, m)
-			continue
-		}
-		s.members = append(s.members, m)
-		group.Go(func() error { return r.look(ctx, s, region, m) })
 	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	seedAll(s.members, s.leavers)
+	r.lookAtAll(ctx, s)
+	r.forgetOthers(s)
+	seedAll(s)
+	s.split = splitOf(s)
 	return s, nil
 }
 
@@ -69,75 +83,174 @@ func (r *Reconciler) environmentOf(ctx context.Context, ring *v1alpha1.GossipRin
 	return env, nil
 }
 
+// rivalOf returns the oldest of the other rings that would drive the same pods: two rings
+// would write each other's seeds into them.
+func (r *Reconciler) rivalOf(ctx context.Context, ring *v1alpha1.GossipRing) (*v1alpha1.GossipRing, error) {
+	rings := &v1alpha1.GossipRingList{}
+	if err := r.Client.List(ctx, rings, client.InNamespace(ring.Namespace)); err != nil {
+		return nil, fmt.Errorf("listing GossipRings: %w", err)
+	}
+	var rival *v1alpha1.GossipRing
+	for i := range rings.Items {
+		other := &rings.Items[i]
+		if other.Name != ring.Name && other.DeletionTimestamp.IsZero() && shareService(ring, other) && older(other, ring) &&
+			(rival == nil || older(other, rival)) {
+			rival = other
+		}
+	}
+	return rival, nil
+}
+
+func shareService(a, b *v1alpha1.GossipRing) bool {
+	return a.Spec.EnvironmentRef == b.Spec.EnvironmentRef && a.Spec.Service == b.Spec.Service &&
+		(len(a.Spec.Profiles) == 0 || len(b.Spec.Profiles) == 0 ||
+			slices.ContainsFunc(a.Spec.Profiles, func(p string) bool { return slices.Contains(b.Spec.Profiles, p) }))
+}
+
+func older(a, b *v1alpha1.GossipRing) bool {
+	if !a.CreationTimestamp.Equal(&b.CreationTimestamp) {
+		return a.CreationTimestamp.Before(&b.CreationTimestamp)
+	}
+	return a.Name < b.Name
+}
+
 // known starts from what the last pass reported.
 func known(ring *v1alpha1.GossipRing, region *v1alpha1.Region) *member {
-	m := &member{name: region.Name, cluster: plan.ClusterName(region)}
+	m := &member{region: region, name: region.Name, cluster: plan.ClusterName(region)}
 	for _, before := range ring.Status.Members {
 		if before.Region == region.Name {
-			m.endpoint, m.source = before.Endpoint, before.Source
-			m.joined = before.JoinedAt != nil
+			m.before = before
+			m.endpoint, m.source, m.addresses = before.Endpoint, before.Source, before.Addresses
+			m.joined, m.writtenAt = before.JoinedAt != nil, before.SeedsWrittenAt
 		}
 	}
 	return m
 }
 
-// look observes one member. Only the management cluster can make it fail.
-func (r *Reconciler) look(ctx context.Context, s *scope, region *v1alpha1.Region, m *member) error {
-	secret, err := r.ArgoCD.Get(ctx, m.cluster)
-	if err != nil {
-		return err
-	}
-	if secret != nil {
-		m.registered = true
-		m.written = split(secret.Annotations[v1alpha1.AnnotationWANSeedsPrefix+s.ring.Name])
-	}
-	cluster, ok := r.Clusters.Get(client.ObjectKeyFromObject(region))
+// glance reads what the caches have of a member.
+func (r *Reconciler) glance(ctx context.Context, s *scope, m *member) {
+	cluster, ok := r.Clusters.Get(client.ObjectKeyFromObject(m.region))
 	m.reachable = ok && cluster.Connected() == nil
-	if !m.reachable {
+	if m.reachable {
+		m.remote = cluster
+		glanceAtService(s.ring.Spec.Service, m)
+		glanceAtPods(s, m)
+	} else {
 		m.message = "its cluster is not connected"
-		return nil
 	}
-	r.lookAtEndpoint(ctx, s, region, cluster, m)
-	r.lookAtPods(ctx, s.ring, cluster, m)
-	return nil
+	if s.delivery != nil && s.fromCache() {
+		m.found(s, s.delivery.Read(ctx, []delivery.Target{s.target(m)})[0])
+	}
 }
 
-// lookAtPods reads the seeds that the pods run with and what they see of the ring.
-func (r *Reconciler) lookAtPods(ctx context.Context, ring *v1alpha1.GossipRing, cluster *remote.Cluster, m *member) {
-	pods, err := cluster.Pods(ring.Spec.Service.Namespace, ring.Spec.Workload.MatchLabels)
+func (s *scope) target(m *member) delivery.Target {
+	return delivery.Target{Region: m.region, Cluster: m.cluster, Remote: m.remote}
+}
+
+// found takes down the seeds that are written for the member.
+func (m *member) found(s *scope, f delivery.Found) {
+	m.deliverable, m.unfinished, m.undelivered = f.Known, f.Unfinished, f.Err
+	if !f.Known {
+		return
+	}
+	seeds, err := s.parse(f.Text)
+	if err != nil {
+		seeds, m.reform = plan.SeedsIn(f.Text), true
+	}
+	m.text, m.written = f.Text, seeds
+}
+
+func (s *scope) parse(text string) ([]string, error) {
+	seeds, err := plan.ParseSeeds(text, s.ring.Spec.Seeds, s.port())
+	if err != nil {
+		return nil, fmt.Errorf("reading seeds: %w", err)
+	}
+	return seeds, nil
+}
+
+func (s *scope) render(seeds []string) string {
+	return plan.RenderSeeds(seeds, s.ring.Spec.Seeds, s.port())
+}
+
+// defaultPort is the API's default, for rings that were stored before it had one.
+const defaultPort = 7947
+
+func (s *scope) port() int32 { return cmp.Or(s.ring.Spec.Port, defaultPort) }
+
+// glanceAtPods reads the seeds that the pods run with.
+func glanceAtPods(s *scope, m *member) {
+	namespace := s.ring.Spec.Service.Namespace
+	pods, err := m.remote.Pods(namespace, s.ring.Spec.Workload.MatchLabels)
 	if err != nil || len(pods) == 0 {
 		return
 	}
-	m.hasPods = true
-	m.applied = seedsOf(pods[0], ring.Spec.Workload.Env)
-	for _, pod := range pods {
-		if !remote.PodReady(pod) || !slices.Equal(seedsOf(pod, ring.Spec.Workload.Env), m.applied) {
+	m.pods, m.hasPods, m.weight = pods, true, 1
+	if s.ring.Spec.Membership.Expected == v1alpha1.ExpectPods {
+		m.weight = int32(len(pods)) //nolint:gosec // far below two billion
+	}
+	m.rolling = slices.ContainsFunc(pods, func(p *corev1.Pod) bool { return !remote.PodReady(p) })
+	if s.ring.Spec.Probe != nil {
+		m.probes, _ = m.remote.Pods(namespace, probe.Labels(s.ring.Name))
+	}
+}
+
+// settleApplied compares the seeds of the pods with those that are written.
+func settleApplied(s *scope, m *member) {
+	if !m.hasPods || s.delivery == nil || m.unfinished {
+		return
+	}
+	var text string
+	for i, pod := range m.pods {
+		its, ok := s.delivery.Applied(pod, m.text)
+		if i == 0 {
+			text = its
+		}
+		switch {
+		case !ok && s.ring.Spec.Seeds.Delivery.ConfigMap == nil:
+			m.malformed = fmt.Errorf("the pods take %s from elsewhere, so that nobody can tell what they run with: give it a literal value, or deliver by ConfigMap",
+				s.ring.Spec.Workload.Env)
+		case !ok || its != text:
 			m.rolling = true
 		}
-		count, err := scrape(ctx, cluster, pod, ring.Spec.Membership)
-		if err == nil && (m.seen == nil || count > *m.seen) {
-			m.seen = &count
-		}
 	}
-	if m.rolling {
-		m.applied = nil
+	if m.rolling || m.malformed != nil {
+		return
+	}
+	m.applied, m.malformed = s.parse(text)
+	if m.malformed != nil && m.reform { // they are about to get another form
+		m.applied, m.malformed = plan.SeedsIn(text), nil
 	}
 }
 
-func seedsOf(pod *corev1.Pod, env string) []string {
-	for _, c := range pod.Spec.Containers {
-		for _, e := range c.Env {
-			if e.Name == env {
-				return split(e.Value)
-			}
-		}
+// forgetOthers drops what was seen of regions that are no members any more.
+func (r *Reconciler) forgetOthers(s *scope) {
+	regions := map[client.ObjectKey]bool{}
+	for _, m := range s.members {
+		regions[client.ObjectKeyFromObject(m.region)] = true
 	}
-	return nil
+	r.forget(client.ObjectKeyFromObject(s.ring), regions)
 }
 
-// split parses a list of seeds; the order does not matter to the members.
-func split(seeds string) []string {
-	all := strings.FieldsFunc(seeds, func(c rune) bool { return c == ',' || c == ' ' })
-	slices.Sort(all)
-	return all
+func (r *Reconciler) forget(ring client.ObjectKey, but map[client.ObjectKey]bool) {
+	r.sights.keep(ring, but)
+	r.slowSights.keep(ring, but)
+}
+
+// wasWhole tells whether the last pass saw everybody connected and seeded.
+func (s *scope) wasWhole() bool {
+	return meta.IsStatusConditionTrue(s.ring.Status.Conditions, v1alpha1.ConditionReady)
+}
+
+func hasReason(ring *v1alpha1.GossipRing, condition, reason string) bool {
+	c := meta.FindStatusCondition(ring.Status.Conditions, condition)
+	return c != nil && c.Reason == reason
+}
+
+// sinceReason is since when a condition has had its status, if it has the reason.
+func sinceReason(ring *v1alpha1.GossipRing, condition, reason string) (metav1.Time, bool) {
+	c := meta.FindStatusCondition(ring.Status.Conditions, condition)
+	if c == nil || c.Reason != reason {
+		return metav1.Time{}, false
+	}
+	return c.LastTransitionTime, true
 }

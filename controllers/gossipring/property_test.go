@@ -25,10 +25,10 @@ func TestARolloutEnds(t *testing.T) {
 			m.applied = m.written
 			members = append(members, m)
 		}
-		seedAll(members, nil)
+		seedAll(passOver(members...))
 
 		for range 2 * size {
-			writes := nextWrites(members, limit)
+			writes := nextWrites(members, limit, awaited)
 			g.Expect(len(writes)).To(BeNumerically("<=", limit))
 			if len(writes) == 0 {
 				break

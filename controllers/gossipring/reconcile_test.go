@@ -47,7 +47,7 @@ var _ = Describe("GossipRing", func() {
 			b.Recorder.ExpectNoWrites(func() { b.reconcile(ctx) })
 		},
 			Entry("a hostname that is no template", "gossip.{{ .region", "is not a template that Portolan expands"),
-			Entry("a hostname with unknown fields", "gossip.{{ .cluster }}.aws.unkey.test", "has the unknown key .cluster: it may hold {{ .environment }}, {{ .name }}, {{ .region }}"),
+			Entry("a hostname with unknown fields", "gossip.{{ .region }}.{{ .cluster }}.aws.unkey.test", "has the unknown key .cluster: it may hold {{ .environment }}, {{ .name }}, {{ .region }}"),
 			Entry("a hostname in no zone of the environment", "gossip.{{ .region }}.example.test", "gossip.us-east-1.example.test lies in none of the environment's zones"),
 		)
 
@@ -101,13 +101,13 @@ var _ = Describe("GossipRing", func() {
 			Expect(b.ring).To(testenv.HaveCondition("EndpointsReady", "Unknown", "WaitingForEndpoints", "gossip.eu-west-1.aws.unkey.test is not registered"))
 
 			b.dns.set("gossip.eu-west-1.aws.unkey.test", balancer("eu-west-1"))
-			b.reconcile(ctx)
+			b.look(ctx)
 			Expect(b.ring).To(testenv.HaveCondition("EndpointsReady", "True", "Succeeded"))
 			Expect(b.member("eu-west-1")).To(And(
 				HaveField("Endpoint", "gossip.eu-west-1.aws.unkey.test"), HaveField("Source", v1alpha1.EndpointFromHostname)))
 
 			b.dns.breakDown()
-			b.reconcile(ctx)
+			b.look(ctx)
 			Expect(b.member("eu-west-1").Endpoint).To(Equal("gossip.eu-west-1.aws.unkey.test"))
 			Expect(b.ring).To(testenv.HaveCondition("EndpointsReady", "True", "Succeeded"))
 		})
@@ -119,7 +119,7 @@ var _ = Describe("GossipRing", func() {
 			b.reconcile(ctx)
 			Expect(b.member("eu-west-1").Endpoint).To(Equal(balancer("eu-west-1")))
 			b.dns.set("gossip.eu-west-1.aws.unkey.test", balancer("eu-west-1"))
-			b.reconcile(ctx)
+			b.look(ctx)
 			Expect(b.member("eu-west-1").Endpoint).To(Equal("gossip.eu-west-1.aws.unkey.test"))
 		})
 	})
@@ -229,11 +229,20 @@ var _ = Describe("GossipRing", func() {
 
 		It("notices a member that sees nobody", func(ctx SpecContext) {
 			pair(ctx)
+			before := b.ring.Status.ConvergedAt
 			b.see(1, z)
+			b.Clock.Step(testenv.Poll)
 			b.reconcile(ctx)
 			Expect(b.ring).To(testenv.HaveCondition("Converged", "Unknown", "NotConverged", "us-east-1 sees 1 of 2"))
 			Expect(b.member(z)).To(And(HaveField("State", v1alpha1.MemberIsolated), HaveField("Message", "it sees nobody but itself: check port and key")))
-			Expect(b.ring.Status.ConvergedAt).To(BeNil())
+			Expect(b.ring.Status.Isolated).To(HaveExactElements(z))
+			Expect(b.ring.Status.ConvergedAt).To(Equal(before), "when it last was whole")
+
+			b.see(1, a)
+			b.Clock.Step(testenv.Poll)
+			b.reconcile(ctx)
+			Expect(b.ring).To(testenv.HaveCondition("Converged", "False", "Partitioned", "the ring has split: eu-west-1 | us-east-1"))
+			Expect(b.ring.Status.Partitions).To(HaveLen(2))
 		})
 	})
 })

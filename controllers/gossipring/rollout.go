@@ -2,100 +2,69 @@ package gossipring
 
 import (
 	"slices"
+	"time"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 )
 
-// member is what one pass has seen of a region in the ring. What could not be seen is
-// nil, and what was known before of an endpoint is kept.
-type member struct {
-	name    string // the Region's
-	cluster string // the EKS cluster's
+// defaultConvergeTimeout is the API's default, for rings that were stored before it had one.
+const defaultConvergeTimeout = 10 * time.Minute
 
-	endpoint string
-	source   v1alpha1.EndpointSource
-	message  string // what the endpoint waits for
-
-	registered bool     // Argo CD knows the region
-	written    []string // the seeds in its cluster Secret
-	desired    []string // the seeds that it should have
-
-	reachable bool     // its API server answers
-	hasPods   bool     // it has pods that are not being deleted
-	rolling   bool     // its pods differ or are not all Ready
-	applied   []string // the seeds that its pods have, unless they differ
-	seen      *int32   // its own count of the ring
-	joined    bool     // it was once seen to be converged
+func (s *scope) convergeTimeout() time.Duration {
+	if t := s.ring.Spec.Rollout.ConvergeTimeout; t != nil {
+		return t.Duration
+	}
+	return defaultConvergeTimeout
 }
 
-// live tells whether the member takes part in gossip as far as it was seen.
-func (m *member) live() bool { return m.seen != nil && *m.seen > 0 }
-
-// changing tells whether the member's pods are still to pick up what was written, or
-// have not come back from it. Only members that were connected before count: others
-// cannot be made worse.
-func (m *member) changing(live map[string]*member) bool {
-	if !m.registered || !m.hasPods {
-		return false
-	}
-	if m.rolling || !slices.Equal(m.applied, m.written) {
-		return true
-	}
-	return m.joined && !m.seesSeeds(live)
-}
-
-// seesSeeds tells whether the member counts at least itself and each live member
-// among its seeds.
-func (m *member) seesSeeds(live map[string]*member) bool {
-	if m.seen == nil {
-		return false
-	}
-	reached := int32(1)
-	for _, other := range live {
-		if other != m && slices.Contains(m.applied, other.endpoint) {
-			reached++
-		}
-	}
-	return *m.seen >= reached
-}
-
-func liveMembers(members []*member) map[string]*member {
-	live := map[string]*member{}
-	for _, m := range members {
-		if m.live() {
-			live[m.name] = m
-		}
-	}
-	return live
-}
+func (s *scope) maxConcurrent() int { return max(1, int(s.ring.Spec.Rollout.MaxConcurrentRegions)) }
 
 // nextWrites returns the members whose seeds may be written now, in the order in
 // which to write them. Every write restarts the region's members, so at most
-// maxConcurrent regions change at once, and each has come back before the next.
+// maxConcurrent regions change at once, and each has come back before the next. One that
+// has lost others counts as well, and may be written itself: it cannot be made worse.
 //
 // A region that is connected already and would only learn about more peers is left
 // alone while another is about to get its endpoint: regions that join together cost
 // their peers one restart.
-func nextWrites(members []*member, maxConcurrent int) []*member {
-	live := liveMembers(members)
-	changing := 0
+func nextWrites(members []*member, maxConcurrent int, awaited func(*member) bool) []*member {
+	live, expecting := liveMembers(members), slices.ContainsFunc(members, awaited)
+	free := maxConcurrent
 	var candidates []*member
 	for _, m := range members {
-		switch {
-		case m.changing(live):
-			changing++
-		case m.registered && !slices.Equal(m.written, m.desired) && (m.urgent(live) || !anyExpected(members)):
+		changing := m.changing(live)
+		if changing {
+			free--
+		}
+		if m.deliverable && m.behind() && (!changing || m.settledDown()) && (m.urgent(live) || !expecting) {
 			candidates = append(candidates, m)
 		}
 	}
 	slices.SortStableFunc(candidates, func(a, b *member) int { return rank(a, live) - rank(b, live) })
-	return candidates[:min(len(candidates), max(0, maxConcurrent-changing))]
+	return slices.DeleteFunc(candidates, func(m *member) bool {
+		if m.changing(live) {
+			return false // it has its place already
+		}
+		free--
+		return free < 0
+	})
+}
+
+// settledDown tells whether the member's pods run with what was written for it, or will not
+// before it is written once more.
+func (m *member) settledDown() bool {
+	return !m.rolling && (m.unfinished || slices.Equal(m.applied, m.written))
 }
 
 // urgent tells whether the ring is worse off without the write: the member is not
-// connected to all others, or dials somebody who is not there any more.
+// connected to all others, or dials somebody who is not there any more, or cannot read what
+// it has.
 func (m *member) urgent(live map[string]*member) bool {
-	if m.seen == nil || int(*m.seen) < len(live) {
+	var all int32
+	for _, other := range live {
+		all += other.weightOf()
+	}
+	if m.seen == nil || *m.seen < all || m.reform {
 		return true
 	}
 	return slices.ContainsFunc(m.written, func(seed string) bool { return !slices.Contains(m.desired, seed) })
@@ -108,47 +77,26 @@ func rank(m *member, live map[string]*member) int {
 	return 1
 }
 
-// anyExpected tells whether a region that is being deployed will soon have an endpoint.
-func anyExpected(members []*member) bool {
-	return slices.ContainsFunc(members, func(m *member) bool { return m.registered && m.reachable && m.endpoint == "" })
+// awaited tells whether a region that is being deployed will soon have an endpoint. It is
+// waited for only so long: a region that never comes up must not keep others from seeds.
+func (r *Reconciler) awaited(s *scope) func(*member) bool {
+	return func(m *member) bool {
+		if !m.deliverable || !m.reachable || m.endpoint != "" {
+			return false
+		}
+		pending := m.before.State == v1alpha1.MemberPending
+		return !pending || r.Clock.Since(m.before.LastTransitionTime.Time) < s.convergeTimeout()
+	}
 }
 
-// stateOf sums up a member and says what it waits for. Connection is what counts: a
-// member that sees the others is converged also while its turn to get new seeds has
-// not come; the ring's SeedsPropagated tells about those.
-func stateOf(m *member, members []*member) (v1alpha1.MemberState, string) {
-	switch {
-	case m.endpoint == "":
-		return v1alpha1.MemberPending, m.message
-	case !m.reachable:
-		return v1alpha1.MemberUnknown, "its API server does not answer; what is known of it is kept"
-	case !m.hasPods:
-		return v1alpha1.MemberPending, "it has no member pods"
-	case m.seen == nil:
-		return v1alpha1.MemberUnknown, "its pods' membership metric cannot be read"
-	case int(*m.seen) >= expected(m, liveMembers(members)):
-		return v1alpha1.MemberConverged, ""
-	case !slices.Equal(m.written, m.desired):
-		return v1alpha1.MemberEndpointReady, "its turn to get new seeds has not come"
-	case m.rolling || !slices.Equal(m.applied, m.desired):
-		return v1alpha1.MemberEndpointReady, "its pods are restarting with new seeds"
-	case *m.seen <= 1:
-		return v1alpha1.MemberIsolated, "it sees nobody but itself: check port and key"
-	}
-	return v1alpha1.MemberSeeded, "it does not see every member"
-}
-
-// expected is how many members one has to see: all that are live, itself at least.
-// Who was converged before is not held against members that are only just joining.
-func expected(m *member, live map[string]*member) int {
-	if !m.joined {
-		return max(1, len(live))
-	}
-	established := 0
-	for _, other := range live {
-		if other.joined {
-			established++
+// overdue returns the regions that have not connected again in time after their seeds were written.
+func (r *Reconciler) overdue(s *scope) []string {
+	live := liveMembers(s.members)
+	var late []string
+	for _, m := range s.members {
+		if m.writtenAt != nil && m.changing(live) && r.Clock.Since(m.writtenAt.Time) > s.convergeTimeout() {
+			late = append(late, m.name)
 		}
 	}
-	return max(1, established)
+	return late
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	testingclock "k8s.io/utils/clock/testing"
 	"k8s.io/utils/ptr"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
@@ -13,9 +14,11 @@ import (
 // settled is a member that runs with its seeds and sees as many members as given.
 func settled(name string, sees int32, seeds ...string) *member {
 	slices.Sort(seeds)
+	region := &v1alpha1.Region{}
+	region.Namespace, region.Name, region.Spec.AWSRegion = "fleet", name, v1alpha1.AWSRegion(name)
 	return &member{
-		name: name, cluster: "production001-" + name, endpoint: name + ".example", source: v1alpha1.EndpointFromHostname,
-		registered: true, written: seeds, desired: seeds,
+		region: region, name: name, cluster: "production001-" + name, endpoint: name + ".example", source: v1alpha1.EndpointFromHostname,
+		deliverable: true, written: seeds, desired: seeds, targets: &targetSight{healthy: 1, known: true},
 		reachable: true, hasPods: true, applied: seeds, seen: new(sees), joined: true,
 	}
 }
@@ -39,9 +42,14 @@ func names(members []*member) []string {
 	return all
 }
 
+// awaited are members that have no endpoint yet, none of them for too long.
+func awaited(m *member) bool {
+	return (&Reconciler{Deps: Deps{Clock: testingclock.NewFakeClock(start)}}).awaited(passOver())(m)
+}
+
 func TestNextWrites(t *testing.T) {
 	const a, b, c, d = "a.example", "b.example", "c.example", "d.example"
-	unregistered := func(m *member) { m.registered = false }
+	unregistered := func(m *member) { m.deliverable = false }
 	deploying := func(m *member) {
 		m.endpoint, m.hasPods, m.seen, m.applied, m.joined = "", false, nil, nil, false
 	}
@@ -151,6 +159,35 @@ func TestNextWrites(t *testing.T) {
 			},
 			maxConcurrent: 1, want: []string{"a"},
 		},
+		"one that has lost others is given its cure": {
+			members: []*member{
+				settled("a", 1, b, "old.example").but(wants(b, c)), settled("b", 2, a, c), settled("c", 2, a, b),
+			},
+			maxConcurrent: 1, want: []string{"a"},
+		},
+		"and nobody else is, until it is back": {
+			members: []*member{
+				settled("a", 1, b, "old.example").but(wants(b, c)), settled("b", 2, a).but(wants(a, c)), settled("c", 2, a, b),
+			},
+			maxConcurrent: 1, want: []string{"a"},
+		},
+		"seeds in another form are written anew": {
+			members:       []*member{settled("a", 2, b).but(func(m *member) { m.reform = true }), settled("b", 2, a)},
+			maxConcurrent: 1, want: []string{"a"},
+		},
+		"what was half delivered is delivered, one region at a time": {
+			members: []*member{
+				settled("a", 2, b).but(func(m *member) { m.unfinished, m.applied, m.written = true, nil, nil }),
+				settled("b", 2, a).but(func(m *member) { m.unfinished, m.applied, m.written = true, nil, nil }),
+			},
+			maxConcurrent: 1, want: []string{"a"},
+		},
+		"and not while its pods restart": {
+			members: []*member{
+				settled("a", 2, b).but(func(m *member) { m.unfinished, m.rolling = true, true }), settled("b", 2, a),
+			},
+			maxConcurrent: 1,
+		},
 		"who dials somebody who has gone comes first": {
 			members: []*member{
 				settled("a", 3, b).but(wants(b, c)), settled("b", 3, a, d).but(wants(a, c)), settled("c", 3, a, b),
@@ -166,7 +203,7 @@ func TestNextWrites(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			NewWithT(t).Expect(names(nextWrites(tc.members, tc.maxConcurrent))).To(ConsistOf(anyOf(tc.want)...))
+			NewWithT(t).Expect(names(nextWrites(tc.members, tc.maxConcurrent, awaited))).To(ConsistOf(anyOf(tc.want)...))
 		})
 	}
 }
@@ -178,8 +215,8 @@ func TestOrderOfWrites(t *testing.T) {
 		settled("a", 4).but(wants("b.example")), settled("b", 4, "a.example").but(stale),
 		settled("c", 4).but(wants("b.example")), settled("d", 4, "a.example").but(stale),
 	}
-	g.Expect(names(nextWrites(members, 4))).To(Equal([]string{"b", "d", "a", "c"}), "urgent ones first, each by name")
-	g.Expect(nextWrites(nil, 4)).To(BeEmpty())
+	g.Expect(names(nextWrites(members, 4, awaited))).To(Equal([]string{"b", "d", "a", "c"}), "urgent ones first, each by name")
+	g.Expect(nextWrites(nil, 4, awaited)).To(BeEmpty())
 }
 
 func anyOf(all []string) []any {
@@ -309,7 +346,12 @@ func TestLeaverState(t *testing.T) {
 		leaver  *member
 		members []*member
 		want    v1alpha1.MemberState
+		// stillCounted tells that no seed names it any more.
+		stillCounted bool
 	}{
+		"a peer still counts it": {
+			members: []*member{settled("a", 3, b), settled("b", 2, a)}, want: v1alpha1.MemberLeaving, stillCounted: true,
+		},
 		"a peer's seeds still name it": {
 			members: []*member{settled("a", 2, b), settled("b", 2, a, gone)}, want: v1alpha1.MemberLeaving,
 		},
@@ -336,7 +378,9 @@ func TestLeaverState(t *testing.T) {
 			if leaver == nil {
 				leaver = settled("gone", 1, a, b)
 			}
-			NewWithT(t).Expect(leaverState(leaver, tc.members)).To(Equal(tc.want))
+			state, dropped := leaverState(leaver, tc.members)
+			NewWithT(t).Expect(state).To(Equal(tc.want))
+			NewWithT(t).Expect(dropped).To(Equal(tc.want == v1alpha1.MemberLeft || tc.stillCounted))
 		})
 	}
 }

@@ -6,23 +6,26 @@ import (
 	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
-// seedAll computes what every member should have: the endpoints of all others. While
-// the endpoint of a member is not known, for example because the ring's status was
-// lost, seeds that were written may be its and are kept; only those of leavers go.
-func seedAll(members, leavers []*member) {
-	endpoints, complete := map[string]string{}, true
-	for _, m := range members {
-		if m.endpoint == "" {
-			complete = false
-			continue
+// seedAll computes what every member should have. While the endpoint of a member is not
+// known, for example because the ring's status was lost, seeds that were written may be its
+// and are kept; only those of leavers go. A list never becomes empty but for who is alone.
+func seedAll(s *scope) {
+	var endpoints, selves []plan.SeedMember
+	for _, m := range s.members {
+		self := plan.SeedMember{Region: m.name, AWSRegion: string(m.region.Spec.AWSRegion), Endpoint: m.endpoint}
+		selves = append(selves, self)
+		if m.endpoint != "" {
+			endpoints = append(endpoints, self)
 		}
-		endpoints[m.name] = m.endpoint
 	}
-	for _, m := range members {
-		m.desired = plan.Seeds(endpoints, m.name)
+	desired := plan.SeedsBy(s.ring.Spec.Seeds.Topology, endpoints, selves)
+	complete := len(endpoints) == len(selves)
+	for _, m := range s.members {
+		m.desired = desired[m.name]
 		if !complete {
-			m.desired = union(m.desired, withoutEndpoints(m.written, slices.Concat(leavers, []*member{m})))
+			m.desired = union(m.desired, withoutEndpoints(m.written, slices.Concat(s.leavers, []*member{m})))
 		}
+		settleApplied(s, m)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 
 	. "github.com/onsi/gomega"
 	"pgregory.net/rapid"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
 )
 
 func TestSeedAll(t *testing.T) {
@@ -46,7 +48,7 @@ func TestSeedAll(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			seedAll(tc.members, tc.leavers)
+			seedAll(&scope{ring: ringWith(""), members: placed(tc.members), leavers: tc.leavers})
 			for _, m := range tc.members {
 				if tc.want[m.name] == nil {
 					g.Expect(m.desired).To(BeEmpty(), m.name)
@@ -56,6 +58,14 @@ func TestSeedAll(t *testing.T) {
 			}
 		})
 	}
+}
+
+// placed gives members a Region.
+func placed(members []*member) []*member {
+	for _, m := range members {
+		m.region = &v1alpha1.Region{}
+	}
+	return members
 }
 
 func TestSeedsAreNeverEmptiedByForgetting(t *testing.T) {
@@ -75,7 +85,7 @@ func TestSeedsAreNeverEmptiedByForgetting(t *testing.T) {
 			}
 			members = append(members, m)
 		}
-		seedAll(members, nil)
+		seedAll(passOver(placed(members)...))
 		for _, m := range members {
 			if len(m.written) > 0 && len(m.desired) == 0 {
 				t.Fatalf("%s had %v and is to have nothing", m.name, m.written)

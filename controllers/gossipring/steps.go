@@ -10,12 +10,48 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/delivery"
+	"github.com/portolan-dev/portolan/controllers/internal/gitrepo"
 	"github.com/portolan-dev/portolan/controllers/internal/step"
 )
 
 // reconcileEndpoints waits until every member has an endpoint that peers can use.
 func (r *Reconciler) reconcileEndpoints(_ context.Context, s *scope) error {
-	if s.environment == nil {
+	if err := r.possible(s); err != nil {
+		return err
+	}
+	var waiting, elsewhere []string
+	for _, m := range s.members {
+		switch {
+		case m.endpoint == "":
+			waiting = append(waiting, m.name+" ("+m.message+")")
+		case m.elsewhere:
+			elsewhere = append(elsewhere, m.name+" ("+m.message+")")
+		}
+	}
+	switch {
+	case len(waiting) > 0:
+		return step.Poll(r.Poll, v1alpha1.ReasonWaitingForEndpoints, "no endpoint yet: %s", strings.Join(waiting, ", "))
+	case len(elsewhere) > 0:
+		return step.Poll(r.Poll, v1alpha1.ReasonEndpointMismatch, "peers keep using a name that leads elsewhere: %s", strings.Join(elsewhere, ", "))
+	}
+	if pairs := unreachablePairs(s.members); len(pairs) > 0 {
+		return step.Stuck(r.Poll, v1alpha1.ReasonEndpointUnreachable, "%s", describeUnreachable(pairs, s.port()))
+	}
+	if err := r.targetsHealthy(s); err != nil {
+		return err
+	}
+	return step.DoneUntil(r.Poll)
+}
+
+// possible tells whether the ring can be connected at all.
+func (r *Reconciler) possible(s *scope) error {
+	switch {
+	case s.rival != nil:
+		return step.Stuck(r.Poll, v1alpha1.ReasonServiceShared,
+			"ring %s has Service %s/%s in the same regions: delete one of the rings, or give them profiles that exclude each other",
+			s.rival.Name, s.ring.Spec.Service.Namespace, s.ring.Spec.Service.Name)
+	case s.environment == nil:
 		return step.Wait(v1alpha1.ReasonEnvironmentNotFound, "namespace %s has no Environment %s: create it", s.ring.Namespace, s.ring.Spec.EnvironmentRef.Name)
 	}
 	if err := checkHostname(s.ring, s.environment); err != nil {
@@ -24,39 +60,69 @@ func (r *Reconciler) reconcileEndpoints(_ context.Context, s *scope) error {
 	if len(s.members) == 0 {
 		return step.Wait(v1alpha1.ReasonNoMembers, "no Region of environment %s has one of the ring's profiles", s.environment.Name)
 	}
-	var waiting []string
+	return nil
+}
+
+// targetsHealthy asks whether a newcomer that dials an endpoint would find somebody behind it.
+func (r *Reconciler) targetsHealthy(s *scope) error {
+	var without, unknown []string
 	for _, m := range s.members {
-		if m.endpoint == "" {
-			waiting = append(waiting, m.name+" ("+m.message+")")
+		switch {
+		case !s.expectsTargets() || m.targets != nil && s.targetsSuffice(*m.targets):
+		case m.targets == nil:
+			unknown = append(unknown, m.name)
+		case !m.targets.known:
+			unknown = append(unknown, m.name+" ("+m.targets.note+")")
+		default:
+			note := fmt.Sprintf("%s has %d of %d", m.name, m.targets.healthy, s.expectedTargets())
+			if m.targets.note != "" {
+				note += " (" + m.targets.note + ")"
+			}
+			without = append(without, note)
 		}
 	}
-	if len(waiting) > 0 {
-		return step.Poll(r.Poll, v1alpha1.ReasonWaitingForEndpoints, "no endpoint yet: %s", strings.Join(waiting, ", "))
+	switch {
+	case len(without) > 0:
+		return step.Poll(r.Poll, v1alpha1.ReasonNoHealthyTarget,
+			"healthy targets of load balancers: %s: look whether a pod listens at port %d and its security group lets the load balancer through",
+			strings.Join(without, ", "), s.port())
+	case len(unknown) > 0:
+		return step.Poll(r.Poll, v1alpha1.ReasonTargetsUnknown, "the targets of load balancers are not known: %s", strings.Join(unknown, ", "))
 	}
-	return step.DoneUntil(r.Poll)
+	return nil
 }
 
 // reconcileSeeds writes the seeds whose turn it is, and waits until the pods of every
 // member really run with theirs. A cluster that cannot be written does not keep the
 // others from learning about a new member.
 func (r *Reconciler) reconcileSeeds(ctx context.Context, s *scope) error {
-	if len(s.members) == 0 {
+	switch {
+	case len(s.members) == 0 || s.rival != nil:
 		return step.Blocked(v1alpha1.RingEndpointsReady)
+	case s.undelivered != nil:
+		return s.undelivered
 	}
-	var failed []error
-	for _, m := range nextWrites(s.members, max(1, int(s.ring.Spec.Rollout.MaxConcurrentRegions))) {
-		if _, err := r.ArgoCD.SetSeeds(ctx, m.cluster, s.ring.Name, strings.Join(m.desired, ",")); err != nil {
-			failed = append(failed, fmt.Errorf("writing the seeds of %s: %w", m.name, err))
-			continue
-		}
-		m.written = m.desired
+	if err := s.collision(); err != nil {
+		return err
 	}
-	if len(failed) > 0 {
-		return errors.Join(failed...)
+	if err := r.write(ctx, s, nextWrites(s.members, s.maxConcurrent(), r.awaited(s))); err != nil {
+		return err
+	}
+	if late := r.overdue(s); len(late) > 0 {
+		return step.Stuck(r.Poll, v1alpha1.ReasonRolloutStalled,
+			"not connected again %s after its seeds were written: %s: look at its pods; the seeds of the others stay as they are until it is back",
+			s.convergeTimeout(), strings.Join(late, ", "))
+	}
+	if err := r.wellFormed(s); err != nil {
+		return err
 	}
 	var behind []string
 	for _, m := range s.members {
-		if !m.registered || m.rolling || !slices.Equal(m.applied, m.desired) {
+		switch {
+		case m.deliverable && !m.rolling && slices.Equal(m.applied, m.desired):
+		case m.undelivered != nil:
+			behind = append(behind, m.name+" ("+m.undelivered.Error()+")")
+		default:
 			behind = append(behind, m.name)
 		}
 	}
@@ -66,11 +132,78 @@ func (r *Reconciler) reconcileSeeds(ctx context.Context, s *scope) error {
 	return nil
 }
 
+// wellFormed stops at pods that would read their seeds as one bogus host: that is a fault of
+// what renders them, and every region that gets new seeds would fall out of the ring.
+func (r *Reconciler) wellFormed(s *scope) error {
+	var malformed []string
+	for _, m := range s.members {
+		if m.malformed != nil {
+			malformed = append(malformed, m.name+" ("+m.malformed.Error()+")")
+		}
+	}
+	if len(malformed) == 0 {
+		return nil
+	}
+	return step.Stuck(r.Poll, v1alpha1.ReasonSeedsMalformed, "%s", strings.Join(malformed, ", "))
+}
+
+// write delivers seeds. What was written counts from now on, whenever it is seen.
+func (r *Reconciler) write(ctx context.Context, s *scope, members []*member) error {
+	if len(members) == 0 {
+		return nil
+	}
+	writes := make([]delivery.Write, 0, len(members))
+	for _, m := range members {
+		writes = append(writes, delivery.Write{Target: s.target(m), Text: s.render(m.desired)})
+	}
+	now := metav1.NewTime(r.Clock.Now())
+	var failed, refused []error
+	for i, err := range s.delivery.Write(ctx, writes) {
+		m := members[i]
+		r.sights.expire(s.lookKey(m))
+		if err == nil {
+			m.text, m.written, m.reform, m.unfinished, m.writtenAt = writes[i].Text, m.desired, false, false, &now
+			continue
+		}
+		m.undelivered = err
+		if err := fmt.Errorf("writing the seeds of %s: %w", m.name, err); s.passes(err) {
+			failed = append(failed, err)
+		} else {
+			refused = append(refused, err)
+		}
+	}
+	switch {
+	case len(failed) > 0:
+		return errors.Join(failed...)
+	case len(refused) > 0 && s.ring.Spec.Seeds.Delivery.ConfigMap != nil: // an access entry takes effect late
+		return step.Poll(r.Poll, v1alpha1.ReasonSeedsNotDelivered, "%w", errors.Join(refused...))
+	case len(refused) > 0:
+		return step.Stuck(r.Poll, v1alpha1.ReasonSeedsNotDelivered, "%w", errors.Join(refused...))
+	}
+	return nil
+}
+
+// passes tells whether an error of a delivery is one to try again at once.
+func (s *scope) passes(err error) bool {
+	if s.ring.Spec.Seeds.Delivery.Git != nil {
+		return errors.Is(err, gitrepo.ErrConflict) || errors.Is(err, gitrepo.ErrUnreachable)
+	}
+	return s.fromCache()
+}
+
 // reconcileConvergence asks whether every member sees every member.
-func (r *Reconciler) reconcileConvergence(_ context.Context, s *scope) error {
-	if len(s.members) == 0 {
+func (r *Reconciler) reconcileConvergence(ctx context.Context, s *scope) error {
+	if len(s.members) == 0 || s.rival != nil {
 		return step.Blocked(v1alpha1.RingEndpointsReady)
 	}
+	if r.lasting(s) {
+		done, err := r.rejoin(ctx, s)
+		if err != nil {
+			done = err.Error()
+		}
+		return step.Stuck(r.Poll, v1alpha1.ReasonPartitioned, "%s", strings.TrimSuffix(s.describeSplit()+"; "+done, "; "))
+	}
+	total := weightOfAll(s.members)
 	var unknown, apart []string
 	for _, m := range s.members {
 		state, message := stateOf(m, s.members)
@@ -79,8 +212,8 @@ func (r *Reconciler) reconcileConvergence(_ context.Context, s *scope) error {
 			unknown = append(unknown, m.name+" ("+message+")")
 		case m.seen == nil:
 			apart = append(apart, m.name+" is not running")
-		case int(*m.seen) < len(s.members):
-			apart = append(apart, fmt.Sprintf("%s sees %d of %d", m.name, *m.seen, len(s.members)))
+		case *m.seen < total:
+			apart = append(apart, fmt.Sprintf("%s sees %d of %d", m.name, *m.seen, total))
 		}
 	}
 	switch {
@@ -90,61 +223,4 @@ func (r *Reconciler) reconcileConvergence(_ context.Context, s *scope) error {
 		return step.Poll(r.Poll, v1alpha1.ReasonMembersUnknown, "%s", strings.Join(unknown, ", "))
 	}
 	return nil
-}
-
-// report writes the members into the status. A member keeps the time of its last
-// transition while its state stays.
-func (r *Reconciler) report(s *scope) {
-	now := metav1.NewTime(r.Clock.Now())
-	before := s.ring.Status.Members
-	members := make([]v1alpha1.RingMember, 0, len(s.members)+len(s.leavers))
-	converged := 0
-	for _, m := range s.members {
-		state, message := stateOf(m, s.members)
-		if state == v1alpha1.MemberConverged {
-			converged++
-		}
-		members = append(members, r.describe(m, state, message, before, now))
-	}
-	for _, m := range s.leavers {
-		state := leaverState(m, s.members)
-		members = append(members, r.describe(m, state, "", before, now))
-	}
-	slices.SortFunc(members, func(a, b v1alpha1.RingMember) int { return strings.Compare(a.Region, b.Region) })
-	s.ring.Status.Members = members
-	s.ring.Status.ConvergedMembers = fmt.Sprintf("%d/%d", converged, len(s.members))
-	if whole := len(s.members) > 0 && converged == len(s.members); whole && s.ring.Status.ConvergedAt == nil {
-		s.ring.Status.ConvergedAt = &now
-	} else if !whole {
-		s.ring.Status.ConvergedAt = nil
-	}
-}
-
-func (r *Reconciler) describe(m *member, state v1alpha1.MemberState, message string, before []v1alpha1.RingMember, now metav1.Time) v1alpha1.RingMember {
-	described := v1alpha1.RingMember{
-		Region: m.name, State: state, Endpoint: m.endpoint, Source: m.source, MembersSeen: m.seen,
-		DesiredSeeds: m.desired, AppliedSeeds: m.applied, Message: message, LastTransitionTime: now,
-	}
-	i := slices.IndexFunc(before, func(b v1alpha1.RingMember) bool { return b.Region == m.name })
-	if i >= 0 {
-		described.JoinedAt = before[i].JoinedAt
-		if before[i].State == state {
-			described.LastTransitionTime = before[i].LastTransitionTime
-		}
-	}
-	if described.JoinedAt == nil && state == v1alpha1.MemberConverged {
-		described.JoinedAt = &now
-	}
-	return described
-}
-
-// leaverState is Left once no member has the leaver among its seeds, neither written
-// nor in a pod. Who cannot be seen is not waited for: its seeds were written.
-func leaverState(leaver *member, members []*member) v1alpha1.MemberState {
-	for _, m := range members {
-		if leaver.endpoint != "" && (slices.Contains(m.written, leaver.endpoint) || m.reachable && slices.Contains(m.applied, leaver.endpoint)) {
-			return v1alpha1.MemberLeaving
-		}
-	}
-	return v1alpha1.MemberLeft
 }

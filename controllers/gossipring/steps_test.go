@@ -3,6 +3,7 @@ package gossipring
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/argocd"
+	"github.com/portolan-dev/portolan/controllers/internal/delivery"
 	"github.com/portolan-dev/portolan/controllers/internal/step"
 	"github.com/portolan-dev/portolan/controllers/plan"
 )
@@ -28,7 +30,20 @@ const poll = 15 * time.Second
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 func passOver(members ...*member) *scope {
-	return &scope{ring: ringWith(""), environment: environmentWith(), members: members}
+	s := &scope{ring: ringWith(""), environment: environmentWith(), members: members}
+	s.split = splitOf(s)
+	return s
+}
+
+// driver is a Reconciler whose clock stands still.
+func driver(clusters *argocd.Clusters) *Reconciler {
+	return NewReconciler(Deps{Clock: testingclock.NewFakeClock(start), ArgoCD: clusters, Poll: poll, SlowPoll: poll, Resync: poll})
+}
+
+// deliveringTo makes the scope's ring deliver into cluster Secrets.
+func (s *scope) deliveringTo(clusters *argocd.Clusters) *scope {
+	s.delivery = delivery.ForClusterSecret(clusters, s.ring)
+	return s
 }
 
 func TestEndpointsStep(t *testing.T) {
@@ -57,14 +72,14 @@ func TestEndpointsStep(t *testing.T) {
 			wantMessage: "namespace fleet has no Environment production001: create it",
 		},
 		"a name outside of the zones": {
-			scope:      &scope{ring: ringWith("gossip.example.com"), environment: environmentWith("aws.unkey.cloud"), members: []*member{settled("a", 1)}},
+			scope:      &scope{ring: ringWith("gossip.{{ .name }}.example.com"), environment: environmentWith("aws.unkey.cloud"), members: []*member{settled("a", 1)}},
 			wantReason: v1alpha1.ReasonInvalidHostname, wantStalled: true,
-			wantMessage: "gossip.example.com lies in none of the environment's zones: add its zone to spec.dns.zones",
+			wantMessage: "gossip.example.example.com lies in none of the environment's zones: add its zone to spec.dns.zones",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			err := (&Reconciler{Deps: Deps{Poll: poll}}).reconcileEndpoints(t.Context(), tc.scope)
+			err := driver(nil).reconcileEndpoints(t.Context(), tc.scope)
 			g.Expect(step.ReasonOf(err)).To(Equal(tc.wantReason))
 			g.Expect(err).To(MatchError(tc.wantMessage))
 			g.Expect(step.PollAfter(err)).To(Equal(tc.wantAfter))
@@ -103,7 +118,7 @@ func TestConvergenceStep(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			err := (&Reconciler{Deps: Deps{Poll: poll}}).reconcileConvergence(t.Context(), tc.scope)
+			err := driver(nil).reconcileConvergence(t.Context(), tc.scope)
 			g.Expect(step.ReasonOf(err)).To(Equal(tc.wantReason))
 			if tc.wantMessage == "" {
 				g.Expect(err).NotTo(HaveOccurred())
@@ -150,9 +165,9 @@ func TestSeedsStepWritesWhoseTurnItIs(t *testing.T) {
 	b := settled("b", 3, "a.example").but(wants("a.example", "c.example"))
 	c := settled("c", 3, "a.example", "b.example")
 	clusters := registry(t, nil, "", a, b, c)
-	r := &Reconciler{Deps: Deps{ArgoCD: clusters, Poll: poll}}
+	r := driver(clusters)
 
-	err := r.reconcileSeeds(t.Context(), passOver(a, b, c))
+	err := r.reconcileSeeds(t.Context(), passOver(a, b, c).deliveringTo(clusters))
 	g.Expect(step.ReasonOf(err)).To(Equal(v1alpha1.ReasonRollingSeeds))
 	g.Expect(err).To(MatchError("not yet running with its seeds: a, b"))
 	g.Expect(step.PollAfter(err)).To(Equal(poll))
@@ -160,17 +175,17 @@ func TestSeedsStepWritesWhoseTurnItIs(t *testing.T) {
 	g.Expect(seedsIn(t, clusters, b)).To(Equal("a.example"), "not its turn")
 
 	a.applied = a.desired
-	err = r.reconcileSeeds(t.Context(), passOver(a, b, c))
+	err = r.reconcileSeeds(t.Context(), passOver(a, b, c).deliveringTo(clusters))
 	g.Expect(err).To(MatchError("not yet running with its seeds: b"))
 	g.Expect(seedsIn(t, clusters, b)).To(Equal("a.example,c.example"))
 
 	b.applied = b.desired
-	g.Expect(r.reconcileSeeds(t.Context(), passOver(a, b, c))).To(Succeed())
+	g.Expect(r.reconcileSeeds(t.Context(), passOver(a, b, c).deliveringTo(clusters))).To(Succeed())
 }
 
 func TestSeedsStepWithoutMembers(t *testing.T) {
 	g := NewWithT(t)
-	g.Expect(step.ReasonOf((&Reconciler{}).reconcileSeeds(t.Context(), passOver()))).To(Equal(v1alpha1.ReasonBlocked))
+	g.Expect(step.ReasonOf(driver(nil).reconcileSeeds(t.Context(), passOver()))).To(Equal(v1alpha1.ReasonBlocked))
 }
 
 func TestSeedsOfOthersAreWrittenThoughOneCannotBe(t *testing.T) {
@@ -179,9 +194,9 @@ func TestSeedsOfOthersAreWrittenThoughOneCannotBe(t *testing.T) {
 	a := settled("a", 3, "b.example").but(wants("b.example", "c.example"))
 	b := settled("b", 3, "a.example").but(wants("a.example", "c.example"))
 	clusters := registry(t, refused, "a", a, b)
-	s := passOver(a, b)
+	s := passOver(a, b).deliveringTo(clusters)
 	s.ring.Spec.Rollout.MaxConcurrentRegions = 2
-	err := (&Reconciler{Deps: Deps{ArgoCD: clusters, Poll: poll}}).reconcileSeeds(t.Context(), s)
+	err := driver(clusters).reconcileSeeds(t.Context(), s)
 	g.Expect(err).To(MatchError(refused))
 	g.Expect(err).To(MatchError(HavePrefix("writing the seeds of a: ")))
 	g.Expect(seedsIn(t, clusters, b)).To(Equal("a.example,c.example"))
@@ -189,21 +204,19 @@ func TestSeedsOfOthersAreWrittenThoughOneCannotBe(t *testing.T) {
 
 func TestReport(t *testing.T) {
 	g := NewWithT(t)
-	clk := testingclock.NewFakePassiveClock(start)
-	r := &Reconciler{Deps: Deps{Clock: clk}}
+	r := driver(nil)
+	clk := r.Clock.(*testingclock.FakeClock)
 	earlier := metav1.NewTime(start.Add(-time.Hour))
+	before := func(m *member) {
+		m.before = v1alpha1.RingMember{Region: m.name, State: v1alpha1.MemberConverged, JoinedAt: &earlier, LastTransitionTime: earlier}
+	}
 	s := passOver(
 		settled("c", 3, "a.example", "b.example").but(func(m *member) { m.joined = false }),
-		settled("a", 3, "b.example", "c.example"),
-		settled("b", 1, "a.example", "c.example"),
+		settled("a", 3, "b.example", "c.example").but(before),
+		settled("b", 1, "a.example", "c.example").but(before),
 	)
 	s.leavers = []*member{settled("aa", 1)}
-	s.ring.Status.ConvergedAt = &earlier
-	s.ring.Status.Members = []v1alpha1.RingMember{
-		{Region: "a", State: v1alpha1.MemberConverged, JoinedAt: &earlier, LastTransitionTime: earlier},
-		{Region: "b", State: v1alpha1.MemberConverged, JoinedAt: &earlier, LastTransitionTime: earlier},
-		{Region: "gone", State: v1alpha1.MemberLeft, LastTransitionTime: earlier},
-	}
+	s.ring.Status.ConvergedAt, s.ring.Status.ConvergedMembers = &earlier, "3/3"
 	r.report(s)
 
 	type brief struct {
@@ -222,16 +235,19 @@ func TestReport(t *testing.T) {
 		{"c", v1alpha1.MemberConverged, start, start},
 	}))
 	g.Expect(s.ring.Status.ConvergedMembers).To(Equal("2/3"))
-	g.Expect(s.ring.Status.ConvergedAt).To(BeNil())
+	g.Expect(s.ring.Status.ConvergedAt).To(HaveValue(Equal(earlier)), "when it last was")
+	g.Expect(s.ring.Status.Isolated).To(HaveExactElements("b"))
 
 	s.members[2].seen = ptr.To[int32](3)
 	clk.SetTime(start.Add(time.Minute))
+	s.asReported()
 	r.report(s)
 	g.Expect(s.ring.Status.ConvergedMembers).To(Equal("3/3"))
 	g.Expect(s.ring.Status.ConvergedAt.Time).To(Equal(start.Add(time.Minute)))
 
 	whole := s.ring.DeepCopy()
 	clk.SetTime(start.Add(time.Hour))
+	s.asReported()
 	r.report(s)
 	g.Expect(s.ring).To(Equal(whole), "a second pass changes nothing")
 }
@@ -240,11 +256,18 @@ func TestARingOfMembersThatAreNotThereIsNotWhole(t *testing.T) {
 	g := NewWithT(t)
 	fresh := func(m *member) { m.joined = false }
 	s := passOver(settled("a", 0, "b.example").but(fresh), settled("b", 0, "a.example").but(fresh))
-	r := &Reconciler{Deps: Deps{Clock: testingclock.NewFakePassiveClock(start), Poll: poll}}
+	r := driver(nil)
 	r.report(s)
 	g.Expect(s.ring.Status.ConvergedMembers).To(Equal("0/2"))
 	g.Expect(s.ring.Status.Members[0].JoinedAt).To(BeNil())
 	g.Expect(step.ReasonOf(r.reconcileConvergence(t.Context(), s))).To(Equal(v1alpha1.ReasonNotConverged), "status and condition agree")
+}
+
+// asReported makes the members those of the next pass, which starts from the last report.
+func (s *scope) asReported() {
+	for _, m := range slices.Concat(s.members, s.leavers) {
+		m.before = known(s.ring, m.region).before
+	}
 }
 
 func TestKnownStartsFromTheLastReport(t *testing.T) {
@@ -252,13 +275,16 @@ func TestKnownStartsFromTheLastReport(t *testing.T) {
 	region := &v1alpha1.Region{}
 	region.Name, region.Spec.EnvironmentRef.Name = "dublin", "production001"
 	ring := ringWith("")
-	g.Expect(known(ring, region)).To(Equal(&member{name: "dublin", cluster: plan.ClusterName(region)}))
+	g.Expect(known(ring, region)).To(Equal(&member{region: region, name: "dublin", cluster: plan.ClusterName(region)}))
 
-	ring.Status.Members = []v1alpha1.RingMember{
-		{Region: "paris", Endpoint: "p.example"},
-		{Region: "dublin", Endpoint: "d.example", Source: v1alpha1.EndpointFromLoadBalancer, State: v1alpha1.MemberUnknown, JoinedAt: &metav1.Time{Time: start}},
+	written := &metav1.Time{Time: start}
+	last := v1alpha1.RingMember{
+		Region: "dublin", Endpoint: "d.example", Source: v1alpha1.EndpointFromLoadBalancer, State: v1alpha1.MemberUnknown,
+		JoinedAt: &metav1.Time{Time: start}, SeedsWrittenAt: written, Addresses: []string{"192.0.2.1"},
 	}
+	ring.Status.Members = []v1alpha1.RingMember{{Region: "paris", Endpoint: "p.example"}, last}
 	g.Expect(known(ring, region)).To(Equal(&member{
-		name: "dublin", cluster: "production001-dublin", endpoint: "d.example", source: v1alpha1.EndpointFromLoadBalancer, joined: true,
+		region: region, name: "dublin", cluster: "production001-dublin", before: last, endpoint: "d.example",
+		source: v1alpha1.EndpointFromLoadBalancer, joined: true, writtenAt: written, addresses: []string{"192.0.2.1"},
 	}))
 }

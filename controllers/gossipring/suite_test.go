@@ -63,8 +63,8 @@ func newBed(ctx context.Context, regions ...string) *bed {
 		ring: build.Ring(w.Namespace, ringName),
 	}
 	b.reconciler = gossipring.NewReconciler(gossipring.Deps{
-		Client: w.Recorder, Clock: w.Clock, Events: w.Events, DNS: b.dns, Clusters: w.Clusters, ArgoCD: w.ArgoCD,
-		Poll: testenv.Poll, Resync: testenv.Resync,
+		Client: w.Recorder, Clock: w.Clock, Events: w.Events, DNS: b.dns, Cloud: w.AWS, Clusters: w.Clusters, ArgoCD: w.ArgoCD,
+		ProbeImage: "portolan.test/portolan:v1", Poll: testenv.Poll, SlowPoll: testenv.SlowPoll, Resync: testenv.Resync,
 	})
 	return b
 }
@@ -74,11 +74,19 @@ func (b *bed) reconcile(ctx context.Context) reconcile.Result {
 	return testenv.ExpectReconciled(ctx, env, b.reconciler, b.ring)
 }
 
-// eventually reconciles until the ring has the condition: what changes in a regional
-// cluster arrives in its own time.
+// look reconciles when everything that nothing announces is due to be looked at.
+func (b *bed) look(ctx context.Context) reconcile.Result {
+	GinkgoHelper()
+	b.Clock.Step(testenv.SlowPoll)
+	return b.reconcile(ctx)
+}
+
+// eventually looks until the ring has the condition: what changes in a regional cluster
+// arrives in its own time.
 func (b *bed) eventually(ctx context.Context, matcher OmegaMatcher) {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
+		b.Clock.Step(testenv.Poll)
 		_, err := testenv.Reconcile(ctx, env, b.reconciler, b.ring)
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(b.ring).To(matcher)

@@ -16,29 +16,34 @@ import (
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/remote"
 	"github.com/portolan-dev/portolan/controllers/internal/watch"
+	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
 // concurrency is how many rings are worked on at once.
 const concurrency = 4
 
+// +kubebuilder:rbac:groups=portolan.dev,resources=gossiprings,verbs=list;watch;patch
 // +kubebuilder:rbac:groups=portolan.dev,resources=gossiprings/status,verbs=patch
 
 // SetupWithManager registers the controller and everything that wakes it.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
-	rings := watch.InNamespace(r.Client, func() client.ObjectList { return &v1alpha1.GossipRingList{} }, nil)
+	inEnvironment := watch.InNamespace(r.Client, func() client.ObjectList { return &v1alpha1.GossipRingList{} }, concerns)
 	toRegion := watch.ToRegion(r.Client)
-	secretToRings := func(ctx context.Context, secret client.Object) []reconcile.Request {
-		return each(toRegion(ctx, secret), func(key client.ObjectKey) []reconcile.Request { return ringsIn(ctx, rings, key) })
+	ofSecret := func(ctx context.Context, secret client.Object) []reconcile.Request {
+		var all []reconcile.Request
+		for _, region := range toRegion(ctx, secret) {
+			all = append(all, r.ringsOf(ctx, region.NamespacedName)...)
+		}
+		return all
 	}
 	err := ctrl.NewControllerManagedBy(mgr).
 		Named("gossipring").
 		For(&v1alpha1.GossipRing{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&v1alpha1.Environment{}, handler.EnqueueRequestsFromMapFunc(rings), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&v1alpha1.Region{}, handler.EnqueueRequestsFromMapFunc(rings), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(secretToRings)).
-		WatchesRawSource(watch.Remote(r.Clusters, func(ctx context.Context, region client.ObjectKey) []reconcile.Request {
-			return ringsIn(ctx, rings, region)
-		}, remote.Topology, remote.Pods)).
+		Watches(&v1alpha1.GossipRing{}, handler.EnqueueRequestsFromMapFunc(inEnvironment), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.Environment{}, handler.EnqueueRequestsFromMapFunc(inEnvironment), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.Region{}, handler.EnqueueRequestsFromMapFunc(inEnvironment), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(ofSecret)).
+		WatchesRawSource(watch.Remote(r.Clusters, r.ringsOf, remote.Topology, remote.Pods)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency}).
 		Complete(reconcile.AsReconciler(r.Client, r))
 	if err != nil {
@@ -47,17 +52,36 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return nil
 }
 
-// ringsIn returns the rings in a Region's namespace.
-func ringsIn(ctx context.Context, rings handler.MapFunc, region client.ObjectKey) []reconcile.Request {
-	trigger := &v1alpha1.Region{}
-	trigger.Namespace = region.Namespace
-	return rings(ctx, trigger)
+// concerns tells whether a change of an Environment, a Region or a ring matters to a ring.
+// A Region that the ring does not select any more matters too.
+func concerns(trigger, candidate client.Object) bool {
+	ring, ok := candidate.(*v1alpha1.GossipRing)
+	if !ok {
+		return false
+	}
+	switch t := trigger.(type) {
+	case *v1alpha1.Environment:
+		return ring.Spec.EnvironmentRef.Name == t.Name
+	case *v1alpha1.Region:
+		return ring.Spec.EnvironmentRef == t.Spec.EnvironmentRef
+	case *v1alpha1.GossipRing:
+		return t.Name != ring.Name && ring.Spec.EnvironmentRef == t.Spec.EnvironmentRef && ring.Spec.Service == t.Spec.Service
+	default:
+		return false
+	}
 }
 
-func each(regions []reconcile.Request, rings func(client.ObjectKey) []reconcile.Request) []reconcile.Request {
-	var all []reconcile.Request
-	for _, r := range regions {
-		all = append(all, rings(r.NamespacedName)...)
+// ringsOf returns the rings that a Region is a member of.
+func (r *Reconciler) ringsOf(ctx context.Context, key client.ObjectKey) []reconcile.Request {
+	region, rings := &v1alpha1.Region{}, &v1alpha1.GossipRingList{}
+	if r.Client.Get(ctx, key, region) != nil || r.Client.List(ctx, rings, client.InNamespace(key.Namespace)) != nil {
+		return nil // the Region is gone, or the cache is being stopped
 	}
-	return all
+	var requests []reconcile.Request
+	for i := range rings.Items {
+		if ring := &rings.Items[i]; plan.Selects(ring, region) {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(ring)})
+		}
+	}
+	return requests
 }

@@ -14,44 +14,6 @@ func ringOf(members ...v1alpha1.RingMember) *v1alpha1.GossipRing {
 	return ring
 }
 
-func TestEndpoints(t *testing.T) {
-	for name, tc := range map[string]struct {
-		member v1alpha1.RingMember
-		want   map[string]string
-	}{
-		"a converged member":                 {v1alpha1.RingMember{State: v1alpha1.MemberConverged, Endpoint: "x"}, map[string]string{"a": "x"}},
-		"an unknown member keeps its place":  {v1alpha1.RingMember{State: v1alpha1.MemberUnknown, Endpoint: "x"}, map[string]string{"a": "x"}},
-		"an isolated member is still dialed": {v1alpha1.RingMember{State: v1alpha1.MemberIsolated, Endpoint: "x"}, map[string]string{"a": "x"}},
-		"without endpoint":                   {v1alpha1.RingMember{State: v1alpha1.MemberPending}, map[string]string{}},
-		"a leaving member":                   {v1alpha1.RingMember{State: v1alpha1.MemberLeaving, Endpoint: "x"}, map[string]string{}},
-		"a member that left":                 {v1alpha1.RingMember{State: v1alpha1.MemberLeft, Endpoint: "x"}, map[string]string{}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			tc.member.Region = "a"
-			NewWithT(t).Expect(Endpoints(ringOf(tc.member))).To(Equal(tc.want))
-		})
-	}
-}
-
-func TestSeeds(t *testing.T) {
-	for name, tc := range map[string]struct {
-		endpoints map[string]string
-		want      []string
-	}{
-		"alone":                              {map[string]string{"self": "s"}, []string{}},
-		"peers, sorted":                      {map[string]string{"self": "s", "b": "y", "a": "z"}, []string{"y", "z"}},
-		"before it has an endpoint":          {map[string]string{"b": "y", "a": "x"}, []string{"x", "y"}},
-		"peers that share an endpoint":       {map[string]string{"self": "s", "a": "x", "b": "x"}, []string{"x"}},
-		"a peer that shares its own":         {map[string]string{"self": "s", "a": "s", "b": "x"}, []string{"x"}},
-		"an empty ring does not ask for any": {nil, nil},
-	} {
-		t.Run(name, func(t *testing.T) {
-			got := Seeds(tc.endpoints, "self")
-			NewWithT(t).Expect(got).To(HaveExactElements(tc.want))
-		})
-	}
-}
-
 func TestSelects(t *testing.T) {
 	for name, tc := range map[string]struct {
 		ring   func(*v1alpha1.GossipRing)

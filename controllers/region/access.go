@@ -62,8 +62,12 @@ func (r *Reconciler) ensureEntries(ctx context.Context, s *scope, a *ack.Applier
 	if err != nil {
 		return err
 	}
+	rings, err := r.rings(ctx, s.region)
+	if err != nil {
+		return err
+	}
 	b := s.blueprint()
-	ack.Ensure(ctx, a, b.accessEntry("portolan", principal, ownPolicies(b, len(retiring) > 0 || len(s.region.Status.Bootstrap) > 0)...))
+	ack.Ensure(ctx, a, b.accessEntry("portolan", principal, ownPolicies(b, rings, len(retiring) > 0 || len(s.region.Status.Bootstrap) > 0)...))
 	if argocd := s.environment.Spec.ArgoCD.RoleARN; argocd != "" && argocd != principal {
 		ack.Ensure(ctx, a, b.accessEntry("argocd", argocd, b.accessPolicy(policyClusterAdmin)))
 	}
@@ -71,9 +75,9 @@ func (r *Reconciler) ensureEntries(ctx context.Context, s *scope, a *ack.Applier
 }
 
 // ownPolicies is what Portolan needs itself: to read, to evict pods that started without
-// their identity from their namespaces, and everything everywhere only where it installs
-// the bootstrap list and while it drains nodes.
-func ownPolicies(b blueprint, draining bool) []eks.AccessPolicy {
+// their identity from their namespaces, to connect rings in theirs, and everything
+// everywhere only where it installs the bootstrap list and while it drains nodes.
+func ownPolicies(b blueprint, rings []v1alpha1.GossipRing, draining bool) []eks.AccessPolicy {
 	if len(b.plan.Profile.Bootstrap) > 0 || draining {
 		return []eks.AccessPolicy{b.accessPolicy(policyClusterAdmin)}
 	}
@@ -82,11 +86,22 @@ func ownPolicies(b blueprint, draining bool) []eks.AccessPolicy {
 	for _, p := range b.plan.PodRoles {
 		namespaces = append(namespaces, p.Namespace)
 	}
+	for i := range rings {
+		if writesInto(&rings[i]) {
+			namespaces = append(namespaces, rings[i].Spec.Service.Namespace)
+		}
+	}
 	if len(namespaces) > 0 {
 		slices.Sort(namespaces)
 		policies = append(policies, b.accessPolicy(policyClusterAdmin, slices.Compact(namespaces)...))
 	}
 	return policies
+}
+
+// writesInto tells whether a ring needs more in its namespace than to read: it evicts a member
+// of a ring that has split, writes a ConfigMap or installs a probe.
+func writesInto(ring *v1alpha1.GossipRing) bool {
+	return ring.Spec.OnPartition != v1alpha1.PartitionReport || ring.Spec.Seeds.Delivery.ConfigMap != nil || ring.Spec.Probe != nil
 }
 
 // reconcileConnection reports whether the regional API server answers. When it does

@@ -146,7 +146,7 @@ func (r *Reconciler) leaveRings(ctx context.Context, region *v1alpha1.Region) er
 	}
 	for _, ring := range rings {
 		for _, m := range ring.Status.Members {
-			if m.Region == region.Name && m.State != v1alpha1.MemberLeft {
+			if m.Region == region.Name && m.State != v1alpha1.MemberLeft && m.DroppedAt == nil {
 				return step.Wait(v1alpha1.ReasonLeavingRings, "the peers in ring %s are dropping its seed, one region at a time", ring.Name)
 			}
 		}

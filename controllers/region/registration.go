@@ -105,6 +105,9 @@ func (r *Reconciler) bear(ctx context.Context, s *scope, b birth) error {
 	if len(b.unpinned) > 0 {
 		return b.noPin(b.unpinned)
 	}
+	if err := b.delivered(s.region.Name); err != nil {
+		return err
+	}
 	if err := b.keepSeeds(s.remote); err != nil {
 		return err
 	}
@@ -124,6 +127,19 @@ type pods interface {
 	Pods(namespace string, matchLabels map[string]string) ([]*corev1.Pod, error)
 }
 
+// delivered waits for rings whose seeds come by git: pods that start before their first commit
+// would have none, and would have to start again. With a ConfigMap they wait for it themselves.
+func (b *birth) delivered(region string) error {
+	for i := range b.rings {
+		ring := &b.rings[i]
+		if ring.Spec.Seeds.Delivery.Git != nil && !plan.SeedsDelivered(ring, region) {
+			return step.Wait(v1alpha1.ReasonWaitingForSeeds, "ring %s has not committed the region's seeds yet: kubectl -n %s describe gossipring %s says why",
+				ring.Name, ring.Namespace, ring.Name)
+		}
+	}
+	return nil
+}
+
 // keepSeeds adds the seeds that a ring's pods run with already, when the management cluster
 // was lost and not the region: without them Argo CD would restart every member of the ring
 // with no seeds at all, in all regions at once.
@@ -134,29 +150,28 @@ func (b *birth) keepSeeds(cluster pods) error {
 			return fmt.Errorf("looking for the seeds that ring %s runs with: %w", ring.Name, err)
 		}
 		key := v1alpha1.AnnotationWANSeedsPrefix + ring.Name
-		seeds := seedList(b.keys[key])
-		for _, pod := range running {
-			seeds = append(seeds, seedsOf(pod, ring.Spec.Workload.Env)...)
+		if ring.Spec.Seeds.Delivery.ConfigMap != nil || ring.Spec.Seeds.Delivery.Git != nil {
+			continue // what the pods run with is not in the annotation
 		}
-		slices.Sort(seeds)
-		b.keys[key] = strings.Join(slices.Compact(seeds), ",")
+		texts := []string{b.keys[key]}
+		for _, pod := range running {
+			texts = append(texts, variable(pod, ring.Spec.Workload.Env))
+		}
+		b.keys[key] = plan.MergeSeeds(&ring, texts...)
 	}
 	return nil
 }
 
-func seedsOf(pod *corev1.Pod, env string) []string {
+// variable is a literal environment variable of a pod.
+func variable(pod *corev1.Pod, name string) string {
 	for _, c := range pod.Spec.Containers {
 		for _, e := range c.Env {
-			if e.Name == env {
-				return seedList(e.Value)
+			if e.Name == name {
+				return e.Value
 			}
 		}
 	}
-	return nil
-}
-
-func seedList(seeds string) []string {
-	return strings.FieldsFunc(seeds, func(c rune) bool { return c == ',' || c == ' ' })
+	return ""
 }
 
 func (r *Reconciler) birth(ctx context.Context, region *v1alpha1.Region, p *plan.Plan) (birth, error) {
@@ -167,7 +182,7 @@ func (r *Reconciler) birth(ctx context.Context, region *v1alpha1.Region, p *plan
 	}
 	b.rings = rings
 	for _, ring := range rings {
-		b.keys[v1alpha1.AnnotationWANSeedsPrefix+ring.Name] = strings.Join(plan.Seeds(plan.Endpoints(&ring), region.Name), ",")
+		b.keys[v1alpha1.AnnotationWANSeedsPrefix+ring.Name] = plan.InitialSeeds(&ring, region)
 	}
 	promotions := &v1alpha1.PromotionList{}
 	if err := r.Client.List(ctx, promotions, client.InNamespace(region.Namespace)); err != nil {

@@ -11,7 +11,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
-	"github.com/portolan-dev/portolan/controllers/internal/argocd"
 	"github.com/portolan-dev/portolan/controllers/internal/aws"
 	"github.com/portolan-dev/portolan/controllers/internal/gitrepo"
 	"github.com/portolan-dev/portolan/controllers/plan"
@@ -54,9 +53,9 @@ func (r *Reconciler) findFiles(ctx context.Context, s *scope, draft *plan.Plan, 
 	if err := r.Client.List(ctx, promotions, client.InNamespace(s.region.Namespace)); err != nil {
 		return fmt.Errorf("listing Promotions: %w", err)
 	}
-	repository, why := r.repository(ctx, source)
-	if why != "" {
-		f.Unchecked = append(f.Unchecked, plan.Unchecked{What: "configuration files", Why: why})
+	repository, err := r.ArgoCD.Repository(ctx, source.URL, source.CredentialsSecretRef)
+	if err != nil {
+		f.Unchecked = append(f.Unchecked, plan.Unchecked{What: "configuration files", Why: err.Error()})
 		return nil
 	}
 	for _, app := range plan.Pins(draft.Profile, promotions.Items, s.environment.Name) {
@@ -94,35 +93,6 @@ func configFiles(s *scope, source *v1alpha1.ConfigRepository, application string
 		paths = append(paths, path)
 	}
 	return paths, nil
-}
-
-// Keys of Argo CD's repository Secrets (docs/operator-manual/declarative-setup.md).
-const (
-	repositoryUsername      = "username"
-	repositoryPassword      = "password"
-	repositorySSHPrivateKey = "sshPrivateKey"
-)
-
-// repository reads the credentials that Argo CD uses itself, or says why it could not. They
-// go nowhere but to git.
-func (r *Reconciler) repository(ctx context.Context, source *v1alpha1.ConfigRepository) (repository gitrepo.Repository, why string) {
-	repository = gitrepo.Repository{URL: source.URL}
-	if source.CredentialsSecretRef == nil {
-		return repository, ""
-	}
-	secret := &corev1.Secret{}
-	key := types.NamespacedName{Namespace: r.ArgoCD.Namespace, Name: source.CredentialsSecretRef.Name}
-	if err := r.Live.Get(ctx, key, secret); err != nil {
-		return repository, "reading the repository's credentials: " + err.Error()
-	}
-	if kind := secret.Labels[argocd.LabelSecretType]; kind != "repository" && kind != "repo-creds" {
-		return repository, fmt.Sprintf("the Secret %s is not labelled %s: repository, so it is not read", key, argocd.LabelSecretType)
-	}
-	repository.Auth = gitrepo.Auth{
-		Username: string(secret.Data[repositoryUsername]), Password: string(secret.Data[repositoryPassword]),
-		SSHPrivateKey: string(secret.Data[repositorySSHPrivateKey]),
-	}
-	return repository, ""
 }
 
 // findAccount reads the account that ACK is told to act in for everything in the namespace.

@@ -57,7 +57,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, clk clock.WithTicker) er
 		For(&v1alpha1.Region{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.Environment{}, sameEnvironment, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, recordsMatter()))).
 		Watches(&v1alpha1.Promotion{}, sameEnvironment, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&v1alpha1.GossipRing{}, sameEnvironment, builder.WithPredicates(watch.Changed(ringMatters))).
+		Watches(&v1alpha1.GossipRing{}, r.ringChanges()).
 		Watches(&corev1.Secret{}, toRegion).
 		WatchesRawSource(watch.Remote(r.Clusters, func(_ context.Context, key client.ObjectKey) []reconcile.Request {
 			return []reconcile.Request{{NamespacedName: key}}
@@ -124,13 +124,4 @@ func revisionsOf(env *v1alpha1.Environment) map[string]string {
 		revisions[r.Region] = r.Revision
 	}
 	return revisions
-}
-
-// ringMatters is what a Region looks at in a ring: not the members' own counts.
-func ringMatters(ring *v1alpha1.GossipRing) any {
-	matters := []any{ring.Generation, ring.DeletionTimestamp.IsZero()}
-	for _, m := range ring.Status.Members {
-		matters = append(matters, m.Region, m.State, m.Endpoint, m.Message)
-	}
-	return matters
 }

@@ -43,6 +43,9 @@ type Options struct {
 	TimeScale float64
 	// Seed makes the sampled durations repeatable.
 	Seed uint64
+	// CachingResolver puts one resolver in front of each region's pods that remembers what it was
+	// told, a missing name above all.
+	CachingResolver bool
 	// Progress receives one line for each part that starts; nil drops them.
 	Progress func(string)
 }
@@ -71,6 +74,7 @@ type Bed struct {
 	module   string
 	binaries controlplane.Binaries
 	network  *network.Network
+	links    *links
 	listener string
 	charts   *charts.Server
 	etcd     *controlplane.Etcd
@@ -81,7 +85,7 @@ type Bed struct {
 
 	management *management
 	generation int        // of the management cluster
-	mu         sync.Mutex // guards operator, and Client for who is no caller
+	mu         sync.Mutex // guards operator, the cuts, and Client for who is no caller
 	operator   *process.Process
 	undo       undoing
 }
@@ -101,6 +105,7 @@ func (u *undoing) run() {
 // Start runs everything but the operator. Its parts live until Stop or the end of ctx.
 func Start(ctx context.Context, o Options) (*Bed, error) {
 	b := &Bed{options: o, network: network.New()}
+	b.links = newLinks(b.regionOf)
 	parts := append([]part{
 		{"files and binaries", b.prepare},
 		{"simulated AWS and DNS", b.startAWS},

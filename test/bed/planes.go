@@ -23,12 +23,16 @@ type planes struct {
 	lifetime        context.Context //nolint:containedctx // the bed's lifetime, which bounds every plane's
 	egress, webhook string
 
-	mu      sync.Mutex
-	running map[string]*plane
+	mu        sync.Mutex
+	running   map[string]*plane
+	gossipKey []byte // of clusters that start
 }
 
 // plane is one regional cluster.
 type plane struct {
+	awsRegion string
+	vpc       netip.Prefix
+
 	server *controlplane.APIServer
 	region *regional.Region
 	log    *os.File
@@ -61,7 +65,8 @@ func (p *planes) StartCluster(_ context.Context, name, awsRegion string) (endpoi
 	}
 	region, err := regional.Start(p.lifetime, regional.Options{ //nolint:contextcheck // lives as long as the bed, not as the call
 		Name: name, AWSRegion: awsRegion, Config: server.Config(), VPCCIDR: vpc,
-		Cloud: p.bed.Cloud, Network: p.bed.network, DNS: p.bed.DNS,
+		Cloud: p.bed.Cloud, Network: p.bed.network, DNS: p.bed.DNS, Programs: p.bed.programs(),
+		Resolver: p.bed.resolver(), Links: p.bed.links.pass,
 		Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
 	if err != nil {
@@ -69,8 +74,14 @@ func (p *planes) StartCluster(_ context.Context, name, awsRegion string) (endpoi
 		_ = log.Close()
 		return "", nil, fmt.Errorf("starting what runs inside %s: %w", name, err)
 	}
+	if err := p.giveKey(server.Config()); err != nil {
+		region.Stop()
+		server.Stop()
+		_ = log.Close()
+		return "", nil, fmt.Errorf("giving %s its gossip key: %w", name, err)
+	}
 	p.mu.Lock()
-	p.running[name] = &plane{server: server, region: region, log: log}
+	p.running[name] = &plane{awsRegion: awsRegion, vpc: vpc, server: server, region: region, log: log}
 	p.mu.Unlock()
 	return server.Endpoint(), server.CA(), nil
 }
@@ -96,22 +107,49 @@ func (p *plane) stop() {
 	_ = p.log.Close()
 }
 
-// stop ends all clusters side by side.
+// stop ends all clusters side by side, without the lock: agents that leave ask for regions.
 func (p *planes) stop() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	stopped := p.running
+	p.running = map[string]*plane{}
+	p.mu.Unlock()
 	var done sync.WaitGroup
-	for _, plane := range p.running {
+	for _, plane := range stopped {
 		done.Go(plane.stop)
 	}
 	done.Wait()
-	p.running = map[string]*plane{}
 }
 
 func (p *planes) get(name string) *plane {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.running[name]
+}
+
+// in returns administrators' configurations for the clusters in an AWS region, by name. The
+// region may also be a cluster's name, or EveryRegion.
+func (p *planes) in(region string) map[string]*rest.Config {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	found := map[string]*rest.Config{}
+	for name, plane := range p.running {
+		if region == plane.awsRegion || region == name || region == EveryRegion {
+			found[name] = plane.server.Config()
+		}
+	}
+	return found
+}
+
+// regionOf is the AWS region whose pods have an address, or empty.
+func (p *planes) regionOf(address netip.Addr) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, plane := range p.running {
+		if plane.vpc.Contains(address) {
+			return plane.awsRegion
+		}
+	}
+	return ""
 }
 
 // byEndpoint returns an administrator's credentials for the server at an endpoint.

@@ -190,7 +190,9 @@ func (c *Clusters) annotate(ctx context.Context, cluster string, owner client.Fi
 	if current == nil || holds(current.Annotations, map[string]string{key: value}) {
 		return false, nil
 	}
-	return true, c.apply(ctx, c.secret(cluster).WithAnnotations(map[string]string{key: value}), owner)
+	// With the UID: applying would make a Secret that was deleted a moment ago once more, without
+	// anything but this key.
+	return true, c.apply(ctx, c.secret(cluster).WithUID(current.UID).WithAnnotations(map[string]string{key: value}), owner)
 }
 
 // Deselect makes ApplicationSets leave a registered cluster alone, so that they delete

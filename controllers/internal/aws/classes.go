@@ -115,6 +115,7 @@ var classByCode = map[string]Class{
 	"ValidationError":                      Invalid,
 	"ValidationException":                  Invalid,
 
+	"HealthUnavailable":             Unavailable, // of targets, for an internal error
 	"IDPCommunicationError":         Unavailable,
 	"InsufficientInstanceCapacity":  Unavailable,
 	"InternalError":                 Unavailable,

@@ -63,6 +63,7 @@ type Sessions struct {
 	hostedZones   *memo[zoneKey, plan.HostedZone]
 	tagged        *memo[taggedKey, map[string][]string]
 	addonVersions *memo[addonKey, []plan.AddonVersion]
+	targetGroups  *memo[balancerKey, []string] // ARNs
 	endpoints     *turns
 }
 
@@ -107,6 +108,7 @@ func New(ctx context.Context, clk clock.PassiveClock, options ...Option) (*Sessi
 		hostedZones:   newMemo[zoneKey](clk, zoneTTL),
 		tagged:        newMemo[taggedKey](clk, always[map[string][]string](factsTTL)),
 		addonVersions: newMemo[addonKey](clk, always[[]plan.AddonVersion](factsTTL)),
+		targetGroups:  newMemo[balancerKey](clk, targetGroupsTTL),
 		endpoints:     newTurns(),
 	}
 	for _, option := range options {

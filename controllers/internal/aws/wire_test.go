@@ -61,6 +61,7 @@ const (
 	describeEndpoints  = "ec2:DescribeVpcEndpoints"
 	describeELBTags    = "elasticloadbalancing:DescribeTags"
 	describeTargets    = "elasticloadbalancing:DescribeTargetGroups"
+	describeHealth     = "elasticloadbalancing:DescribeTargetHealth"
 	deleteBalancer     = "elasticloadbalancing:DeleteLoadBalancer"
 	deleteTargets      = "elasticloadbalancing:DeleteTargetGroup"
 	deleteFirewall     = "ec2:DeleteSecurityGroup"

@@ -13,7 +13,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/transport/http"
 )
 
-// What Missing reports. Messages name the repository without credentials and stay
+// What Missing, Read and Commit report. Messages name the repository without credentials and stay
 // the same from one try to the next.
 var (
 	// ErrUnknownRevision means that the repository does not have the commit.
@@ -24,6 +24,13 @@ var (
 	ErrNotFound = errors.New("repository not found")
 	// ErrUnreachable means that the repository did not answer as it should.
 	ErrUnreachable = errors.New("repository unreachable")
+	// ErrNoBranch means that the repository does not have the branch.
+	ErrNoBranch = errors.New("no such branch")
+	// ErrPushRefused means that the credentials may read and not write, or that the server
+	// does not let them change this branch, for example because it is protected.
+	ErrPushRefused = errors.New("push refused")
+	// ErrConflict means that others changed the branch whenever a commit was to follow the last one.
+	ErrConflict = errors.New("others keep changing the branch")
 )
 
 // errRefused means that the server does not hand out the commit on its own.
@@ -36,7 +43,7 @@ var errNamed = fmt.Errorf("%w: it is none of the server's", errRefused)
 // transport says itself is not wrapped: it may hold the URL with its credentials.
 func explain(repository Repository, err error) error {
 	switch {
-	case err == nil, errors.Is(err, ErrUnknownRevision), errors.Is(err, ErrCredentials), errors.Is(err, ErrNotFound):
+	case err == nil, errors.Is(err, ErrUnknownRevision), errors.Is(err, ErrCredentials), errors.Is(err, ErrNotFound), errors.Is(err, ErrNoBranch):
 		return err
 	case errors.Is(err, transport.ErrEmptyRemoteRepository):
 		return fmt.Errorf("%w: the repository is empty", ErrUnknownRevision)

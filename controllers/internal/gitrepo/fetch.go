@@ -15,13 +15,6 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/transport"
 )
 
-const (
-	protocolFile  = "file"
-	protocolHTTP  = "http"
-	protocolHTTPS = "https"
-	protocolSSH   = "ssh"
-)
-
 // headsDepth is how far back the branches are fetched before all of their history is.
 const headsDepth = 50
 
@@ -31,20 +24,16 @@ func (r *Repositories) fetch(ctx context.Context, repo Repository, commit plumbi
 	if err != nil {
 		return nil, fmt.Errorf("%w: the URL cannot be read", ErrNotFound)
 	}
-	switch endpoint.Protocol {
-	case protocolFile:
+	if endpoint.Protocol == protocolFile {
 		return r.readInPlace(ctx, endpoint, commit)
-	case protocolHTTP, protocolHTTPS, protocolSSH:
-	default:
-		return nil, fmt.Errorf("%s:// is not supported", endpoint.Protocol)
 	}
-	auth, err := methodOf(endpoint, repo.Auth)
+	from, err := remoteOf(endpoint, repo.Auth)
 	if err != nil {
 		return nil, err
 	}
-	found, err := r.fetchCommit(ctx, remote{endpoint: endpoint, auth: auth}, commit)
+	found, err := r.fetchCommit(ctx, from, commit)
 	if errors.Is(err, errRefused) {
-		return r.fetchBranches(ctx, remote{endpoint: endpoint, auth: auth}, commit)
+		return r.fetchBranches(ctx, from, commit)
 	}
 	return found, err
 }
@@ -72,7 +61,7 @@ func (r *Repositories) fetchCommit(ctx context.Context, from remote, commit plum
 	if !s.mayServe(commit) {
 		return nil, errRefused
 	}
-	fetched, err := s.fetch(ctx, []plumbing.Hash{commit}, 1, r.limits.packBytes)
+	fetched, err := s.fetch(ctx, order{wants: []plumbing.Hash{commit}, depth: 1}, r.limits.packBytes)
 	if errors.Is(err, errNamed) && s.serves(capability.AllowReachableSHA1InWant) {
 		return nil, ErrUnknownRevision // the server looked through all history already
 	}
@@ -112,7 +101,7 @@ func (r *Repositories) fetchHeads(ctx context.Context, from remote, depth int) (
 	if len(heads) == 0 {
 		return fetched{}, ErrUnknownRevision
 	}
-	all, err := s.fetch(ctx, heads, depth, r.limits.packBytes)
+	all, err := s.fetch(ctx, order{wants: heads, depth: depth}, r.limits.packBytes)
 	if errors.Is(err, errRefused) {
 		return fetched{}, errors.New("the server does not serve its own branches")
 	}

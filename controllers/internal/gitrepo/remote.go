@@ -23,6 +23,23 @@ type remote struct {
 	auth     transport.AuthMethod
 }
 
+const (
+	protocolFile  = "file"
+	protocolHTTP  = "http"
+	protocolHTTPS = "https"
+	protocolSSH   = "ssh"
+)
+
+func remoteOf(endpoint *transport.Endpoint, auth Auth) (remote, error) {
+	switch endpoint.Protocol {
+	case protocolHTTP, protocolHTTPS, protocolSSH:
+	default:
+		return remote{}, fmt.Errorf("%s:// is not supported", endpoint.Protocol)
+	}
+	method, err := methodOf(endpoint, auth)
+	return remote{endpoint: endpoint, auth: method}, err
+}
+
 // session is a conversation with a server, good for one fetch.
 type session struct {
 	transport.UploadPackSession
@@ -36,15 +53,25 @@ type fetched struct {
 	complete bool // nothing was cut off at a depth
 }
 
-// open does not wait longer than ctx says, though the SSH transport would.
-func (r remote) open(ctx context.Context) (*session, error) {
+// order is what a session is to fetch.
+type order struct {
+	wants    []plumbing.Hash
+	depth    int  // of commits, 0 for all of their history
+	contents bool // of files too, where the server can leave them out
+}
+
+// open starts a conversation in which to fetch.
+func (r remote) open(ctx context.Context) (*session, error) { return within(ctx, r.dial) }
+
+// within does not wait longer than ctx says, though the SSH transport would.
+func within[S interface{ close() }](ctx context.Context, dial func(context.Context) (S, error)) (S, error) {
 	type opened struct {
-		session *session
+		session S
 		err     error
 	}
 	opening := make(chan opened)
 	go func() {
-		s, err := r.dial(ctx)
+		s, err := dial(ctx)
 		select {
 		case opening <- opened{session: s, err: err}:
 		case <-ctx.Done():
@@ -55,7 +82,8 @@ func (r remote) open(ctx context.Context) (*session, error) {
 	}()
 	select {
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		var none S
+		return none, ctx.Err()
 	case o := <-opening:
 		return o.session, o.err
 	}
@@ -96,39 +124,44 @@ func (s *session) mayServe(commit plumbing.Hash) bool {
 	return false
 }
 
-// fetch reads commits to a depth, 0 for all of their history, and their trees. It
-// reads no contents of files where the server can leave them out.
-func (s *session) fetch(ctx context.Context, wants []plumbing.Hash, depth int, maxBytes int64) (fetched, error) {
-	request, err := s.request(wants, depth)
+// fetch reads objects, and of commits the trees too.
+func (s *session) fetch(ctx context.Context, o order, maxBytes int64) (fetched, error) {
+	objects := memory.NewStorage()
+	complete, err := s.fetchInto(ctx, objects, o, maxBytes)
+	return fetched{objects: objects, complete: complete}, err
+}
+
+// fetchInto tells whether nothing was cut off at a depth.
+func (s *session) fetchInto(ctx context.Context, objects storer.Storer, o order, maxBytes int64) (complete bool, err error) {
+	request, err := s.request(o)
 	if err != nil {
-		return fetched{}, fmt.Errorf("asking for commits: %w", err)
+		return false, fmt.Errorf("asking for commits: %w", err)
 	}
 	answer, err := s.UploadPack(ctx, request)
 	if err != nil {
-		return fetched{}, refusal(ctx, err, wants)
+		return false, refusal(ctx, err, o.wants)
 	}
 	defer func() { _ = answer.Close() }()
-	objects := memory.NewStorage()
 	pack := &bounded{reader: packOf(request, answer), left: maxBytes, limit: maxBytes}
 	if err := packfile.UpdateObjectStorage(objects, pack); err != nil {
 		if ctx.Err() != nil {
-			return fetched{}, ctx.Err()
+			return false, ctx.Err()
 		}
-		return fetched{}, fmt.Errorf("reading the commits: %w", err)
+		return false, fmt.Errorf("reading the commits: %w", err)
 	}
-	return fetched{objects: objects, complete: len(answer.Shallows) == 0}, nil
+	return len(answer.Shallows) == 0, nil
 }
 
 // request asks for as little as the server is able to send.
-func (s *session) request(wants []plumbing.Hash, depth int) (*packp.UploadPackRequest, error) {
+func (s *session) request(o order) (*packp.UploadPackRequest, error) {
 	request := packp.NewUploadPackRequestFromCapabilities(s.refs.Capabilities)
-	request.Wants = wants
+	request.Wants = o.wants
 	var asked []capability.Capability
-	if depth > 0 && s.serves(capability.Shallow) {
-		request.Depth = packp.DepthCommits(depth)
+	if o.depth > 0 && s.serves(capability.Shallow) {
+		request.Depth = packp.DepthCommits(o.depth)
 		asked = append(asked, capability.Shallow)
 	}
-	if s.serves(capability.Filter) {
+	if !o.contents && s.serves(capability.Filter) {
 		request.Filter = packp.FilterBlobNone()
 		asked = append(asked, capability.Filter)
 	}

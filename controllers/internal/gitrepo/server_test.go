@@ -173,12 +173,17 @@ func upload(w http.ResponseWriter, r *http.Request, open func() (transport.Uploa
 // original serves by git itself, where there is one.
 func original(t *testing.T, o *origin, settings ...string) http.Handler {
 	t.Helper()
+	return byGit(t, o.bare(), settings...)
+}
+
+func byGit(t *testing.T, bare string, settings ...string) http.Handler {
+	t.Helper()
 	binary, err := exec.LookPath("git")
 	if err != nil {
 		t.Skip("there is no git to compare with")
 	}
 	parent := t.TempDir()
-	NewWithT(t).Expect(os.Symlink(o.bare(), filepath.Join(parent, "repository.git"))).To(Succeed())
+	NewWithT(t).Expect(os.Symlink(bare, filepath.Join(parent, "repository.git"))).To(Succeed())
 	environment := []string{"GIT_PROJECT_ROOT=" + parent, "GIT_HTTP_EXPORT_ALL=1", fmt.Sprintf("GIT_CONFIG_COUNT=%d", len(settings)+1)}
 	for i, setting := range append([]string{"safe.directory=*"}, settings...) {
 		key, value, _ := strings.Cut(setting, "=")

@@ -49,6 +49,8 @@ type Cluster struct {
 	connected bool
 	// identities are the service accounts whose pods should have a pod identity.
 	identities map[types.NamespacedName]struct{}
+	// namespaces are those whose pods were asked for.
+	namespaces map[string]struct{}
 }
 
 // clientset is how a cluster is talked to.
@@ -67,6 +69,8 @@ func newCluster(target Target, clients clientset, clk clock.WithTicker, probeEve
 		nodes:     factory.Core().V1().Nodes().Informer(),
 		pods:      factory.Core().V1().Pods().Informer(),
 		cancel:    func() {},
+
+		namespaces: map[string]struct{}{},
 	}
 }
 
@@ -106,7 +110,7 @@ func (c *Cluster) probe(ctx context.Context) bool {
 		return false
 	}
 	c.mu.Lock()
-	news := !c.probed || (err == nil) != c.connected || explain(err) != explain(c.probeErr)
+	news := !c.probed || (err == nil) != c.connected || Explain(err) != Explain(c.probeErr)
 	c.probed, c.probeErr, c.connected = true, err, err == nil
 	c.mu.Unlock()
 	if news {
@@ -151,8 +155,11 @@ func (c *Cluster) handler(what Change) cache.ResourceEventHandler {
 }
 
 func (c *Cluster) announce(what Change, obj any) {
-	c.changed(what)
-	if p, ok := obj.(*corev1.Pod); ok && c.shouldHaveIdentity(p) && !identified(p) {
+	p, isPod := obj.(*corev1.Pod)
+	if !isPod || c.interestedIn(p.Namespace) {
+		c.changed(what)
+	}
+	if isPod && c.shouldHaveIdentity(p) && !identified(p) {
 		c.changed(Identities)
 	}
 }
@@ -167,7 +174,7 @@ func (c *Cluster) Connected() error {
 	case !probed:
 		return ErrNotObserved
 	case err != nil:
-		return errors.New(explain(err))
+		return errors.New(Explain(err))
 	case !c.services.HasSynced() || !c.nodes.HasSynced() || !c.pods.HasSynced():
 		return ErrNotObserved
 	}
@@ -182,8 +189,9 @@ func (c *Cluster) Failed() bool {
 	return c.probeErr != nil
 }
 
-// explain reduces an error to what does not change from one attempt to the next.
-func explain(err error) string {
+// Explain reduces what an API server, or the way to it, said to what does not change from one
+// attempt to the next.
+func Explain(err error) string {
 	switch {
 	case err == nil:
 		return ""
@@ -233,8 +241,11 @@ func (c *Cluster) LoadBalancers() ([]string, error) {
 	return names, nil
 }
 
-// Pods returns the pods with the labels, by name, without those that are finished or being deleted.
+// Pods returns the pods with the labels, by name, without those that are finished or being
+// deleted. From now on, changes of the namespace's pods are announced as Pods.
 func (c *Cluster) Pods(namespace string, matchLabels map[string]string) ([]*corev1.Pod, error) {
+	// Before looking: a pod that comes in between is then announced.
+	c.interest(namespace)
 	if err := c.Connected(); err != nil {
 		return nil, err
 	}
@@ -247,12 +258,28 @@ func (c *Cluster) Pods(namespace string, matchLabels map[string]string) ([]*core
 	return pods, nil
 }
 
+// interest makes changes of a namespace's pods known. It lasts as long as the connection:
+// nobody asks for more namespaces than rings have.
+func (c *Cluster) interest(namespace string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.namespaces[namespace] = struct{}{}
+}
+
+func (c *Cluster) interestedIn(namespace string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, this := c.namespaces[namespace]
+	_, all := c.namespaces[corev1.NamespaceAll]
+	return this || all
+}
+
 // Scrape reads a pod's metrics through the API server's proxy.
 func (c *Cluster) Scrape(ctx context.Context, pod *corev1.Pod, port int32, path string) ([]byte, error) {
 	raw, err := c.requests.CoreV1().Pods(pod.Namespace).
 		ProxyGet("http", pod.Name, strconv.Itoa(int(port)), path, nil).DoRaw(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("scraping pod %s: %s", pod.Name, explain(err))
+		return nil, fmt.Errorf("scraping pod %s: %s", pod.Name, Explain(err))
 	}
 	return raw, nil
 }

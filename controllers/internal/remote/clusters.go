@@ -57,7 +57,7 @@ type Change int
 const (
 	// Topology is the connection, Services and nodes.
 	Topology Change = iota
-	// Pods come, go, or become Ready, in any namespace.
+	// Pods come, go, or become Ready, in a namespace whose Pods were asked for.
 	Pods
 	// Identities are pods that come without the pod identity that PodsWithoutIdentity was
 	// last asked for, or change while they lack it, or go.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,6 +20,26 @@ import (
 func (c *Cluster) Evict(ctx context.Context, pod types.NamespacedName, uid types.UID) (done bool, err error) {
 	answer, err := c.evict(ctx, pod, uid)
 	return answer.verdict != refused, err
+}
+
+// ErrBudget means that a disruption budget does not let a pod go for now.
+var ErrBudget = errors.New("refused for now")
+
+// EvictPod is Evict for those who have to tell what keeps a pod: the error is ErrBudget when
+// a disruption budget does, and nil when the pod is on its way out, gone or replaced.
+func (c *Cluster) EvictPod(ctx context.Context, pod *corev1.Pod) error {
+	name := types.NamespacedName{Namespace: pod.Namespace, Name: pod.Name}
+	answer, err := c.evict(ctx, name, pod.UID)
+	switch {
+	case err != nil:
+		return err
+	case answer.verdict != refused:
+		return nil
+	case answer.why != "":
+		return fmt.Errorf("evicting pod %s: %w: %s", name, ErrBudget, answer.why)
+	default:
+		return fmt.Errorf("evicting pod %s: the API server is busy", name)
+	}
 }
 
 // verdict is what the API server did about an eviction.

@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/portolan-dev/portolan/controllers/internal/remote"
 )
 
 // budget covers pods with the labels of that one. Until it is allowed something, the API
@@ -88,6 +90,33 @@ var _ = Describe("evicting a pod", func() {
 	It("is done when the pod is gone", func(ctx context.Context) {
 		Expect(admin.Delete(ctx, victim)).To(Succeed())
 		Expect(evict(ctx, victim.UID)).To(BeTrue())
+	})
+
+	Context("tells what keeps it", func() {
+		It("names its disruption budget", func(ctx context.Context) {
+			allow(ctx, budget(ctx, victim), 0)
+			err := cluster.EvictPod(ctx, victim)
+			Expect(err).To(MatchError(remote.ErrBudget))
+			Expect(err).To(MatchError("evicting pod " + victim.Namespace + "/victim: refused for now: PodDisruptionBudget " +
+				victim.Namespace + "/b allows no disruption"))
+			Expect(remains(ctx)).To(BeTrue())
+		})
+
+		It("is nothing once it goes, is gone or is replaced", func(ctx context.Context) {
+			other := victim.DeepCopy()
+			other.UID = "of-another-pod"
+			Expect(cluster.EvictPod(ctx, other)).To(Succeed())
+			Expect(remains(ctx)).To(BeTrue())
+			Expect(cluster.EvictPod(ctx, victim)).To(Succeed())
+			Expect(remains(ctx)).To(BeFalse())
+			Expect(cluster.EvictPod(ctx, victim)).To(Succeed())
+		})
+
+		It("is no budget when the API server forbids it", func(ctx context.Context) {
+			err := connect(ctx, "").EvictPod(ctx, victim)
+			Expect(err).To(MatchError(ContainSubstring("forbidden")))
+			Expect(err).NotTo(MatchError(remote.ErrBudget))
+		})
 	})
 
 	It("says what the API server refuses", func(ctx context.Context) {

@@ -76,6 +76,7 @@ type connection struct {
 	*remote.Cluster
 	changes  chan remote.Change // Identities only
 	draining chan remote.Change
+	pods     chan remote.Change
 }
 
 var key = client.ObjectKey{Namespace: "prod", Name: "eu-west-1"}
@@ -83,13 +84,14 @@ var key = client.ObjectKey{Namespace: "prod", Name: "eu-west-1"}
 func connect(ctx context.Context, role string) *connection {
 	GinkgoHelper()
 	clusters := remote.New(principal(ctx, role), clock.RealClock{}, time.Minute)
-	c := &connection{changes: make(chan remote.Change, 1000), draining: make(chan remote.Change, 1000)}
+	c := &connection{changes: make(chan remote.Change, 1000), draining: make(chan remote.Change, 1000), pods: make(chan remote.Change, 1000)}
 	clusters.Subscribe(func(region client.ObjectKey) {
 		defer GinkgoRecover()
 		Expect(region).To(Equal(key))
 		c.changes <- remote.Identities
 	}, remote.Identities)
 	clusters.Subscribe(func(client.ObjectKey) { c.draining <- remote.Draining }, remote.Draining)
+	clusters.Subscribe(func(client.ObjectKey) { c.pods <- remote.Pods }, remote.Pods)
 
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)

@@ -3,16 +3,21 @@ package remote
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 )
+
+// AnnotationSeedsPrefix precedes a ring's name in the annotation of a pod that tells which
+// seeds it was started with, where they do not stand in its environment.
+const AnnotationSeedsPrefix = "portolan.dev/seeds."
 
 // trim drops what nobody looks at before an object is cached. It may see an object again
 // that it has trimmed.
 func trim(obj any) (any, error) {
 	switch o := obj.(type) {
 	case *corev1.Pod:
-		o.ManagedFields, o.Annotations = nil, only(o.Annotations, corev1.MirrorPodAnnotationKey)
+		o.ManagedFields, o.Annotations = nil, only(o.Annotations, aboutPod)
 		o.Spec.Volumes, o.Spec.Tolerations, o.Spec.Affinity = nil, nil, nil
 		o.Spec.InitContainers, o.Spec.EphemeralContainers = nil, nil
 		for i, container := range o.Spec.Containers {
@@ -20,7 +25,7 @@ func trim(obj any) (any, error) {
 		}
 		o.Status.ContainerStatuses, o.Status.InitContainerStatuses = nil, nil
 	case *corev1.Node:
-		o.ManagedFields, o.Annotations = nil, only(o.Annotations, annotationCordoned)
+		o.ManagedFields, o.Annotations = nil, only(o.Annotations, aboutNode)
 		o.Spec = corev1.NodeSpec{Unschedulable: o.Spec.Unschedulable}
 		o.Status = corev1.NodeStatus{
 			Conditions: o.Status.Conditions,
@@ -32,12 +37,25 @@ func trim(obj any) (any, error) {
 	return obj, nil
 }
 
-// only returns the annotation of that name alone, if there is one.
-func only(annotations map[string]string, name string) map[string]string {
-	if value, ok := annotations[name]; ok {
-		return map[string]string{name: value}
+func aboutPod(annotation string) bool {
+	return annotation == corev1.MirrorPodAnnotationKey || strings.HasPrefix(annotation, AnnotationSeedsPrefix)
+}
+
+func aboutNode(annotation string) bool { return annotation == annotationCordoned }
+
+// only returns the annotations of those names, or nil.
+func only(annotations map[string]string, wanted func(string) bool) map[string]string {
+	var kept map[string]string
+	for name, value := range annotations {
+		if !wanted(name) {
+			continue
+		}
+		if kept == nil { // few objects have any
+			kept = map[string]string{}
+		}
+		kept[name] = value
 	}
-	return nil
+	return kept
 }
 
 // essence is what has to change for anybody to be woken: not heartbeats.

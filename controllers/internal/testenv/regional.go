@@ -12,16 +12,17 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 )
 
 // Regional is the Kubernetes API of one regional cluster, in memory: as much of it as
 // Portolan uses. It lists and watches Services, Nodes and Pods, cordons nodes and evicts
-// pods, has no ConfigMaps, answers for the metrics of pods and accepts any bearer token
-// while it does not refuse all.
+// pods, lets ConfigMaps and workloads be applied in any namespace, answers for the metrics of
+// pods and accepts any bearer token while it does not refuse all.
 //
 // The management cluster cannot stand in for it: regions have objects of the same
 // name, and an API server does not proxy to pods on loopback.
@@ -33,15 +34,22 @@ type Regional struct {
 	refusal  int // HTTP status, or 0
 	objects  map[string]map[client.ObjectKey]client.Object
 	watchers map[chan watch.Event]string
-	members  map[client.ObjectKey]int
+	metrics  map[client.ObjectKey]string // by pod
 	budgets  map[client.ObjectKey]string // by pod
 }
+
+const appsVersion = "apps/v1"
 
 // resources are the kinds that the API knows.
 var resources = map[string]metav1.TypeMeta{
 	"services": {APIVersion: "v1", Kind: "Service"},
 	"nodes":    {APIVersion: "v1", Kind: "Node"},
 	"pods":     {APIVersion: "v1", Kind: "Pod"},
+
+	"configmaps":   {APIVersion: "v1", Kind: "ConfigMap"},
+	"deployments":  {APIVersion: appsVersion, Kind: "Deployment"},
+	"statefulsets": {APIVersion: appsVersion, Kind: "StatefulSet"},
+	"daemonsets":   {APIVersion: appsVersion, Kind: "DaemonSet"},
 }
 
 // StartRegional starts the API of a regional cluster, which ends with the spec. It has
@@ -50,7 +58,7 @@ func StartRegional() *Regional {
 	r := &Regional{
 		objects:  map[string]map[client.ObjectKey]client.Object{},
 		watchers: map[chan watch.Event]string{},
-		members:  map[client.ObjectKey]int{},
+		metrics:  map[client.ObjectKey]string{},
 		budgets:  map[client.ObjectKey]string{},
 	}
 	for resource := range resources {
@@ -61,10 +69,18 @@ func StartRegional() *Regional {
 		reply(w, map[string]any{"major": "1", "minor": "34", "gitVersion": "v1.34.0"})
 	})
 	mux.HandleFunc("GET /api/v1/{resource}", r.listOrWatch)
-	mux.HandleFunc("GET /api/v1/namespaces/{namespace}/pods/{pod}/proxy/metrics", r.metrics)
-	mux.HandleFunc("GET /api/v1/nodes/{node}", r.node)
-	mux.HandleFunc("PATCH /api/v1/nodes/{node}", r.patchNode)
+	mux.HandleFunc("GET /api/v1/namespaces/{namespace}/pods/{pod}/proxy/metrics", r.scrape)
 	mux.HandleFunc("POST /api/v1/namespaces/{namespace}/pods/{pod}/eviction", r.evict)
+	mux.HandleFunc("GET /api/v1/namespaces/{namespace}/configmaps", r.configMaps)
+	for _, one := range []string{
+		"/api/v1/{resource}/{name}",
+		"/api/v1/namespaces/{namespace}/{resource}/{name}",
+		"/apis/apps/v1/namespaces/{namespace}/{resource}/{name}",
+	} {
+		mux.HandleFunc("GET "+one, r.get)
+		mux.HandleFunc("PATCH "+one, r.patch)
+		mux.HandleFunc("DELETE "+one, r.delete)
+	}
 	discoverable(mux)
 	r.server = httptest.NewTLSServer(r.guarded(mux))
 	DeferCleanup(func() {
@@ -89,7 +105,7 @@ func (r *Regional) Refuse(status int) {
 	r.refusal = status
 }
 
-// Set creates or replaces Services, Nodes and Pods.
+// Set creates or replaces Services, Nodes, Pods, ConfigMaps and workloads.
 func (r *Regional) Set(objs ...client.Object) {
 	GinkgoHelper()
 	r.mu.Lock()
@@ -138,24 +154,27 @@ func (r *Regional) drop(resource string, key client.ObjectKey) {
 
 // SetMembers sets how many members of its ring a pod says that it sees.
 func (r *Regional) SetMembers(pod client.Object, members int) {
+	r.SetMetrics(pod, fmt.Sprintf("# TYPE unkey_gossip_members_count gauge\nunkey_gossip_members_count{pool=\"wan\"} %d\n", members))
+}
+
+// SetMetrics sets what a pod answers when it is scraped.
+func (r *Regional) SetMetrics(pod client.Object, exposition string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.members[client.ObjectKeyFromObject(pod)] = members
+	r.metrics[client.ObjectKeyFromObject(pod)] = exposition
 }
 
 func resourceOf(obj client.Object) string {
 	GinkgoHelper()
-	switch obj.(type) {
-	case *corev1.Service:
-		return "services"
-	case *corev1.Node:
-		return "nodes"
-	case *corev1.Pod:
-		return "pods"
-	default:
-		Fail(fmt.Sprintf("a regional cluster has no %T", obj))
-		return ""
+	gvk, err := apiutil.GVKForObject(obj, scheme.Scheme)
+	Expect(err).NotTo(HaveOccurred())
+	for resource, kind := range resources {
+		if kind.GroupVersionKind() == gvk {
+			return resource
+		}
 	}
+	Fail(fmt.Sprintf("a regional cluster has no %s", gvk.Kind))
+	return ""
 }
 
 func (r *Regional) announce(resource string, event watch.EventType, obj client.Object) {
@@ -182,17 +201,17 @@ func (r *Regional) guarded(next http.Handler) http.Handler {
 	})
 }
 
-func (r *Regional) metrics(w http.ResponseWriter, q *http.Request) {
+func (r *Regional) scrape(w http.ResponseWriter, q *http.Request) {
 	scheme, rest, _ := strings.Cut(q.PathValue("pod"), ":") // http:<pod>:<port>
 	pod, _, _ := strings.Cut(rest, ":")
 	r.mu.Lock()
-	members, known := r.members[client.ObjectKey{Namespace: q.PathValue("namespace"), Name: pod}]
+	exposition, known := r.metrics[client.ObjectKey{Namespace: q.PathValue("namespace"), Name: pod}]
 	r.mu.Unlock()
 	if !known || scheme != "http" {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
-	_, _ = fmt.Fprintf(w, "# TYPE unkey_gossip_members_count gauge\nunkey_gossip_members_count{pool=\"wan\"} %d\n", members)
+	_, _ = fmt.Fprint(w, exposition)
 }
 
 func (r *Regional) listOrWatch(w http.ResponseWriter, q *http.Request) {

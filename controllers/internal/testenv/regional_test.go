@@ -6,8 +6,13 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	applyappsv1 "k8s.io/client-go/applyconfigurations/apps/v1"
+	applycorev1 "k8s.io/client-go/applyconfigurations/core/v1"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -75,9 +80,40 @@ var _ = Describe("a regional cluster", func() {
 		Expect(cluster.Evict(ctx, client.ObjectKey{Namespace: "api", Name: "gone"}, "old")).To(BeTrue())
 	})
 
-	It("has no ConfigMaps", func(ctx SpecContext) {
+	It("lists the ConfigMaps of a namespace", func(ctx SpecContext) {
 		all := &corev1.ConfigMapList{}
 		Expect(cluster.Client().List(ctx, all, client.InNamespace(metav1.NamespaceSystem))).To(Succeed())
 		Expect(all.Items).To(BeEmpty())
+		api.Set(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "api", Name: "c"}})
+		Expect(cluster.Client().List(ctx, all, client.InNamespace("api"))).To(Succeed())
+		Expect(all.Items).To(HaveLen(1))
+	})
+
+	It("lets ConfigMaps and workloads be applied", func(ctx SpecContext) {
+		c := cluster.Client()
+		apply := func(obj runtime.ApplyConfiguration) error {
+			return c.Apply(ctx, obj, client.FieldOwner("test"), client.ForceOwnership)
+		}
+		config := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "api", Name: "c"}}
+		Expect(api.Find(config)).To(BeFalse())
+		Expect(apply(applycorev1.ConfigMap("c", "api").WithData(map[string]string{"a": "1"}))).To(Succeed())
+		Expect(apply(applycorev1.ConfigMap("c", "api").WithData(map[string]string{"b": "2"}))).To(Succeed())
+		Expect(api.Find(config)).To(BeTrue())
+		Expect(config.Data).To(Equal(map[string]string{"a": "1", "b": "2"}))
+
+		d := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "api", Name: "d", UID: "u"}}
+		d.Spec.Template.Labels = map[string]string{"app": "d"}
+		api.Set(d)
+		annotated := applyappsv1.Deployment("d", "api").WithUID("u").WithSpec(applyappsv1.DeploymentSpec().WithTemplate(
+			applycorev1.PodTemplateSpec().WithAnnotations(map[string]string{"a": "1"})))
+		Expect(apply(annotated)).To(Succeed())
+		read := &appsv1.Deployment{}
+		Expect(c.Get(ctx, client.ObjectKeyFromObject(d), read)).To(Succeed())
+		Expect(read.Spec.Template.ObjectMeta).To(Equal(metav1.ObjectMeta{Labels: d.Spec.Template.Labels, Annotations: map[string]string{"a": "1"}}))
+
+		Expect(c.Delete(ctx, read)).To(Succeed())
+		Expect(apierrors.IsNotFound(c.Get(ctx, client.ObjectKeyFromObject(d), read))).To(BeTrue())
+		Expect(apierrors.IsConflict(apply(annotated))).To(BeTrue(), "an object of that UID cannot be made")
+		Expect(api.Find(d)).To(BeFalse())
 	})
 })

@@ -2,8 +2,6 @@ package testenv
 
 import (
 	"encoding/json"
-	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 
@@ -12,7 +10,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -31,59 +28,6 @@ func (r *Regional) Unschedulable(node client.Object) bool {
 	defer r.mu.Unlock()
 	n, ok := r.objects["nodes"][client.ObjectKeyFromObject(node)].(*corev1.Node)
 	return ok && n.Spec.Unschedulable
-}
-
-func (r *Regional) node(w http.ResponseWriter, q *http.Request) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	n, known := r.objects["nodes"][client.ObjectKey{Name: q.PathValue("node")}]
-	if !known {
-		refuse(w, apierrors.NewNotFound(schema.GroupResource{Resource: "nodes"}, q.PathValue("node")))
-		return
-	}
-	answer(w, http.StatusOK, n)
-}
-
-// patchNode understands merge patches. Of a node's lists, none is ever patched.
-func (r *Regional) patchNode(w http.ResponseWriter, q *http.Request) {
-	resource := schema.GroupResource{Resource: "nodes"}
-	patch, err := io.ReadAll(q.Body)
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	n, known := r.objects["nodes"][client.ObjectKey{Name: q.PathValue("node")}]
-	if !known {
-		refuse(w, apierrors.NewNotFound(resource, q.PathValue("node")))
-		return
-	}
-	patched, err := merge(n, patch)
-	switch {
-	case err != nil:
-		refuse(w, apierrors.NewBadRequest(err.Error()))
-	case patched.ResourceVersion != n.GetResourceVersion():
-		refuse(w, apierrors.NewConflict(resource, n.GetName(), nil))
-	default:
-		r.store("nodes", patched)
-		answer(w, http.StatusOK, patched)
-	}
-}
-
-func merge(n client.Object, patch []byte) (*corev1.Node, error) {
-	before, err := json.Marshal(n)
-	if err != nil {
-		return nil, fmt.Errorf("reading the node: %w", err)
-	}
-	after, err := strategicpatch.StrategicMergePatch(before, patch, corev1.Node{})
-	if err != nil {
-		return nil, fmt.Errorf("patching the node: %w", err)
-	}
-	patched := &corev1.Node{}
-	if err := json.Unmarshal(after, patched); err != nil {
-		return nil, fmt.Errorf("reading the patched node: %w", err)
-	}
-	return patched, nil
 }
 
 // evict takes a pod away at once, as if it needed no time to end.
@@ -124,25 +68,6 @@ func forbidden(budget string) *apierrors.StatusError {
 		Message: "The disruption budget " + budget + " needs 1 healthy pods and has 1 currently",
 	})
 	return err
-}
-
-// discoverable lets clients find out that there are ConfigMaps, and that there are none.
-func discoverable(mux *http.ServeMux) {
-	mux.HandleFunc("GET /api", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusOK, &metav1.APIVersions{TypeMeta: metav1.TypeMeta{Kind: "APIVersions"}, Versions: []string{"v1"}})
-	})
-	mux.HandleFunc("GET /apis", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusOK, &metav1.APIGroupList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIGroupList"}, Groups: []metav1.APIGroup{}})
-	})
-	mux.HandleFunc("GET /api/v1", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusOK, &metav1.APIResourceList{
-			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIResourceList"}, GroupVersion: "v1",
-			APIResources: []metav1.APIResource{{Name: "configmaps", SingularName: "configmap", Namespaced: true, Kind: "ConfigMap", Verbs: metav1.Verbs{"list"}}},
-		})
-	})
-	mux.HandleFunc("GET /api/v1/namespaces/{namespace}/configmaps", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusOK, &corev1.ConfigMapList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMapList"}})
-	})
 }
 
 func refuse(w http.ResponseWriter, err *apierrors.StatusError) {

@@ -130,12 +130,59 @@ func TestGossipCharts(t *testing.T) {
 			g.Expect(pod.Labels).To(HaveKeyWithValue("app.kubernetes.io/component", name))
 			g.Expect(pod.Spec.Tolerations).To(ConsistOf(HaveField("Key", "node-class")))
 			g.Expect(pod.Spec.Containers[0].Ports).To(ConsistOf(
-				And(HaveField("Name", "gossip-wan"), HaveField("ContainerPort", int32(7947))),
+				And(HaveField("Name", "gossip-wan"), HaveField("ContainerPort", int32(7947)), HaveField("Protocol", corev1.ProtocolTCP)),
+				And(HaveField("Name", "gossip-wan-udp"), HaveField("ContainerPort", int32(7947)), HaveField("Protocol", corev1.ProtocolUDP)),
 				And(HaveField("Name", "metrics"), HaveField("ContainerPort", int32(9090)))))
 			g.Expect(service.Name).To(Equal(name + "-gossip-wan"))
 			g.Expect(service.Spec.Type).To(Equal(corev1.ServiceTypeLoadBalancer))
+			g.Expect(service.Spec.Ports).To(ConsistOf(
+				And(HaveField("Name", "gossip-wan"), HaveField("Port", int32(7947)), HaveField("Protocol", corev1.ProtocolTCP)),
+				And(HaveField("Name", "gossip-wan-udp"), HaveField("Port", int32(7947)), HaveField("Protocol", corev1.ProtocolUDP))))
 			g.Expect(service.Spec.Selector).To(Equal(deployment.Spec.Selector.MatchLabels))
 			g.Expect(service.Annotations).To(HaveKeyWithValue("external-dns.alpha.kubernetes.io/hostname", name+"-gossip.eu-west-1.aws.unkey.cloud"))
 		})
+	}
+}
+
+func TestGossipChartsEnvironment(t *testing.T) {
+	region := corev1.EnvVar{Name: "UNKEY_REGION", Value: "eu-west-1"}
+	seeds := corev1.EnvVar{Name: "UNKEY_GOSSIP_WAN_SEEDS", Value: "a,b"}
+	key := corev1.EnvVar{Name: "UNKEY_GOSSIP_SECRET_KEY", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
+		LocalObjectReference: corev1.LocalObjectReference{Name: "gossip-key"}, Key: "key",
+	}}}
+	referred := corev1.EnvVar{Name: seeds.Name, ValueFrom: &corev1.EnvVarSource{ConfigMapKeyRef: &corev1.ConfigMapKeySelector{
+		LocalObjectReference: corev1.LocalObjectReference{Name: "gossip-seeds"}, Key: "seeds",
+	}}}
+	given := map[string]any{"UNKEY_GOSSIP_WAN_SEEDS": "a,b"}
+	cases := map[string]struct {
+		values map[string]any
+		want   []corev1.EnvVar
+	}{
+		"by default": {values: map[string]any{"env": given}, want: []corev1.EnvVar{region, seeds}},
+		"with the key from a Secret": {
+			values: map[string]any{"env": given, "gossip": map[string]any{"keySecret": "gossip-key"}},
+			want:   []corev1.EnvVar{region, seeds, key},
+		},
+		"with the seeds from a ConfigMap": {
+			values: map[string]any{"gossip": map[string]any{"seedsConfigMap": map[string]any{"name": "gossip-seeds", "key": "seeds"}}},
+			want:   []corev1.EnvVar{region, referred},
+		},
+		"with more": {
+			values: map[string]any{"env": map[string]any{"UNKEY_GOSSIP_WAN_SEEDS": "a,b", "UNKEY_GOSSIP_PEER_METRIC": "true"}},
+			want:   []corev1.EnvVar{region, seeds, {Name: "UNKEY_GOSSIP_PEER_METRIC", Value: "true"}},
+		},
+	}
+	for _, chart := range []string{"unkey-api", "frontline"} {
+		for name, tc := range cases {
+			t.Run(chart+" "+name, func(t *testing.T) {
+				g := NewWithT(t)
+				source := map[string]any{"path": "charts/" + chart, "helm": map[string]any{"valuesObject": tc.values}}
+				objects, err := manifests(source, "eu-west-1", chart+"-eu")
+				g.Expect(err).NotTo(HaveOccurred())
+				deployment := &appsv1.Deployment{}
+				g.Expect(runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(objects[0].Object, deployment, true)).To(Succeed())
+				g.Expect(deployment.Spec.Template.Spec.Containers[0].Env).To(Equal(tc.want))
+			})
+		}
 	}
 }

@@ -10,9 +10,14 @@ import (
 // policyGroups stand for the access policies that the simulated EKS knows. Real
 // EKS has an authorizer of its own for them; here RBAC gives the groups their rights.
 var policyGroups = map[string]string{
-	"AmazonEKSClusterAdminPolicy":           "system:masters",
-	"AmazonEKSAdminViewPolicy":              "eks:admin-view",
-	"AmazonEKSClusterAdminPolicy@namespace": "eks:namespace-admin",
+	"AmazonEKSClusterAdminPolicy": "system:masters",
+	"AmazonEKSAdminViewPolicy":    "eks:admin-view",
+}
+
+// namespacePolicyGroups are those of policies that are limited to namespaces: the principal is
+// in one group for each, whose name ends in the namespace's.
+var namespacePolicyGroups = map[string]string{
+	"AmazonEKSClusterAdminPolicy": "eks:namespace-admin:",
 }
 
 // AccessFromEntries answers from the account's access entries: resources of type
@@ -28,14 +33,32 @@ func AccessFromEntries(c *cloud.Cloud) ClusterAccess {
 		}
 		entry := entries[0]
 		for _, policy := range splitList(entry.Data["policyARN"]) {
-			if group, known := policyGroups[lastPart(policy)]; known {
-				groups = append(groups, group)
-			}
+			groups = append(groups, groupsOf(entry, policy)...)
 		}
 		groups = append(groups, splitList(entry.Data["groups"])...)
 		slices.Sort(groups)
 		return usernameOf(entry, c.Account()), slices.Compact(groups), true
 	}
+}
+
+// groupsOf are the groups of one policy of an entry.
+func groupsOf(entry cloud.Resource, policy string) []string {
+	arn, limited := strings.CutSuffix(policy, inNamespaces)
+	if !limited {
+		if group, known := policyGroups[lastPart(arn)]; known {
+			return []string{group}
+		}
+		return nil
+	}
+	prefix, known := namespacePolicyGroups[lastPart(arn)]
+	if !known {
+		return nil
+	}
+	var groups []string
+	for _, namespace := range namespacesOf(entry, arn) {
+		groups = append(groups, prefix+namespace)
+	}
+	return groups
 }
 
 func usernameOf(entry cloud.Resource, account string) string {

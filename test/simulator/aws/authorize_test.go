@@ -91,6 +91,14 @@ var guardedCalls = map[string]guardedCall{
 		_, err := elb.NewFromConfig(cfg).DescribeLoadBalancers(ctx, nil)
 		return err
 	}},
+	"target groups": {wantAction: "elasticloadbalancing:DescribeTargetGroups", wantCode: "AccessDenied", do: func(ctx context.Context, cfg awssdk.Config) error {
+		_, err := elb.NewFromConfig(cfg).DescribeTargetGroups(ctx, &elb.DescribeTargetGroupsInput{LoadBalancerArn: new(balancerARN(region, "gone"))})
+		return err
+	}},
+	"target health": {wantAction: "elasticloadbalancing:DescribeTargetHealth", wantCode: "AccessDenied", do: func(ctx context.Context, cfg awssdk.Config) error {
+		_, err := elb.NewFromConfig(cfg).DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: new(groupARN)})
+		return err
+	}},
 	"quota": {wantAction: "servicequotas:GetServiceQuota", wantCode: "AccessDeniedException", do: func(ctx context.Context, cfg awssdk.Config) error {
 		_, err := servicequotas.NewFromConfig(cfg).GetServiceQuota(ctx, &servicequotas.GetServiceQuotaInput{ServiceCode: new("vpc"), QuotaCode: new("L-F678F1CE")})
 		return err

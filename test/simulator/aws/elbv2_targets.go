@@ -3,6 +3,8 @@ package aws
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
+	"strings"
 
 	"github.com/portolan-dev/portolan/test/simulator/cloud"
 )
@@ -35,12 +37,15 @@ type targetHealth struct {
 	Description string `xml:"TargetHealth>Description,omitempty"`
 }
 
+const reasonNotInUse = "Target.NotInUse"
+
 // healthReasons are AWS's words for why a target is not healthy.
 var healthReasons = map[string]string{
 	"Elb.RegistrationInProgress":      "Target registration is in progress",
 	"Elb.InitialHealthChecking":       "Initial health checks in progress",
 	"Target.FailedHealthChecks":       "Health checks failed",
 	"Target.Timeout":                  "Request timed out",
+	reasonNotInUse:                    "Target group is not configured to receive traffic from the load balancer",
 	"Target.NotRegistered":            "Target is not registered to the target group",
 	"Target.DeregistrationInProgress": "Target deregistration is in progress",
 }
@@ -48,8 +53,8 @@ var healthReasons = map[string]string{
 func (s *Server) describeTargetGroups(c *call) (any, error) {
 	owner := c.form.Get("LoadBalancerArn")
 	arns, byName := formList(c.form, "TargetGroupArns.member"), formList(c.form, "Names.member")
-	if _, ok := s.byARN(c.region, owner, typeLoadBalancer); owner != "" && !ok {
-		return nil, elbNotFound(owner)
+	if err := cmp.Or(s.checkOwner(c, owner), s.checkGroups(c, arns...)); err != nil {
+		return nil, err
 	}
 	candidates := s.cloud.List(func(r cloud.Resource) bool {
 		return r.Type == typeTargetGroup && r.Region == c.region && selected(arns, r.ARN) && selected(byName, lastPart(r.ID)) &&
@@ -85,17 +90,56 @@ func (s *Server) targetGroupFrom(r cloud.Resource) targetGroup {
 
 func (s *Server) describeTargetHealth(c *call) (any, error) {
 	arn := c.form.Get("TargetGroupArn")
+	if err := s.checkGroups(c, arn); err != nil {
+		return nil, err
+	}
 	group, ok := s.byARN(c.region, arn, typeTargetGroup)
 	if !ok {
 		return nil, invalid("TargetGroupNotFound", "One or more target groups not found")
 	}
 	var answer targetHealths
+	_, used := s.byARN(c.region, group.Data["loadBalancerARN"], typeLoadBalancer)
 	for _, t := range targetsOf(group) {
+		if !used {
+			t.Health, t.Reason = "unused", reasonNotInUse
+		}
 		answer.Items = append(answer.Items, targetHealth{
 			ID: t.ID, Port: t.Port, CheckPort: "traffic-port", State: t.Health, Reason: t.Reason, Description: healthReasons[t.Reason],
 		})
 	}
 	return answer, nil
+}
+
+// checkOwner refuses a load balancer that does not exist; an empty ARN is not given.
+func (s *Server) checkOwner(c *call, arn string) error {
+	if arn == "" {
+		return nil
+	}
+	if err := s.checkARN(c, arn, "loadbalancer", "load balancer"); err != nil {
+		return err
+	}
+	if _, ok := s.byARN(c.region, arn, typeLoadBalancer); !ok {
+		return elbNotFound(arn)
+	}
+	return nil
+}
+
+func (s *Server) checkGroups(c *call, arns ...string) error {
+	for _, arn := range arns {
+		if err := s.checkARN(c, arn, "targetgroup", "target group"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkARN refuses what can name nothing in this account and region, in AWS's words:
+// https://github.com/hashicorp/terraform/issues/18060.
+func (s *Server) checkARN(c *call, arn, kind, name string) error {
+	if !strings.HasPrefix(arn, s.cloud.ARN(c.service, c.region, kind+"/")) {
+		return invalid("ValidationError", fmt.Sprintf("'%s' is not a valid %s ARN", arn, name))
+	}
+	return nil
 }
 
 // registered is a target as the fact "targets" of a target group has it.

@@ -159,14 +159,86 @@ func TestDescribeTargets(t *testing.T) {
 	g.Expect(health.TargetHealthDescriptions[2].TargetHealth.State).To(Equal(types.TargetHealthStateEnumInitial))
 }
 
-func TestTargetRefusals(t *testing.T) {
+// named is a target group of the load balancer "a".
+func named(t *testing.T, c *cloud.Cloud, name string) {
+	t.Helper()
+	create(t, c, cloud.Resource{
+		Key: here(typeTargetGroup, name), ARN: "arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/" + name + "/0123456789abcdef",
+		Data: map[string]string{"loadBalancerARN": balancerARN(region, "a")},
+	})
+}
+
+func TestDescribeTargetGroupsOfALoadBalancerPages(t *testing.T) {
 	g := NewWithT(t)
-	s, _ := start(t)
+	s, c := start(t)
+	addBalancer(t, c, region, "a")
+	addBalancer(t, c, region, "b")
+	addTargets(t, c, balancerARN(region, "b"), "[]")
+	for i := range 5 {
+		named(t, c, fmt.Sprintf("of-a-%d", i))
+	}
+	pager := elb.NewDescribeTargetGroupsPaginator(elb.NewFromConfig(sdk(t, s, BaseAccessKey)),
+		&elb.DescribeTargetGroupsInput{LoadBalancerArn: new(balancerARN(region, "a")), PageSize: awssdk.Int32(2)})
+	var got []string
+	pages := 0
+	for ; pager.HasMorePages(); pages++ {
+		out, err := pager.NextPage(t.Context())
+		g.Expect(err).NotTo(HaveOccurred())
+		for _, group := range out.TargetGroups {
+			got = append(got, *group.TargetGroupName)
+		}
+	}
+	g.Expect(got).To(Equal([]string{"of-a-0", "of-a-1", "of-a-2", "of-a-3", "of-a-4"}))
+	g.Expect(pages).To(Equal(3))
+}
+
+func TestTargetsBehindNoLoadBalancerAreUnused(t *testing.T) {
+	g := NewWithT(t)
+	s, c := start(t)
+	addBalancer(t, c, region, "a")
+	addTargets(t, c, balancerARN(region, "a"), `[{"id": "10.0.0.5", "port": 8080, "health": "healthy"}]`)
 	client := elb.NewFromConfig(sdk(t, s, BaseAccessKey))
-	_, err := client.DescribeTargetGroups(t.Context(), &elb.DescribeTargetGroupsInput{LoadBalancerArn: awssdk.String(balancerARN(region, "a"))})
+	_, err := client.DeleteLoadBalancer(t.Context(), &elb.DeleteLoadBalancerInput{LoadBalancerArn: new(balancerARN(region, "a"))})
+	g.Expect(err).NotTo(HaveOccurred())
+
+	out, err := client.DescribeTargetHealth(t.Context(), &elb.DescribeTargetHealthInput{TargetGroupArn: new(groupARN)})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(out.TargetHealthDescriptions[0].TargetHealth.State).To(Equal(types.TargetHealthStateEnumUnused))
+	g.Expect(out.TargetHealthDescriptions[0].TargetHealth.Reason).To(Equal(types.TargetHealthReasonEnumNotInUse))
+	g.Expect(out.TargetHealthDescriptions[0].TargetHealth.Description).NotTo(BeNil())
+	_, err = client.DescribeTargetGroups(t.Context(), &elb.DescribeTargetGroupsInput{LoadBalancerArn: new(balancerARN(region, "a"))})
 	g.Expect(codeOf(err)).To(Equal("LoadBalancerNotFound"))
-	_, err = client.DescribeTargetGroups(t.Context(), &elb.DescribeTargetGroupsInput{Names: []string{"tg"}})
-	g.Expect(codeOf(err)).To(Equal("TargetGroupNotFound"))
-	_, err = client.DescribeTargetHealth(t.Context(), &elb.DescribeTargetHealthInput{TargetGroupArn: awssdk.String(groupARN)})
-	g.Expect(codeOf(err)).To(Equal("TargetGroupNotFound"))
+}
+
+func TestTargetRefusals(t *testing.T) {
+	elsewhere := "arn:aws:elasticloadbalancing:us-east-1:111122223333:"
+	cases := map[string]struct {
+		groups *elb.DescribeTargetGroupsInput
+		health string
+		want   string
+	}{
+		"groups of an unknown load balancer":            {groups: &elb.DescribeTargetGroupsInput{LoadBalancerArn: new(balancerARN(region, "a"))}, want: "LoadBalancerNotFound"},
+		"groups of an unknown name":                     {groups: &elb.DescribeTargetGroupsInput{Names: []string{"tg"}}, want: "TargetGroupNotFound"},
+		"an unknown group":                              {groups: &elb.DescribeTargetGroupsInput{TargetGroupArns: []string{groupARN}}, want: "TargetGroupNotFound"},
+		"groups of a load balancer of another region":   {groups: &elb.DescribeTargetGroupsInput{LoadBalancerArn: new(balancerARN("us-east-1", "a"))}, want: "ValidationError"},
+		"groups of what is no load balancer":            {groups: &elb.DescribeTargetGroupsInput{LoadBalancerArn: new(groupARN)}, want: "ValidationError"},
+		"a group that is none":                          {groups: &elb.DescribeTargetGroupsInput{TargetGroupArns: []string{"tg"}}, want: "ValidationError"},
+		"health of an unknown group":                    {health: groupARN, want: "TargetGroupNotFound"},
+		"health of a group of another region":           {health: elsewhere + "targetgroup/tg/0123456789abcdef", want: "ValidationError"},
+		"health of a load balancer instead of a group":  {health: balancerARN(region, "a"), want: "ValidationError"},
+		"a marker that no page of target groups was at": {groups: &elb.DescribeTargetGroupsInput{Marker: new("x")}, want: "ValidationError"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			s, _ := start(t)
+			client := elb.NewFromConfig(sdk(t, s, BaseAccessKey))
+			var err error
+			if tc.groups != nil {
+				_, err = client.DescribeTargetGroups(t.Context(), tc.groups)
+			} else {
+				_, err = client.DescribeTargetHealth(t.Context(), &elb.DescribeTargetHealthInput{TargetGroupArn: &tc.health})
+			}
+			NewWithT(t).Expect(codeOf(err)).To(Equal(tc.want))
+		})
+	}
 }

@@ -37,7 +37,7 @@ func (s *Server) replicate(primary cloud.Resource, to replicaRegion, force bool)
 		return fmt.Errorf("creating the replica: %w", err)
 	}
 	if replica.State == replicaInProgress {
-		s.after(s.cloud.Sample(typeReplica), func() { s.finishReplica(key) })
+		s.after(s.cloud.Sample(typeReplica), func() { s.finishReplica(key, primary.Key) })
 	}
 	return nil
 }
@@ -52,11 +52,20 @@ func (s *Server) makeRoom(primary cloud.Resource, region string, force bool) (oc
 	return !force || s.cloud.Delete(other) != nil
 }
 
-// finishReplica leaves a replica alone that was failed by a test or is gone.
-func (s *Server) finishReplica(key cloud.Key) {
+// finishReplica copies the newest version. It leaves a replica alone that was failed by a test
+// or is gone.
+func (s *Server) finishReplica(key, primary cloud.Key) {
+	s.copying.Lock()
+	defer s.copying.Unlock()
+	source, ok := s.cloud.Get(primary)
+	if !ok {
+		return
+	}
 	_ = s.cloud.Update(key, func(r *cloud.Resource) {
-		if r.State == replicaInProgress {
-			r.State = replicaInSync
+		if r.State == replicaFailed {
+			return
 		}
+		r.State = replicaInSync
+		copyVersions(r, source)
 	})
 }

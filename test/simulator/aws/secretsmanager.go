@@ -60,6 +60,7 @@ func (s *Server) AddSecret(region, name string) (arn string, err error) {
 		Key:   cloud.Key{Type: typeSecret, Region: region, ID: name},
 		ARN:   arn,
 		State: "available",
+		Data:  map[string]string{dataVersion: newVersion()},
 	})
 	if err != nil {
 		return "", fmt.Errorf("adding secret %s: %w", name, err)
@@ -80,7 +81,8 @@ type secretDescription struct {
 	CreatedDate       float64
 	PrimaryRegion     string `json:",omitempty"`
 	ReplicationStatus []replicationStatus
-	Tags              []secretTag `json:",omitempty"`
+	VersionStages     map[string][]string `json:"VersionIdsToStages,omitempty"`
+	Tags              []secretTag         `json:",omitempty"`
 }
 
 type secretTag struct{ Key, Value string }
@@ -108,7 +110,7 @@ func (s *Server) describeSecret(c *call) (any, error) {
 	if err := c.decode(&in); err != nil {
 		return nil, err
 	}
-	primary, err := s.primaryOf(s.seen, c.region, in.SecretID)
+	held, primary, err := s.copyOf(s.seen, c.region, in.SecretID)
 	if err != nil {
 		return nil, err
 	}
@@ -117,6 +119,7 @@ func (s *Server) describeSecret(c *call) (any, error) {
 		Name:              primary.ID,
 		CreatedDate:       epoch(primary.CreatedAt),
 		ReplicationStatus: replicationOf(s.seen, primary),
+		VersionStages:     stagesOf(held),
 	}
 	if len(description.ReplicationStatus) > 0 {
 		description.PrimaryRegion = primary.Region
@@ -179,24 +182,31 @@ func (s *Server) removeRegionsFromReplication(c *call) (any, error) {
 
 // primaryOf finds a secret by name or ARN, also from the region of a replica.
 func (s *Server) primaryOf(list lister, region, secretID string) (cloud.Resource, error) {
+	_, primary, err := s.copyOf(list, region, secretID)
+	return primary, err
+}
+
+// copyOf finds what the region has of a secret, and its primary, which may be the same. A
+// replica that failed before it was ever in sync is none: another secret has its name.
+func (s *Server) copyOf(list lister, region, secretID string) (held, primary cloud.Resource, err error) {
 	found := list(func(r cloud.Resource) bool {
 		switch r.Type {
 		case typeSecret:
 			return r.Region == region && names(r, secretID)
 		case typeReplica:
-			return r.Region == region && r.State != replicaFailed && names(r, secretID)
+			return r.Region == region && (r.State != replicaFailed || r.Data[dataVersion] != "") && names(r, secretID)
 		}
 		return false
 	})
 	for _, r := range found {
 		if r.Type == typeSecret {
-			return r, nil
+			return r, r, nil
 		}
 		if primary, ok := s.cloud.Get(r.Parents[0]); ok {
-			return primary, nil
+			return r, primary, nil
 		}
 	}
-	return cloud.Resource{}, &cloud.Error{
+	return cloud.Resource{}, cloud.Resource{}, &cloud.Error{
 		Code:    "ResourceNotFoundException",
 		Message: "Secrets Manager can't find the specified secret.",
 	}
@@ -216,9 +226,7 @@ func (s *Server) primaryForChange(region, secretID string) (cloud.Resource, erro
 func names(r cloud.Resource, secretID string) bool { return r.ID == secretID || r.ARN == secretID }
 
 func replicationOf(list lister, primary cloud.Resource) []replicationStatus {
-	replicas := list(func(r cloud.Resource) bool {
-		return r.Type == typeReplica && r.Parents[0] == primary.Key
-	})
+	replicas := replicasOf(list, primary.Key)
 	statuses := make([]replicationStatus, 0, len(replicas))
 	for _, r := range replicas {
 		statuses = append(statuses, replicationStatus{
@@ -229,6 +237,10 @@ func replicationOf(list lister, primary cloud.Resource) []replicationStatus {
 		})
 	}
 	return statuses
+}
+
+func replicasOf(list lister, primary cloud.Key) []cloud.Resource {
+	return list(func(r cloud.Resource) bool { return r.Type == typeReplica && r.Parents[0] == primary })
 }
 
 func epoch(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

@@ -30,6 +30,8 @@ type Server struct {
 	throttles   throttles
 	// grouping keeps calls from making two endpoint groups where AWS has one.
 	grouping sync.Mutex
+	// copying keeps a replica from being in sync with a version that is replaced meanwhile.
+	copying sync.Mutex
 
 	url      string
 	http     *http.Server

@@ -15,7 +15,7 @@ import (
 
 const branch = plumbing.ReferenceName("refs/heads/main")
 
-// Repository is a bare repository with the branch main.
+// Repository is a bare repository with the branch main, and what else is pushed.
 type Repository struct {
 	dir string
 	git *gogit.Repository
@@ -24,6 +24,7 @@ type Repository struct {
 	serving sync.Mutex
 	server  *server
 	wanted  credentials
+	pushing pushRules
 }
 
 // Create makes an empty repository in a folder that is not one yet.
@@ -71,6 +72,74 @@ func (r *Repository) Commit(files map[string]string, message string) (sha string
 		return "", fmt.Errorf("storing the commit: %w", err)
 	}
 	return hash.String(), r.git.Storer.SetReference(plumbing.NewHashReference(branch, hash))
+}
+
+// Head is the commit that a branch points at, "" when there is no such branch.
+func (r *Repository) Head(name string) (sha string, err error) {
+	tip, err := r.open(plumbing.NewBranchReferenceName(name))
+	if err != nil || tip == nil {
+		return "", err
+	}
+	return tip.Hash.String(), nil
+}
+
+// File is a file's content at the head of a branch.
+func (r *Repository) File(name, path string) (content string, err error) {
+	tip, err := r.open(plumbing.NewBranchReferenceName(name))
+	if err != nil {
+		return "", err
+	}
+	if tip == nil {
+		return "", fmt.Errorf("no branch %s", name)
+	}
+	file, err := tip.File(path)
+	if err != nil {
+		return "", fmt.Errorf("reading %s: %w", path, err)
+	}
+	return file.Contents()
+}
+
+// Messages are those of a branch's commits, the latest first.
+func (r *Repository) Messages(name string) ([]string, error) {
+	tip, err := r.open(plumbing.NewBranchReferenceName(name))
+	var messages []string
+	for err == nil && tip != nil {
+		messages = append(messages, strings.TrimSpace(tip.Message))
+		if tip.NumParents() == 0 {
+			break
+		}
+		tip, err = tip.Parent(0)
+	}
+	return messages, err
+}
+
+// open reads with a storage of its own: go-git's keeps state while it reads.
+func (r *Repository) open(name plumbing.ReferenceName) (*object.Commit, error) {
+	repository, err := gogit.PlainOpen(r.dir)
+	if err != nil {
+		return nil, err
+	}
+	tip, err := repository.Reference(name, true)
+	if errors.Is(err, plumbing.ErrReferenceNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return repository.CommitObject(tip.Hash())
+}
+
+// branches are the heads of all branches.
+func branches(repository *gogit.Repository) (map[plumbing.ReferenceName]plumbing.Hash, error) {
+	references, err := repository.Branches()
+	if err != nil {
+		return nil, err
+	}
+	heads := map[plumbing.ReferenceName]plumbing.Hash{}
+	return heads, references.ForEach(func(reference *plumbing.Reference) error {
+		heads[reference.Name()] = reference.Hash()
+		return nil
+	})
 }
 
 // head is what main points at: nothing before the first commit.

@@ -8,6 +8,7 @@ import (
 
 	gogit "github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 	"github.com/go-git/go-git/v5/plumbing/object"
@@ -63,7 +64,8 @@ type selection struct {
 	chosen   map[plumbing.Hash]bool
 }
 
-// choose refuses commits that are not in main's history.
+// choose refuses commits that are in no branch's history. As git does, it hands out
+// files by their hash without looking whether a branch has them.
 func (asked request) choose(repository *gogit.Repository) (*selection, error) {
 	reachable, err := history(repository)
 	if err != nil {
@@ -72,10 +74,14 @@ func (asked request) choose(repository *gogit.Repository) (*selection, error) {
 	s := &selection{chosen: map[plumbing.Hash]bool{}}
 	var layer []*object.Commit
 	for _, want := range asked.wants {
-		if reachable[want] == nil {
+		switch {
+		case reachable[want] != nil:
+			layer = append(layer, reachable[want])
+		case isBlob(repository, want):
+			s.add(want)
+		default:
 			return nil, fmt.Errorf("not our ref %s", want)
 		}
-		layer = append(layer, reachable[want])
 	}
 	for depth := 1; len(layer) > 0; depth++ {
 		var next []*object.Commit
@@ -99,20 +105,30 @@ func (asked request) choose(repository *gogit.Repository) (*selection, error) {
 	return s, nil
 }
 
+func isBlob(repository *gogit.Repository, hash plumbing.Hash) bool {
+	_, err := repository.BlobObject(hash)
+	return err == nil
+}
+
 func history(repository *gogit.Repository) (map[plumbing.Hash]*object.Commit, error) {
-	tip, err := repository.Reference(branch, true)
-	if err != nil {
-		return nil, err
-	}
-	commits, err := repository.Log(&gogit.LogOptions{From: tip.Hash()})
+	heads, err := branches(repository)
 	if err != nil {
 		return nil, err
 	}
 	reachable := map[plumbing.Hash]*object.Commit{}
-	return reachable, commits.ForEach(func(c *object.Commit) error {
-		reachable[c.Hash] = c
-		return nil
-	})
+	for _, head := range heads {
+		commits, err := repository.Log(&gogit.LogOptions{From: head})
+		if err != nil {
+			return nil, err
+		}
+		if err := commits.ForEach(func(c *object.Commit) error {
+			reachable[c.Hash] = c
+			return nil
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return reachable, nil
 }
 
 func (s *selection) add(hash plumbing.Hash) (added bool) {
@@ -133,6 +149,9 @@ func (s *selection) addTree(objects storer.EncodedObjectStorer, hash plumbing.Ha
 		return err
 	}
 	for _, entry := range tree.Entries {
+		if entry.Mode == filemode.Submodule {
+			continue // another repository's
+		}
 		if entry.Mode.IsFile() {
 			if blobs {
 				s.add(entry.Hash)

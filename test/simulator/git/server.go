@@ -11,7 +11,6 @@ import (
 	"sync"
 
 	gogit "github.com/go-git/go-git/v5"
-	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
@@ -85,6 +84,7 @@ func (r *Repository) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+servedAs+"/info/refs", r.serveReferences)
 	mux.HandleFunc("POST "+servedAs+"/git-upload-pack", r.serveObjects)
+	mux.HandleFunc("POST "+servedAs+"/git-receive-pack", r.servePush)
 	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		if !r.admits(request) {
 			w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
@@ -105,36 +105,47 @@ func (r *Repository) admits(request *http.Request) bool {
 }
 
 func (r *Repository) serveReferences(w http.ResponseWriter, request *http.Request) {
-	if request.URL.Query().Get("service") != "git-upload-pack" {
-		http.Error(w, "this server is for reading", http.StatusForbidden)
+	service := request.URL.Query().Get("service")
+	capabilities := map[string][]capability.Capability{"git-upload-pack": offered, "git-receive-pack": offeredToPushers}[service]
+	if capabilities == nil || service == "git-receive-pack" && r.rules().denied {
+		http.Error(w, "this service is not for you", http.StatusForbidden)
 		return
 	}
 	answer := &bytes.Buffer{}
-	if err := r.advertise(answer); err != nil {
+	if err := r.advertise(answer, service, capabilities); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", "application/x-git-upload-pack-advertisement")
+	w.Header().Set("Content-Type", "application/x-"+service+"-advertisement")
+	w.Header().Set("Cache-Control", "no-cache")
 	_, _ = w.Write(answer.Bytes()) // a caller that has gone needs no answer
 }
 
-func (r *Repository) advertise(w io.Writer) error {
+// advertise names the branches, and to readers which of them is the repository's HEAD.
+func (r *Repository) advertise(w io.Writer, service string, capabilities []capability.Capability) error {
 	refs := packp.NewAdvRefs()
-	refs.Prefix = [][]byte{[]byte("# service=git-upload-pack"), pktline.Flush}
-	for _, c := range offered {
+	refs.Prefix = [][]byte{[]byte("# service=" + service), pktline.Flush}
+	for _, c := range capabilities {
 		if err := refs.Capabilities.Set(c); err != nil {
 			return err
 		}
 	}
-	tip, err := r.git.Reference(branch, true)
-	if err == nil {
-		hash := tip.Hash()
-		refs.Head = &hash
-		refs.References[branch.String()] = hash
-		err = refs.Capabilities.Set(capability.SymRef, "HEAD:"+branch.String())
-	}
-	if err != nil && !errors.Is(err, plumbing.ErrReferenceNotFound) {
+	repository, err := gogit.PlainOpen(r.dir)
+	if err != nil {
 		return err
+	}
+	heads, err := branches(repository)
+	if err != nil {
+		return err
+	}
+	for name, head := range heads {
+		refs.References[name.String()] = head
+	}
+	if main, ok := heads[branch]; ok && service == "git-upload-pack" {
+		refs.Head = &main
+		if err := refs.Capabilities.Set(capability.SymRef, "HEAD:"+branch.String()); err != nil {
+			return err
+		}
 	}
 	return refs.Encode(w)
 }
@@ -148,13 +159,9 @@ func (r *Repository) serveObjects(w http.ResponseWriter, request *http.Request) 
 }
 
 func (r *Repository) answer(w io.Writer, request *http.Request) error {
-	var body io.Reader = request.Body
-	if request.Header.Get("Content-Encoding") == "gzip" {
-		unzipped, err := gzip.NewReader(body)
-		if err != nil {
-			return err
-		}
-		body = unzipped
+	body, err := bodyOf(request)
+	if err != nil {
+		return err
 	}
 	asked, err := parseRequest(body)
 	if err != nil {
@@ -170,4 +177,12 @@ func (r *Repository) answer(w io.Writer, request *http.Request) error {
 		return err
 	}
 	return selected.send(w, repository.Storer, asked)
+}
+
+// bodyOf unpacks what git's own client packs.
+func bodyOf(request *http.Request) (io.Reader, error) {
+	if request.Header.Get("Content-Encoding") == "gzip" {
+		return gzip.NewReader(request.Body)
+	}
+	return request.Body, nil
 }

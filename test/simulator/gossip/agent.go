@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/memberlist"
+
+	"github.com/portolan-dev/portolan/test/simulator/network"
 )
 
 const (
@@ -28,10 +30,10 @@ const (
 
 // Network is what an agent needs from the simulated network.
 type Network interface {
+	network.Dialer
 	Listen(addr netip.AddrPort) (net.Listener, error)
-	Register(addr, loopback netip.AddrPort) (unregister func())
-	Lookup(addr netip.AddrPort) (netip.AddrPort, bool)
-	DialContext(ctx context.Context, network, address string) (net.Conn, error)
+	Register(t network.Transport, addr, loopback netip.AddrPort) (unregister func())
+	Lookup(t network.Transport, addr netip.AddrPort) (netip.AddrPort, bool)
 }
 
 // Resolver turns a seed's host name into addresses.
@@ -48,17 +50,21 @@ type Options struct {
 	Ring string
 	// Pod is the address that the agent advertises.
 	Pod netip.Addr
-	// Seeds are comma-separated host names, with a port where it is not WANPort.
+	// Seeds are host names, with a port where it is not WANPort, in the format that the
+	// workload expects.
 	Seeds string
+	// SeedFormat is that format; empty means SeedsComma.
+	SeedFormat SeedFormat
 	// Key is the ring's AES key of 16, 24 or 32 bytes.
 	Key      []byte
 	Network  Network
 	Resolver Resolver
 	// Bridge tells whether this pod is the one that takes part in the ring.
 	Bridge func() bool
-	// Links tells whether packets and connections pass from one address to
-	// another; nil means that all do.
-	Links func(from, to netip.Addr) bool
+	// Links tells what reaches whom.
+	Links network.Links
+	// PeerMetric also exposes each region that the agent sees.
+	PeerMetric bool
 	// TimeScale is simulated time per real time; zero means a minute takes a second.
 	TimeScale float64
 	// Log receives memberlist's log; nil discards it.
@@ -87,7 +93,11 @@ func Start(ctx context.Context, o Options) (*Agent, error) {
 	if o.Log == nil {
 		o.Log = io.Discard
 	}
-	a := &Agent{options: o, done: make(chan struct{}), seeds: resolveSeeds(ctx, o.Resolver, o.Seeds)}
+	seeds, err := splitSeeds(o.Seeds, o.SeedFormat)
+	if err != nil {
+		return nil, fmt.Errorf("reading the seeds of gossip agent %s: %w", o.Name, err)
+	}
+	a := &Agent{options: o, done: make(chan struct{}), seeds: resolveSeeds(ctx, o.Resolver, seeds)}
 	listener, err := o.Network.Listen(netip.AddrPortFrom(o.Pod, MetricsPort))
 	if err != nil {
 		return nil, fmt.Errorf("listening for metrics of gossip agent %s: %w", o.Name, err)
@@ -111,6 +121,15 @@ func (a *Agent) Members() int {
 		return p.members()
 	}
 	return 0
+}
+
+// Regions are those with a member that this agent sees, its own included, sorted; none
+// while it is not the bridge.
+func (a *Agent) Regions() []string {
+	if p := a.currentPool(); p != nil {
+		return p.regions()
+	}
+	return nil
 }
 
 func (a *Agent) run(ctx context.Context) {

@@ -42,6 +42,7 @@ func newRing(t *testing.T) *ring {
 		"a.example.com": {netip.MustParseAddr("10.0.0.1")},
 		"b.example.com": {netip.MustParseAddr("10.0.0.2")},
 		"c.example.com": {netip.MustParseAddr("10.0.0.3")},
+		"d.example.com": {netip.MustParseAddr("10.0.0.4")},
 	}}
 }
 
@@ -157,19 +158,15 @@ func TestAnotherPodTakesOverTheBridge(t *testing.T) {
 func TestLonelyAgentRejoinsAfterACut(t *testing.T) {
 	t.Parallel()
 	g, r := NewWithT(t), newRing(t)
-	var cut atomic.Bool
-	links := func(o *Options) { o.Links = func(_, _ netip.Addr) bool { return !cut.Load() } }
-	a := r.start("a", "", links)
-	b := r.start("b", "a.example.com", links)
-	g.Eventually(a.Members, patience).Should(Equal(2))
-	g.Eventually(b.Members, patience).Should(Equal(2))
+	links := r.newCuts()
+	a := r.start("a", "", links.obey)
+	b := r.start("b", "a.example.com", links.obey)
+	g.Eventually(members(a, b), patience).Should(HaveEach(2))
 
-	cut.Store(true)
-	g.Eventually(a.Members, patience).Should(Equal(1))
-	g.Eventually(b.Members, patience).Should(Equal(1))
-	cut.Store(false)
-	g.Eventually(a.Members, patience).Should(Equal(2))
-	g.Eventually(b.Members, patience).Should(Equal(2))
+	links.between("a", "b", network.TCP, network.UDP)
+	g.Eventually(members(a, b), patience).Should(HaveEach(1))
+	links.heal()
+	g.Eventually(members(a, b), patience).Should(HaveEach(2))
 }
 
 func TestStopLeavesNothing(t *testing.T) {
@@ -184,8 +181,10 @@ func TestStopLeavesNothing(t *testing.T) {
 	b.Stop()
 	g.Eventually(gleak.Goroutines, patience).ShouldNot(gleak.HaveLeaked(before))
 	for _, port := range []uint16{WANPort, MetricsPort} {
-		_, bound := r.network.Lookup(netip.AddrPortFrom(r.hosts["a.example.com"][0], port))
-		g.Expect(bound).To(BeFalse())
+		for _, transport := range []network.Transport{network.TCP, network.UDP} {
+			_, bound := r.network.Lookup(transport, netip.AddrPortFrom(r.hosts["a.example.com"][0], port))
+			g.Expect(bound).To(BeFalse())
+		}
 	}
 }
 
@@ -195,22 +194,82 @@ func TestStartRefusesABadKey(t *testing.T) {
 	g.Expect(err).To(MatchError(ContainSubstring("key")))
 }
 
+func TestStartRefusesAnUnknownSeedFormat(t *testing.T) {
+	g := NewWithT(t)
+	_, err := Start(t.Context(), Options{Name: "a", Key: ringKey, SeedFormat: "yaml"})
+	g.Expect(err).To(MatchError(ContainSubstring(`"yaml" is no format`)))
+}
+
+func TestPeerMetric(t *testing.T) {
+	t.Parallel()
+	g, r := NewWithT(t), newRing(t)
+	a := r.start("a", "", func(o *Options) { o.PeerMetric = true })
+	sibling := r.start("b", "a.example.com", func(o *Options) { o.Region = "region-a" })
+	c := r.start("c", "a.example.com")
+	g.Eventually(members(a, sibling, c), patience).Should(HaveEach(3))
+
+	text := r.metrics("a")
+	g.Expect(text).To(ContainSubstring(`unkey_gossip_member{pool="wan",region="region-a"} 1` + "\n"))
+	g.Expect(text).To(ContainSubstring(`unkey_gossip_member{pool="wan",region="region-c"} 1` + "\n"))
+	g.Expect(r.metrics("c")).NotTo(ContainSubstring("unkey_gossip_member{"), "it was not asked to")
+	c.Stop()
+	g.Eventually(func() string { return r.metrics("a") }, patience).ShouldNot(ContainSubstring("region-c"))
+}
+
+func TestSplitSeeds(t *testing.T) {
+	cases := map[string]struct {
+		text   string
+		format SeedFormat
+		want   []string
+	}{
+		"none":                       {text: ""},
+		"blanks only":                {text: " , "},
+		"commas":                     {text: "a.example.com, b.example.com:7947", want: []string{"a.example.com", "b.example.com:7947"}},
+		"commas by name":             {text: "a,b", format: SeedsComma, want: []string{"a", "b"}},
+		"JSON where commas are read": {text: `["a"]`, want: []string{`["a"]`}},
+		"spaces where commas are":    {text: "a b", want: []string{"a b"}},
+		"JSON":                       {text: `["a.example.com:7947", "b"]`, format: SeedsJSON, want: []string{"a.example.com:7947", "b"}},
+		"an empty JSON array":        {text: "[]", format: SeedsJSON},
+		"nothing where JSON is":      {text: "", format: SeedsJSON},
+		"commas where JSON is":       {text: "a,b", format: SeedsJSON, want: []string{"a,b"}},
+		"spaces":                     {text: " a  b:7000 ", format: SeedsSpace, want: []string{"a", "b:7000"}},
+		"commas where spaces are":    {text: "a,b", format: SeedsSpace, want: []string{"a,b"}},
+		"JSON where spaces are":      {text: `["a","b"]`, format: SeedsSpace, want: []string{`["a","b"]`}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			g.Expect(splitSeeds(tc.text, tc.format)).To(Equal(tc.want))
+		})
+	}
+}
+
+func TestSeedsInAnotherFormAreOneBogusHost(t *testing.T) {
+	t.Parallel()
+	g, r := NewWithT(t), newRing(t)
+	a := r.start("a", "")
+	b := r.start("b", "a.example.com c.example.com")
+	c := r.start("c", `["a.example.com"]`, func(o *Options) { o.SeedFormat = SeedsJSON })
+	g.Eventually(members(a, c), patience).Should(HaveEach(2))
+	g.Expect(b.Members()).To(Equal(1))
+	g.Expect(r.metrics("b")).To(ContainSubstring("unkey_gossip_seed_join_attempts_total 0\n"))
+}
+
 func TestResolveSeeds(t *testing.T) {
 	known := hosts{
 		"one.example.com": {netip.MustParseAddr("52.0.0.1")},
 		"two.example.com": {netip.MustParseAddr("52.0.0.2"), netip.MustParseAddr("52.0.0.3")},
 	}
 	cases := map[string]struct {
-		seeds string
+		seeds []string
 		want  []string
 	}{
-		"none":                 {seeds: ""},
-		"blanks only":          {seeds: " , "},
-		"default port":         {seeds: "one.example.com", want: []string{"52.0.0.1:7947"}},
-		"its own port":         {seeds: "one.example.com:7000", want: []string{"52.0.0.1:7000"}},
-		"every address":        {seeds: "two.example.com", want: []string{"52.0.0.2:7947", "52.0.0.3:7947"}},
-		"spaces and unknowns":  {seeds: "gone.example.com, one.example.com", want: []string{"52.0.0.1:7947"}},
-		"an address as a seed": {seeds: "10.0.0.1", want: []string{"10.0.0.1:7947"}},
+		"none":                 {},
+		"default port":         {seeds: []string{"one.example.com"}, want: []string{"52.0.0.1:7947"}},
+		"its own port":         {seeds: []string{"one.example.com:7000"}, want: []string{"52.0.0.1:7000"}},
+		"every address":        {seeds: []string{"two.example.com"}, want: []string{"52.0.0.2:7947", "52.0.0.3:7947"}},
+		"an unknown one":       {seeds: []string{"gone.example.com", "one.example.com"}, want: []string{"52.0.0.1:7947"}},
+		"an address as a seed": {seeds: []string{"10.0.0.1"}, want: []string{"10.0.0.1:7947"}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

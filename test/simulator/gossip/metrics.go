@@ -27,6 +27,9 @@ func serveMetrics(listener net.Listener, a *Agent) *metricsServer {
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(m.joinAttempts, membersGauge(a), bridgeGauge(a))
+	if a.options.PeerMetric {
+		registry.MustRegister(peers{agent: a})
+	}
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	m.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
@@ -55,6 +58,22 @@ func bridgeGauge(a *Agent) prometheus.Collector {
 		}
 		return 1
 	})
+}
+
+// peers is one sample for each region that the agent sees.
+type peers struct{ agent *Agent }
+
+var peerDescription = prometheus.NewDesc("unkey_gossip_member", "Regions with a member that this agent sees in the pool.",
+	[]string{"region"}, prometheus.Labels{"pool": "wan"})
+
+// Describe implements prometheus.Collector.
+func (peers) Describe(to chan<- *prometheus.Desc) { to <- peerDescription }
+
+// Collect implements prometheus.Collector.
+func (p peers) Collect(to chan<- prometheus.Metric) {
+	for _, region := range p.agent.Regions() {
+		to <- prometheus.MustNewConstMetric(peerDescription, prometheus.GaugeValue, 1, region)
+	}
 }
 
 func (m *metricsServer) close() {

@@ -3,12 +3,19 @@ package gossip
 import (
 	"fmt"
 	"log"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/memberlist"
 )
 
-const leaveTimeout = time.Second
+const (
+	leaveTimeout = time.Second
+	// deadTime is how long memberlist goes on gossiping to a member that it holds for
+	// dead. Afterwards it forgets it, and a ring that was cut in two stays in two.
+	deadTime = 5 * time.Second
+)
 
 // pool is a bridge's membership of its ring.
 type pool struct {
@@ -47,13 +54,24 @@ func poolConfig(o Options, transport memberlist.NodeAwareTransport, logger *log.
 	config.SuspicionMult = 3
 	config.SuspicionMaxTimeoutMult = 2
 	config.GossipInterval = 50 * time.Millisecond
-	config.GossipToTheDeadTime = 5 * time.Second
+	config.GossipToTheDeadTime = deadTime
 	config.PushPullInterval = 3 * time.Second
 	config.EnableCompression = false // costs more than the loopback it saves
 	return config
 }
 
 func (p *pool) members() int { return p.list.NumMembers() }
+
+// regions are the first parts of the members' names.
+func (p *pool) regions() []string {
+	var regions []string
+	for _, member := range p.list.Members() {
+		region, _, _ := strings.Cut(member.Name, "/")
+		regions = append(regions, region)
+	}
+	slices.Sort(regions)
+	return slices.Compact(regions)
+}
 
 // join fails when no seed answers; the agent tries again while it is alone.
 func (p *pool) join(seeds []string) {

@@ -6,11 +6,12 @@ import (
 	"log"
 	"net"
 	"net/netip"
-	"os"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/memberlist"
+
+	"github.com/portolan-dev/portolan/test/simulator/network"
 )
 
 var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
@@ -22,7 +23,7 @@ type transport struct {
 
 	network    Network
 	pod        netip.Addr
-	links      func(from, to netip.Addr) bool
+	links      network.Links
 	unregister func()
 }
 
@@ -33,15 +34,24 @@ func newTransport(o Options, logger *log.Logger) (*transport, error) {
 	if err != nil {
 		return nil, fmt.Errorf("binding the gossip port: %w", err)
 	}
-	port := uint16(bound.GetAutoBindPort())
-	unregister := o.Network.Register(netip.AddrPortFrom(o.Pod, WANPort), netip.AddrPortFrom(loopback, port))
 	return &transport{
 		NetTransport: bound,
 		network:      o.Network,
 		pod:          o.Pod,
 		links:        o.Links,
-		unregister:   sync.OnceFunc(unregister),
+		unregister:   sync.OnceFunc(register(o, uint16(bound.GetAutoBindPort()))),
 	}, nil
+}
+
+// register gives both halves of a loopback port to the pod.
+func register(o Options, port uint16) (unregister func()) {
+	virtual, actual := netip.AddrPortFrom(o.Pod, WANPort), netip.AddrPortFrom(loopback, port)
+	connections := o.Network.Register(network.TCP, virtual, actual)
+	packets := o.Network.Register(network.UDP, virtual, actual)
+	return func() {
+		connections()
+		packets()
+	}
 }
 
 // bindLoopback retries because the TCP port that the kernel picks may be taken for UDP.
@@ -77,11 +87,11 @@ func (t *transport) WriteToAddress(b []byte, addr memberlist.Address) (time.Time
 	if err != nil {
 		return time.Time{}, fmt.Errorf("addressing a packet: %w", err)
 	}
-	actual, ok := t.network.Lookup(to)
+	actual, ok := t.network.Lookup(network.UDP, to)
 	if !ok && to.Addr().IsLoopback() {
 		actual, ok = to, true // an answer to the sender of a packet
 	}
-	if !ok || !t.linked(to.Addr()) {
+	if !ok || !t.links.Pass(t.pod, to.Addr(), network.UDP) {
 		return time.Now(), nil
 	}
 	return t.NetTransport.WriteToAddress(b, memberlist.Address{Addr: actual.String(), Name: addr.Name})
@@ -94,24 +104,13 @@ func (t *transport) DialTimeout(addr string, timeout time.Duration) (net.Conn, e
 
 // DialAddressTimeout implements memberlist.NodeAwareTransport.
 func (t *transport) DialAddressTimeout(addr memberlist.Address, timeout time.Duration) (net.Conn, error) {
-	to, err := netip.ParseAddrPort(addr.Addr)
-	if err != nil {
-		return nil, fmt.Errorf("addressing a connection: %w", err)
-	}
-	if !t.linked(to.Addr()) {
-		return nil, &net.OpError{Op: "dial", Net: "tcp", Addr: net.TCPAddrFromAddrPort(to), Err: os.ErrDeadlineExceeded}
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	return t.network.DialContext(ctx, "tcp", addr.Addr)
+	return t.links.Dial(ctx, t.network, t.pod, string(network.TCP), addr.Addr)
 }
 
 // Shutdown implements memberlist.Transport.
 func (t *transport) Shutdown() error {
 	t.unregister()
 	return t.NetTransport.Shutdown()
-}
-
-func (t *transport) linked(to netip.Addr) bool {
-	return t.links == nil || t.links(t.pod, to)
 }

@@ -62,6 +62,8 @@ func TestShippedPoliciesAllow(t *testing.T) {
 	cases := map[string][]cloud.Call{
 		"portolan": {
 			ask("secretsmanager", "DescribeSecret", "arn:aws:secretsmanager:us-east-1"+secret),
+			ask("secretsmanager", "DescribeSecret", "arn:aws:secretsmanager:eu-west-1"+secret),
+			ask("secretsmanager", "ReplicateSecretToRegions", "arn:aws:secretsmanager:us-east-1"+secret),
 			ask("ec2", "DescribeVpcs"), ask("eks", "ListClusters"), ask("eks", "DescribeCluster", cluster), ask("eks", "DescribeNodegroup", group),
 			ask("eks", "DescribeNodegroup", "arn:aws:eks"+here+"nodegroup/production001-eu-west-1/unkey/*"),
 			ask("iam", "GetRole", nodeRole), ask("s3", "GetBucketTagging", bucket),
@@ -69,6 +71,7 @@ func TestShippedPoliciesAllow(t *testing.T) {
 			ask("globalaccelerator", "DescribeEndpointGroup", listener+"/endpoint-group/3"),
 			ask("acm", "ListCertificates"), ask("acm", "ListTagsForCertificate", cert), ask("eks", "DescribeAddonVersions"),
 			ask("elasticloadbalancing", "DescribeTags"), ask("elasticloadbalancing", "DescribeTargetGroups"),
+			ask("elasticloadbalancing", "DescribeLoadBalancers"), ask("elasticloadbalancing", "DescribeTargetHealth"),
 			ask("ec2", "DescribeSecurityGroups"), ask("ec2", "DescribeVpcEndpoints"),
 			ask("ec2", "DescribeInternetGateways"), ask("ec2", "DescribeRouteTables"), ask("ec2", "DescribeVpcAttribute", "arn:aws:ec2"+here+"vpc/vpc-1"),
 			ask("eks", "DescribeAddon", "arn:aws:eks"+here+"addon/production001-eu-west-1/coredns/6ac4"), ask("eks", "DescribePodIdentityAssociation", pod),
@@ -121,6 +124,8 @@ func TestShippedPoliciesRefuse(t *testing.T) {
 		call cloud.Call
 	}{
 		"copying a secret from elsewhere":        {role: "portolan", call: ask("secretsmanager", "ReplicateSecretToRegions", "arn:aws:secretsmanager:eu-west-1"+secret)},
+		"describing another account's secret":    {role: "portolan", call: ask("secretsmanager", "DescribeSecret", "arn:aws:secretsmanager:us-east-1:444455556666:secret:unkey/shared-abcdef")},
+		"changing who receives traffic":          {role: "portolan", call: ask("elasticloadbalancing", "DeregisterTargets", targets)},
 		"deleting a secret":                      {role: "portolan", call: ask("secretsmanager", "DeleteSecret", "arn:aws:secretsmanager:us-east-1"+secret)},
 		"another environment's cluster":          {role: "portolan", call: ask("eks", "DescribeCluster", "arn:aws:eks"+here+"cluster/staging-eu")},
 		"an accelerator":                         {role: "portolan", call: ask("globalaccelerator", "DeleteAccelerator", "arn:aws:globalaccelerator::111122223333:accelerator/1")},

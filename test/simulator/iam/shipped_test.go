@@ -118,8 +118,8 @@ var wildcardsAllowed = []string{
 	"ec2:DescribeRouteTables", "ec2:DescribeSecurityGroupRules", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets",
 	"ec2:DescribeTags", "ec2:DescribeVpcEndpoints", "ec2:DescribeVpcPeeringConnections", "ec2:DescribeVpcs",
 	"eks:DescribeAddonVersions", "eks:ListClusters", "elasticloadbalancing:DescribeLoadBalancers",
-	"elasticloadbalancing:DescribeTags", "elasticloadbalancing:DescribeTargetGroups", "route53:ListHostedZonesByName", "s3:ListAllMyBuckets",
-	"servicequotas:GetServiceQuota",
+	"elasticloadbalancing:DescribeTags", "elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:DescribeTargetHealth",
+	"route53:ListHostedZonesByName", "s3:ListAllMyBuckets", "servicequotas:GetServiceQuota",
 }
 
 func TestShippedPoliciesNameResourcesWhereTheyCan(t *testing.T) {

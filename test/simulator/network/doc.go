@@ -3,4 +3,6 @@
 // loopback. Whoever lives in that world dials through a Network; the API servers
 // do so through its CONNECT proxy, because they refuse to proxy to a pod whose
 // address is loopback.
+//
+// A Network knows no obstacles. Those are Links, which hosts ask before they send.
 package network

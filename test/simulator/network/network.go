@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 )
@@ -14,14 +15,20 @@ type Network struct {
 	dialer net.Dialer
 
 	mu       sync.RWMutex
-	bindings map[netip.AddrPort]*binding
+	bindings map[endpoint]*binding
+}
+
+// endpoint is a port of one transport: TCP and UDP have ports of their own.
+type endpoint struct {
+	transport Transport
+	addr      netip.AddrPort
 }
 
 type binding struct{ loopback netip.AddrPort }
 
 // New returns a Network without any address in use.
 func New() *Network {
-	return &Network{bindings: map[netip.AddrPort]*binding{}}
+	return &Network{bindings: map[endpoint]*binding{}}
 }
 
 // Listen accepts TCP connections to the virtual address until the listener is
@@ -31,29 +38,48 @@ func (n *Network) Listen(addr netip.AddrPort) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &binding{loopback: l.Addr().(*net.TCPAddr).AddrPort()}
-	if !n.claim(addr, b) {
+	unregister, ok := n.claim(endpoint{TCP, addr}, l.Addr().(*net.TCPAddr).AddrPort())
+	if !ok {
 		_ = l.Close()
-		return nil, &net.OpError{Op: "listen", Net: "tcp", Addr: net.TCPAddrFromAddrPort(addr), Err: os.NewSyscallError("bind", syscall.EADDRINUSE)}
+		return nil, inUse(TCP, net.TCPAddrFromAddrPort(addr))
 	}
-	return &listener{Listener: l, unregister: func() { n.release(addr, b) }}, nil
+	return &listener{Listener: l, unregister: unregister}, nil
 }
 
-// Register makes a virtual address of a socket that its owner, TCP or UDP, has
-// bound itself. It replaces an earlier registration of the address.
-func (n *Network) Register(addr, loopback netip.AddrPort) (unregister func()) {
-	b := &binding{loopback: loopback}
+// ListenPacket receives the datagrams for the virtual address until the socket is
+// closed. Its LocalAddr is the loopback address behind it.
+func (n *Network) ListenPacket(addr netip.AddrPort) (net.PacketConn, error) {
+	c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:0")))
+	if err != nil {
+		return nil, err
+	}
+	unregister, ok := n.claim(endpoint{UDP, addr}, c.LocalAddr().(*net.UDPAddr).AddrPort())
+	if !ok {
+		_ = c.Close()
+		return nil, inUse(UDP, net.UDPAddrFromAddrPort(addr))
+	}
+	return &packetConn{UDPConn: c, unregister: unregister}, nil
+}
+
+func inUse(t Transport, addr net.Addr) error {
+	return &net.OpError{Op: "listen", Net: string(t), Addr: addr, Err: os.NewSyscallError("bind", syscall.EADDRINUSE)}
+}
+
+// Register makes a virtual address of a socket that its owner has bound itself. It
+// replaces an earlier registration of the address for the same transport.
+func (n *Network) Register(t Transport, addr, loopback netip.AddrPort) (unregister func()) {
+	at, b := endpoint{t, addr}, &binding{loopback: loopback}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.bindings[addr] = b
-	return func() { n.release(addr, b) }
+	n.bindings[at] = b
+	return func() { n.release(at, b) }
 }
 
 // Lookup returns the loopback address behind a virtual one.
-func (n *Network) Lookup(addr netip.AddrPort) (netip.AddrPort, bool) {
+func (n *Network) Lookup(t Transport, addr netip.AddrPort) (netip.AddrPort, bool) {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
-	b, ok := n.bindings[addr]
+	b, ok := n.bindings[endpoint{t, addr}]
 	if !ok {
 		return netip.AddrPort{}, false
 	}
@@ -68,7 +94,7 @@ func (n *Network) DialContext(ctx context.Context, network, address string) (net
 	if err != nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: &net.AddrError{Err: "neither a virtual nor a loopback address", Addr: address}}
 	}
-	target, ok := n.Lookup(addr)
+	target, ok := n.Lookup(transportOf(network), addr)
 	switch {
 	case ok:
 	case addr.Addr().IsLoopback():
@@ -79,22 +105,31 @@ func (n *Network) DialContext(ctx context.Context, network, address string) (net
 	return n.dialer.DialContext(ctx, network, target.String())
 }
 
-func (n *Network) claim(addr netip.AddrPort, b *binding) bool {
+// transportOf reads a network as package net calls it: tcp, tcp4, udp6.
+func transportOf(network string) Transport {
+	if strings.HasPrefix(network, string(UDP)) {
+		return UDP
+	}
+	return TCP
+}
+
+func (n *Network) claim(at endpoint, loopback netip.AddrPort) (unregister func(), ok bool) {
+	b := &binding{loopback: loopback}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if _, taken := n.bindings[addr]; taken {
-		return false
+	if _, taken := n.bindings[at]; taken {
+		return nil, false
 	}
-	n.bindings[addr] = b
-	return true
+	n.bindings[at] = b
+	return func() { n.release(at, b) }, true
 }
 
 // release leaves a registration alone that has replaced b in the meantime.
-func (n *Network) release(addr netip.AddrPort, b *binding) {
+func (n *Network) release(at endpoint, b *binding) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.bindings[addr] == b {
-		delete(n.bindings, addr)
+	if n.bindings[at] == b {
+		delete(n.bindings, at)
 	}
 }
 
@@ -106,4 +141,14 @@ type listener struct {
 func (l *listener) Close() error {
 	l.unregister()
 	return l.Listener.Close()
+}
+
+type packetConn struct {
+	*net.UDPConn
+	unregister func()
+}
+
+func (c *packetConn) Close() error {
+	c.unregister()
+	return c.UDPConn.Close()
 }

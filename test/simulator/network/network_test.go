@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"syscall"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/types"
@@ -33,7 +34,7 @@ func TestListen(t *testing.T) {
 		g.Expect(err).To(MatchError(syscall.EADDRINUSE))
 
 		g.Expect(l.Close()).To(Succeed())
-		_, found := n.Lookup(pod)
+		_, found := n.Lookup(network.TCP, pod)
 		g.Expect(found).To(BeFalse())
 		again, err := n.Listen(pod)
 		g.Expect(err).NotTo(HaveOccurred())
@@ -41,21 +42,74 @@ func TestListen(t *testing.T) {
 	})
 }
 
-func TestRegister(t *testing.T) {
+func TestListenPacket(t *testing.T) {
 	g := NewWithT(t)
 	n := network.New()
-	first, second := netip.MustParseAddrPort("127.0.0.1:1111"), netip.MustParseAddrPort("127.0.0.1:2222")
+	socket, err := n.ListenPacket(pod)
+	g.Expect(err).NotTo(HaveOccurred())
+	_, err = n.ListenPacket(pod)
+	g.Expect(err).To(MatchError(syscall.EADDRINUSE))
+	beside, err := n.Listen(pod)
+	g.Expect(err).NotTo(HaveOccurred(), "TCP has ports of its own")
+	g.Expect(beside.Close()).To(Succeed())
 
-	unregisterFirst := n.Register(pod, first)
-	unregisterSecond := n.Register(pod, second)
-	unregisterFirst()
-	behind, found := n.Lookup(pod)
-	g.Expect(found).To(BeTrue(), "a replaced registration took its successor along")
-	g.Expect(behind).To(Equal(second))
+	conn, err := n.DialContext(t.Context(), "udp", pod.String())
+	g.Expect(err).NotTo(HaveOccurred())
+	defer conn.Close()
+	_, err = io.WriteString(conn, "ping")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(receive(g, socket)).To(Equal("ping"))
 
-	unregisterSecond()
-	_, found = n.Lookup(pod)
-	g.Expect(found).To(BeFalse())
+	g.Expect(socket.Close()).To(Succeed())
+	_, err = n.DialContext(t.Context(), "udp", pod.String())
+	g.Expect(err).To(MatchError(syscall.ECONNREFUSED))
+}
+
+func TestRegister(t *testing.T) {
+	for _, transport := range []network.Transport{network.TCP, network.UDP} {
+		t.Run(string(transport), func(t *testing.T) {
+			g := NewWithT(t)
+			n := network.New()
+			first, second := netip.MustParseAddrPort("127.0.0.1:1111"), netip.MustParseAddrPort("127.0.0.1:2222")
+
+			unregisterFirst := n.Register(transport, pod, first)
+			unregisterSecond := n.Register(transport, pod, second)
+			unregisterFirst()
+			behind, found := n.Lookup(transport, pod)
+			g.Expect(found).To(BeTrue(), "a replaced registration took its successor along")
+			g.Expect(behind).To(Equal(second))
+
+			unregisterSecond()
+			_, found = n.Lookup(transport, pod)
+			g.Expect(found).To(BeFalse())
+		})
+	}
+}
+
+func TestTransportsAreRegisteredApart(t *testing.T) {
+	g := NewWithT(t)
+	n := network.New()
+	connections, packets := netip.MustParseAddrPort("127.0.0.1:1111"), netip.MustParseAddrPort("127.0.0.1:2222")
+	unregister := n.Register(network.TCP, pod, connections)
+	n.Register(network.UDP, pod, packets)
+	g.Expect(lookup(n, network.TCP)).To(Equal(connections))
+	unregister()
+	g.Expect(lookup(n, network.TCP)).To(Equal(netip.AddrPort{}))
+	g.Expect(lookup(n, network.UDP)).To(Equal(packets))
+}
+
+func lookup(n *network.Network, transport network.Transport) netip.AddrPort {
+	behind, _ := n.Lookup(transport, pod)
+	return behind
+}
+
+// receive returns the next packet.
+func receive(g *WithT, socket net.PacketConn) string {
+	packet := make([]byte, 16)
+	g.Expect(socket.SetReadDeadline(time.Now().Add(time.Minute))).To(Succeed())
+	size, _, err := socket.ReadFrom(packet)
+	g.Expect(err).NotTo(HaveOccurred())
+	return string(packet[:size])
 }
 
 func TestDialContext(t *testing.T) {
@@ -65,17 +119,14 @@ func TestDialContext(t *testing.T) {
 		socket, err := net.ListenPacket("udp", "127.0.0.1:0")
 		g.Expect(err).NotTo(HaveOccurred())
 		defer socket.Close()
-		defer n.Register(pod, socket.LocalAddr().(*net.UDPAddr).AddrPort())()
+		defer n.Register(network.UDP, pod, socket.LocalAddr().(*net.UDPAddr).AddrPort())()
 
 		conn, err := n.DialContext(t.Context(), "udp", pod.String())
 		g.Expect(err).NotTo(HaveOccurred())
 		defer conn.Close()
 		_, err = conn.Write([]byte("ping"))
 		g.Expect(err).NotTo(HaveOccurred())
-		packet := make([]byte, 16)
-		size, _, err := socket.ReadFrom(packet)
-		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(string(packet[:size])).To(Equal("ping"))
+		g.Expect(receive(g, socket)).To(Equal("ping"))
 	})
 
 	t.Run("passes loopback through", func(t *testing.T) {

@@ -4,13 +4,16 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/hashicorp/memberlist"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -23,9 +26,11 @@ const (
 	// GossipWorkload is the WorkloadAnnotation of pods that run a gossip agent.
 	GossipWorkload = "gossip"
 
-	seedsVariable  = "UNKEY_GOSSIP_WAN_SEEDS"
-	keyVariable    = "UNKEY_GOSSIP_SECRET_KEY"
-	componentLabel = "app.kubernetes.io/component"
+	seedsVariable      = "UNKEY_GOSSIP_WAN_SEEDS"
+	seedFormatVariable = "UNKEY_GOSSIP_SEED_FORMAT"
+	peerMetricVariable = "UNKEY_GOSSIP_PEER_METRIC"
+	keyVariable        = "UNKEY_GOSSIP_SECRET_KEY"
+	componentLabel     = "app.kubernetes.io/component"
 )
 
 // agents are the processes in the pods. Only their loop touches the map while it runs.
@@ -81,22 +86,32 @@ func (r *Region) reconcileAgents(ctx context.Context, _ *countdowns) error {
 	return errors.Join(errs...)
 }
 
+// startAgent reads the pod's environment once, as every process does.
 func (r *Region) startAgent(ctx context.Context, pod corev1.Pod, elected bool) error {
-	seeds, _ := variable(pod, seedsVariable)
+	variables, err := r.environment(ctx, pod)
+	if err != nil {
+		return fmt.Errorf("reading the environment of pod %s/%s: %w", pod.Namespace, pod.Name, err)
+	}
+	key, err := keyOf(variables, ringOf(pod))
+	if err != nil {
+		return fmt.Errorf("reading the gossip key of pod %s/%s: %w", pod.Namespace, pod.Name, err)
+	}
 	bridge := &atomic.Bool{}
 	bridge.Store(elected)
 	agent, err := gossip.Start(ctx, gossip.Options{
-		Name:      pod.Name,
-		Region:    r.options.AWSRegion,
-		Ring:      ringOf(pod),
-		Pod:       podAddress(pod),
-		Seeds:     seeds,
-		Key:       keyOf(pod),
-		Network:   r.options.Network,
-		Resolver:  r.options.DNS,
-		Bridge:    bridge.Load,
-		Links:     r.options.Links,
-		TimeScale: r.options.Cloud.Scale(time.Hour).Hours(),
+		Name:       pod.Name,
+		Region:     r.options.AWSRegion,
+		Ring:       ringOf(pod),
+		Pod:        podAddress(pod),
+		Seeds:      variables[seedsVariable],
+		SeedFormat: gossip.SeedFormat(variables[seedFormatVariable]),
+		Key:        key,
+		Network:    r.options.Network,
+		Resolver:   r.options.Resolver,
+		Bridge:     bridge.Load,
+		Links:      r.options.Links,
+		PeerMetric: variables[peerMetricVariable] == "true",
+		TimeScale:  r.options.Cloud.Scale(time.Hour).Hours(),
 	})
 	if err != nil {
 		return fmt.Errorf("starting the gossip agent of pod %s/%s: %w", pod.Namespace, pod.Name, err)
@@ -106,8 +121,7 @@ func (r *Region) startAgent(ctx context.Context, pod corev1.Pod, elected bool) e
 }
 
 func gossips(pod corev1.Pod) bool {
-	_, seeded := variable(pod, seedsVariable)
-	return seeded && pod.Annotations[WorkloadAnnotation] == GossipWorkload && podRunning(pod)
+	return declares(pod, seedsVariable) && pod.Annotations[WorkloadAnnotation] == GossipWorkload && podRunning(pod)
 }
 
 // electBridges returns the oldest pod of each Deployment.
@@ -129,12 +143,24 @@ func electBridges(pods []corev1.Pod) map[types.UID]bool {
 	return bridges
 }
 
-// keyOf derives the AES key from the pod's own variable, or from the ring where the
-// chart leaves the secret to the cluster.
-func keyOf(pod corev1.Pod) []byte {
-	secret, _ := variable(pod, keyVariable)
-	key := sha256.Sum256([]byte(cmp.Or(secret, ringOf(pod))))
-	return key[:]
+// keyBytes is the length of a key that is written in base64.
+const keyBytes = 32
+
+// keyOf is the AES key in the pod's variable, as it is or in base64. A chart that leaves
+// the secret to the cluster gets one that the ring's name stands for.
+func keyOf(variables map[string]string, ring string) ([]byte, error) {
+	text := strings.TrimSpace(variables[keyVariable])
+	if text == "" {
+		key := sha256.Sum256([]byte(ring))
+		return key[:], nil
+	}
+	if key, err := base64.StdEncoding.DecodeString(text); err == nil && len(key) == keyBytes {
+		return key, nil
+	}
+	if err := memberlist.ValidateKey([]byte(text)); err != nil {
+		return nil, err
+	}
+	return []byte(text), nil
 }
 
 func ringOf(pod corev1.Pod) string {
@@ -142,15 +168,4 @@ func ringOf(pod corev1.Pod) string {
 		return cmp.Or(pod.Labels[componentLabel], owner.Name)
 	}
 	return cmp.Or(pod.Labels[componentLabel], pod.Name)
-}
-
-func variable(pod corev1.Pod, name string) (string, bool) {
-	for _, container := range pod.Spec.Containers {
-		for _, env := range container.Env {
-			if env.Name == name {
-				return env.Value, true
-			}
-		}
-	}
-	return "", false
 }

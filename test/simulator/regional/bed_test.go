@@ -34,7 +34,19 @@ type bed struct {
 	cloud      *cloud.Cloud
 	dns        *dns.Server
 	east, west *site
-	dying      *Region // the west's
+	dying      *Region  // the west's
+	cut        sync.Map // of cutLink
+}
+
+// cutLink is what an address cannot send.
+type cutLink struct {
+	from      netip.Addr
+	transport network.Transport
+}
+
+func (b *bed) links(from, _ netip.Addr, transport network.Transport) bool {
+	_, cut := b.cut.Load(cutLink{from, transport})
+	return !cut
 }
 
 // site is one region: its API server and a client of it.
@@ -67,6 +79,7 @@ func newBed(t *testing.T) *bed {
 
 	b.east = b.newSite("us-east-1", "10.1.0.0/16")
 	b.west = b.newSite("us-west-2", "10.2.0.0/16")
+	b.east.options.Programs, b.west.options.Programs = stubs(t, dir), stubs(t, dir)
 	config := controlplane.Config{Dir: dir, EgressSocket: b.serveEgress(t, filepath.Join(dir, "egress"))}
 	var starting sync.WaitGroup
 	errs := make([]error, 2)
@@ -96,6 +109,7 @@ func (b *bed) newSite(region, cidr string) *site {
 			Network:   b.network,
 			DNS:       b.dns,
 			VPCCIDR:   netip.MustParsePrefix(cidr),
+			Links:     b.links,
 		},
 	}
 }
@@ -195,7 +209,10 @@ func workloadOf(region, seeds string) workload {
 			},
 			Spec: corev1.ServiceSpec{
 				Type: corev1.ServiceTypeLoadBalancer, Selector: labels,
-				Ports: []corev1.ServicePort{{Port: gossip.WANPort, TargetPort: intstr.FromInt32(gossip.WANPort)}},
+				Ports: []corev1.ServicePort{
+					{Name: "tcp", Port: gossip.WANPort, TargetPort: intstr.FromInt32(gossip.WANPort)},
+					{Name: "udp", Port: gossip.WANPort, TargetPort: intstr.FromInt32(gossip.WANPort), Protocol: corev1.ProtocolUDP},
+				},
 			},
 		},
 	}

@@ -64,7 +64,7 @@ func (r *Region) reconcileDeployment(ctx context.Context, deployment *appsv1.Dep
 	if err != nil {
 		return err
 	}
-	plan := planRollout(int(ptr.Deref(deployment.Spec.Replicas, 1)), hash, pods)
+	plan := planDeployment(deployment.Spec, hash, pods)
 	refusal := ""
 	if plan.create > 0 {
 		if refusal, err = r.refusal(ctx, deployment, hash); err != nil {

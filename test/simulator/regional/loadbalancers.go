@@ -29,28 +29,35 @@ const (
 	longestService   = 24
 )
 
-// balancers are the proxies behind the load balancers, by Service, and what is written
-// about their target groups. Only their loop touches the maps while it runs.
+// balancers are what the load balancers listen with, by Service, what they know about their
+// targets' health and what is written about their target groups. Only their loop touches the
+// maps while it runs.
 type balancers struct {
-	proxies map[types.UID]map[int32]*proxy
-	targets map[types.UID]map[string]string // by target group
+	listeners map[types.UID]map[opening]listener
+	checks    map[types.UID]*healthChecks
+	targets   map[types.UID]map[string]string // by target group
 }
 
 func newBalancers() *balancers {
-	return &balancers{proxies: map[types.UID]map[int32]*proxy{}, targets: map[types.UID]map[string]string{}}
+	return &balancers{
+		listeners: map[types.UID]map[opening]listener{},
+		checks:    map[types.UID]*healthChecks{},
+		targets:   map[types.UID]map[string]string{},
+	}
 }
 
 func (b *balancers) stop() {
-	for service := range b.proxies {
+	for service := range b.listeners {
 		b.close(service)
 	}
 }
 
 func (b *balancers) close(service types.UID) {
-	for _, p := range b.proxies[service] {
-		p.stop()
+	for _, l := range b.listeners[service] {
+		l.stop()
 	}
-	delete(b.proxies, service)
+	delete(b.listeners, service)
+	delete(b.checks, service)
 }
 
 // loadBalancer is how a Service's load balancer is called.
@@ -103,7 +110,7 @@ func (r *Region) ensureLoadBalancer(ctx context.Context, wait *countdowns, servi
 	if err != nil {
 		return err
 	}
-	if err := r.registerTargets(ctx, lb, service); err != nil {
+	if err := r.registerTargets(ctx, wait, lb, service); err != nil {
 		return err
 	}
 	if held.State != "active" {
@@ -152,7 +159,7 @@ func (r *Region) openLoadBalancer(ctx context.Context, lb loadBalancer, held clo
 	if err != nil {
 		return fmt.Errorf("reading the address of %s: %w", lb.key, err)
 	}
-	if err := r.openProxies(ctx, service, address); err != nil {
+	if err := r.openListeners(ctx, service, address); err != nil {
 		return err
 	}
 	if ingress := service.Status.LoadBalancer.Ingress; len(ingress) == 1 && ingress[0].Hostname == lb.host {
@@ -162,37 +169,6 @@ func (r *Region) openLoadBalancer(ctx context.Context, lb loadBalancer, held clo
 	before := service.DeepCopy()
 	service.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{Hostname: lb.host}}
 	return client.IgnoreNotFound(r.client.Status().Patch(ctx, service, client.MergeFrom(before)))
-}
-
-// openProxies makes the open ports those of the Service.
-func (r *Region) openProxies(ctx context.Context, service *corev1.Service, address netip.Addr) error {
-	open := r.balancers.proxies[service.UID]
-	if open == nil {
-		open = map[int32]*proxy{}
-		r.balancers.proxies[service.UID] = open
-	}
-	wanted := map[int32]bool{}
-	for _, port := range service.Spec.Ports {
-		if port.Protocol == corev1.ProtocolUDP {
-			continue // memberlist's packets go from pod to pod
-		}
-		wanted[port.Port] = true
-		if open[port.Port] != nil {
-			continue
-		}
-		listener, err := r.options.Network.Listen(netip.AddrPortFrom(address, uint16(port.Port)))
-		if err != nil {
-			return err
-		}
-		open[port.Port] = serveProxy(ctx, listener, r.healthyTarget(client.ObjectKeyFromObject(service), port.Port))
-	}
-	for port, p := range open {
-		if !wanted[port] {
-			p.stop()
-			delete(open, port)
-		}
-	}
-	return nil
 }
 
 func (r *Region) deleteLoadBalancer(ctx context.Context, wait *countdowns, service *corev1.Service) error {

@@ -77,18 +77,22 @@ type watch struct {
 
 // named are the loops of a region.
 type named struct {
-	nodes, deployments, pods, budgets, namespaces, balancers, externalDNS, agents *loop
+	nodes, deployments, pods, budgets, namespaces, balancers, externalDNS, agents, programs, access, sets *loop
 }
 
 func (n named) watches() []watch {
 	return []watch{
-		{object: &corev1.Node{}, loops: loops{n.nodes, n.pods}},
+		{object: &corev1.Node{}, loops: loops{n.nodes, n.pods, n.sets}},
 		{object: &appsv1.Deployment{}, loops: loops{n.deployments, n.budgets, n.namespaces}},
+		{object: &appsv1.StatefulSet{}, loops: loops{n.sets, n.namespaces}},
+		{object: &appsv1.DaemonSet{}, loops: loops{n.sets, n.namespaces}},
 		{object: &corev1.ServiceAccount{}, loops: loops{n.deployments}},
-		{object: &corev1.Pod{}, loops: loops{n.nodes, n.deployments, n.pods, n.budgets, n.namespaces, n.balancers, n.agents}},
+		{object: &corev1.Pod{}, loops: loops{n.nodes, n.deployments, n.pods, n.budgets, n.namespaces, n.balancers, n.agents, n.programs, n.sets}},
 		{object: &policyv1.PodDisruptionBudget{}, loops: loops{n.nodes, n.budgets}},
 		{object: &corev1.Service{}, loops: loops{n.balancers, n.externalDNS, n.namespaces}},
-		{object: &corev1.Namespace{}, loops: loops{n.namespaces}},
+		{object: &corev1.Namespace{}, loops: loops{n.namespaces, n.access}},
+		{object: &corev1.ConfigMap{}, loops: loops{n.pods, n.programs}},
+		{object: &corev1.Secret{}, loops: loops{n.pods, n.programs}},
 	}
 }
 

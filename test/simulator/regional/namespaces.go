@@ -7,6 +7,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -28,8 +29,9 @@ func (r *Region) reconcileNamespaces(ctx context.Context, _ *countdowns) error {
 
 func (r *Region) finishNamespace(ctx context.Context, namespace *corev1.Namespace) error {
 	contents := []client.Object{
-		&appsv1.Deployment{}, &corev1.Service{}, &corev1.Pod{},
+		&appsv1.Deployment{}, &appsv1.StatefulSet{}, &appsv1.DaemonSet{}, &corev1.Service{}, &corev1.Pod{},
 		&corev1.ConfigMap{}, &corev1.Secret{}, &corev1.ServiceAccount{}, &policyv1.PodDisruptionBudget{},
+		&rbacv1.RoleBinding{}, &rbacv1.Role{},
 	}
 	for _, kind := range contents {
 		if err := r.direct.DeleteAllOf(ctx, kind, client.InNamespace(namespace.Name)); err != nil {
@@ -46,7 +48,9 @@ func (r *Region) finishNamespace(ctx context.Context, namespace *corev1.Namespac
 
 // emptied looks at the kinds that take time to go; their watches wake the loop again.
 func (r *Region) emptied(ctx context.Context, namespace string) (bool, error) {
-	for _, left := range []client.ObjectList{&appsv1.DeploymentList{}, &corev1.ServiceList{}, &corev1.PodList{}} {
+	for _, left := range []client.ObjectList{
+		&appsv1.DeploymentList{}, &appsv1.StatefulSetList{}, &appsv1.DaemonSetList{}, &corev1.ServiceList{}, &corev1.PodList{},
+	} {
 		if err := r.direct.List(ctx, left, client.InNamespace(namespace)); err != nil {
 			return false, err
 		}

@@ -40,7 +40,7 @@ func (r *Region) reconcilePod(ctx context.Context, wait *countdowns, placing pla
 	case !wait.over(string(pod.UID), r.sampled("pod/start")):
 		return nil
 	default:
-		return r.markPodRunning(ctx, pod, placing.addresses[pod.Spec.NodeName])
+		return r.startPod(ctx, pod, placing.addresses[pod.Spec.NodeName])
 	}
 }
 
@@ -67,6 +67,9 @@ func (r *Region) markPodRunning(ctx context.Context, pod *corev1.Pod, host strin
 	pod.Status.ContainerStatuses = nil
 	for _, container := range pod.Spec.Containers {
 		pod.Status.ContainerStatuses = append(pod.Status.ContainerStatuses, runningContainer(container, now))
+	}
+	if container, runs := r.options.Programs.of(pod); runs { // it will tell when it is ready
+		applyReports(pod, map[string]containerReport{container.Name: {state: runningContainer(container, now).State}})
 	}
 	return client.IgnoreNotFound(r.client.Status().Patch(ctx, pod, client.MergeFrom(before)))
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"slices"
@@ -21,7 +19,7 @@ import (
 
 const targetTimeout = time.Second
 
-var errNoHealthyTarget = errors.New("no healthy target")
+var errNoTarget = errors.New("no target listens")
 
 type dialFunc func(context.Context) (net.Conn, error)
 
@@ -29,14 +27,14 @@ type dialFunc func(context.Context) (net.Conn, error)
 type proxy struct {
 	dial    dialFunc
 	running sync.WaitGroup
-	stop    func()
+	end     func()
 }
 
 // serveProxy runs until stop or the end of ctx.
 func serveProxy(ctx context.Context, listener net.Listener, dial dialFunc) *proxy {
 	ctx, cancel := context.WithCancel(ctx)
 	p := &proxy{dial: dial}
-	p.stop = func() {
+	p.end = func() {
 		cancel()
 		_ = listener.Close()
 		p.running.Wait()
@@ -44,6 +42,8 @@ func serveProxy(ctx context.Context, listener net.Listener, dial dialFunc) *prox
 	p.running.Go(func() { p.accept(ctx, listener) })
 	return p
 }
+
+func (p *proxy) stop() { p.end() }
 
 func (p *proxy) accept(ctx context.Context, listener net.Listener) {
 	for {
@@ -55,10 +55,13 @@ func (p *proxy) accept(ctx context.Context, listener net.Listener) {
 	}
 }
 
+// relay resets a connection that leads nowhere: closing it in order would look like a
+// target that answers and hangs up.
 func (p *proxy) relay(ctx context.Context, caller net.Conn) {
 	defer func() { _ = caller.Close() }()
 	target, err := p.dial(ctx)
 	if err != nil {
+		reset(caller)
 		return
 	}
 	defer func() { _ = target.Close() }()
@@ -67,49 +70,18 @@ func (p *proxy) relay(ctx context.Context, caller net.Conn) {
 		_ = target.Close()
 	})()
 	var sending sync.WaitGroup
-	sending.Go(func() { forward(target, caller) })
-	forward(caller, target)
+	sending.Go(func() { passOn(target, caller) })
+	passOn(caller, target)
 	sending.Wait()
 }
 
-// forward copies until from ends and then ends only this direction: memberlist's
-// exchanges are answered on half-closed connections.
-func forward(to, from net.Conn) {
-	_, _ = io.Copy(to, from)
-	if half, ok := to.(interface{ CloseWrite() error }); ok {
-		_ = half.CloseWrite()
-		return
-	}
-	_ = to.Close()
-}
-
-// healthyTarget dials a pod behind the Service that accepts connections, which is what
-// the target group's health check asks for.
-func (r *Region) healthyTarget(key client.ObjectKey, port int32) dialFunc {
-	return func(ctx context.Context) (net.Conn, error) {
-		targets, err := r.targets(ctx, key, port)
-		if err != nil {
-			return nil, err
-		}
-		for _, i := range rand.Perm(len(targets)) {
-			dialing, cancel := context.WithTimeout(ctx, targetTimeout)
-			conn, err := r.options.Network.DialContext(dialing, "tcp", targets[i].String())
-			cancel()
-			if err == nil {
-				return conn, nil
-			}
-		}
-		return nil, errNoHealthyTarget
-	}
-}
-
 // targets are the running pods behind a Service's port.
-func (r *Region) targets(ctx context.Context, key client.ObjectKey, port int32) ([]netip.AddrPort, error) {
+func (r *Region) targets(ctx context.Context, key client.ObjectKey, at opening) ([]netip.AddrPort, error) {
 	service, pods := &corev1.Service{}, &corev1.PodList{}
 	if err := r.cache.Get(ctx, key, service); err != nil {
 		return nil, fmt.Errorf("reading service %s: %w", key, err)
 	}
-	i := slices.IndexFunc(service.Spec.Ports, func(p corev1.ServicePort) bool { return p.Port == port })
+	i := slices.IndexFunc(service.Spec.Ports, func(p corev1.ServicePort) bool { return openingOf(p) == at })
 	if i < 0 || len(service.Spec.Selector) == 0 {
 		return nil, nil
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/portolan-dev/portolan/test/simulator/cloud"
 	"github.com/portolan-dev/portolan/test/simulator/gossip"
+	"github.com/portolan-dev/portolan/test/simulator/network"
 )
 
 // DNS is where load balancers and ExternalDNS register names, and where pods look them up.
@@ -33,12 +34,16 @@ type Options struct {
 	// Config reaches the region's API server as an administrator.
 	Config  *rest.Config
 	Cloud   *cloud.Cloud
-	Network gossip.Network
+	Network *network.Network
 	DNS     DNS
 	// VPCCIDR is where nodes and pods get their addresses.
 	VPCCIDR netip.Prefix
-	// Links tells gossip agents which addresses reach each other; nil means all.
-	Links func(from, to netip.Addr) bool
+	// Resolver is whom pods ask for names; nil means DNS.
+	Resolver gossip.Resolver
+	// Links tells pods what reaches whom.
+	Links network.Links
+	// Programs are what containers run as real processes.
+	Programs Programs
 	// Log receives failed passes; nil discards them.
 	Log *slog.Logger
 }
@@ -55,6 +60,7 @@ type Region struct {
 	balancers *balancers
 	records   records
 	agents    *agents
+	programs  *programs
 
 	loops       loops
 	cancel      context.CancelFunc
@@ -85,6 +91,7 @@ func (r *Region) Stop() {
 	r.loops.stop()
 	r.running.Wait()
 	r.agents.stop()
+	r.programs.stop()
 	r.balancers.stop()
 	r.http.CloseIdleConnections()
 }
@@ -94,6 +101,9 @@ func connect(o Options) (*Region, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	o.Log = o.Log.With("cluster", o.Name)
+	if o.Resolver == nil {
+		o.Resolver = o.DNS
+	}
 	o.Config = rest.CopyConfig(o.Config)
 	o.Config.QPS, o.Config.Burst = -1, -1
 	r := &Region{
@@ -102,6 +112,7 @@ func connect(o Options) (*Region, error) {
 		balancers:   newBalancers(),
 		records:     records{},
 		agents:      newAgents(),
+		programs:    newPrograms(),
 		unsubscribe: func() {},
 	}
 	var err error
@@ -181,7 +192,11 @@ func (r *Region) plan() []watch {
 		balancers:   loopOf("loadbalancers", r.reconcileLoadBalancers),
 		externalDNS: loopOf("externaldns", r.reconcileExternalDNS),
 		agents:      loopOf("agents", r.reconcileAgents),
+		programs:    loopOf("programs", r.reconcilePrograms),
+		access:      loopOf("access", r.reconcileAccess),
+		sets:        loopOf("sets", r.reconcileSets),
 	}
+	r.programs.bell = run.programs.wake
 
 	r.unsubscribe = r.options.Cloud.Subscribe(func(e cloud.Event) {
 		if e.Resource.Type == nodegroupType && e.Resource.Region == r.options.AWSRegion {

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/test/simulator/cloud"
+	"github.com/portolan-dev/portolan/test/simulator/network"
 )
 
 // The specs share two clusters and run in the order of a region's life.
@@ -27,14 +28,22 @@ func TestRegion(t *testing.T) {
 	b.dying = b.west.start(t)
 	t.Run("lets the admin view group read", b.testAdminView)
 	t.Run("starts pods only when there are nodes", b.testNodes)
+	t.Run("lets administrators of a namespace do everything there", b.testNamespaceAdmin)
 	t.Run("replaces pods without ever running too few", b.testRollingRestart)
 	t.Run("places pods where they are tolerated and wanted", b.testScheduling)
 	t.Run("makes no pods without their service account", b.testServiceAccount)
 	t.Run("gives pods the identity of their service account", b.testPodIdentity)
 	t.Run("lets pods be evicted as far as their budget goes", b.testEvictions)
+	t.Run("lets pods wait for what they refer to", b.testWaiting)
+	t.Run("replaces the pods of a stateful set one by one", b.testStatefulSet)
+	t.Run("replaces the pods of a daemon set one by one", b.testDaemonSet)
+	t.Run("runs programs as processes", b.testPrograms)
 	t.Run("gives a service an address and a name", b.testLoadBalancer)
 	t.Run("tells which pods a load balancer reaches", b.testTargetGroups)
 	t.Run("lets regions join through their load balancers", b.testGossip)
+	t.Run("passes datagrams on to the pod that listens", b.testDatagrams)
+	t.Run("runs the operator's probe", b.testProbe)
+	t.Run("starts agents with what their environment refers to", b.testAgentEnvironment)
 	t.Run("gives nodes what their group has now", b.testNodeConfig)
 	t.Run("holds the subnets of its nodes", b.testInterfaces)
 	t.Run("replaces nodes by those of a new version", b.testNodeUpdate)
@@ -186,7 +195,7 @@ func (b *bed) testServiceDeletion(t *testing.T) {
 	g.Eventually(b.east.gone(t, service)).Within(patience).Should(BeTrue())
 
 	g.Expect(b.cloud.List(func(r cloud.Resource) bool { return r.Type == loadBalancerType || r.Type == targetGroupType })).To(BeEmpty())
-	_, open := b.network.Lookup(netip.AddrPortFrom(ips[0], 7947))
+	_, open := b.network.Lookup(network.TCP, netip.AddrPortFrom(ips[0], 7947))
 	g.Expect(open).To(BeFalse())
 	for _, name := range []string{host, friendlyName("us-east-1")} {
 		g.Eventually(func() error {

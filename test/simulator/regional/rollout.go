@@ -10,16 +10,24 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/rand"
+	"k8s.io/utils/ptr"
 )
 
 // maxSurge is how many pods a rolling update runs above the wanted number. It never
-// runs below: every Deployment behaves as with maxUnavailable 0.
+// runs below: every Deployment with rolling updates behaves as with maxUnavailable 0.
 const maxSurge = 1
 
 // rollout is the next step of a rolling update.
 type rollout struct {
 	create int
 	remove []corev1.Pod
+}
+
+func planDeployment(spec appsv1.DeploymentSpec, hash string, pods []corev1.Pod) rollout {
+	if _, old := splitByHash(pods, hash); len(old) > 0 && spec.Strategy.Type == appsv1.RecreateDeploymentStrategyType {
+		return rollout{remove: old}
+	}
+	return planRollout(int(ptr.Deref(spec.Replicas, 1)), hash, pods)
 }
 
 // planRollout moves a Deployment's pods towards the wanted number of pods with the

@@ -84,6 +84,17 @@ func TestPlanRolloutToNothing(t *testing.T) {
 	g.Expect(names(plan.remove)).To(ConsistOf("old-1", "new-2"))
 }
 
+func TestPlanDeploymentThatIsRecreated(t *testing.T) {
+	g := NewWithT(t)
+	spec := appsv1.DeploymentSpec{Strategy: appsv1.DeploymentStrategy{Type: appsv1.RecreateDeploymentStrategyType}}
+	plan := planDeployment(spec, "new", []corev1.Pod{podOf("old", 1, true)})
+	g.Expect(plan.create).To(BeZero())
+	g.Expect(names(plan.remove)).To(Equal([]string{"old-1"}))
+	g.Expect(planDeployment(spec, "new", nil)).To(Equal(rollout{create: 1}))
+	spec.Strategy.Type = appsv1.RollingUpdateDeploymentStrategyType
+	g.Expect(planDeployment(spec, "new", []corev1.Pod{podOf("old", 1, true)})).To(Equal(rollout{create: 1}))
+}
+
 func TestElectBridges(t *testing.T) {
 	ownedBy := func(deployment string, pod corev1.Pod) corev1.Pod {
 		controller := true

@@ -1,12 +1,12 @@
 package regional
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"maps"
+	"net/netip"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -26,23 +26,50 @@ type target struct {
 	Reason string `json:"reason"`
 }
 
+// protocolBoth is what the AWS load balancer controller makes of a Service's port that is
+// there for TCP and for UDP, where the Service has its annotation for that: one listener and
+// one target group (its documentation, "Service annotations", TCP_UDP listener).
+const protocolBoth = "TCP_UDP"
+
+// portGroup are the ports of a Service with one number.
+type portGroup struct {
+	corev1.ServicePort
+
+	protocol string
+}
+
+func portGroups(service *corev1.Service) []portGroup {
+	var groups []portGroup
+	for _, port := range service.Spec.Ports {
+		i := slices.IndexFunc(groups, func(g portGroup) bool { return g.Port == port.Port })
+		if i < 0 {
+			groups = append(groups, portGroup{ServicePort: port, protocol: string(openingOf(port).protocol)})
+			continue
+		}
+		groups[i].protocol = protocolBoth
+	}
+	return groups
+}
+
 // registerTargets keeps a target group for each port of the Service. What it wrote
 // before it does not write again.
-func (r *Region) registerTargets(ctx context.Context, lb loadBalancer, service *corev1.Service) error {
+func (r *Region) registerTargets(ctx context.Context, wait *countdowns, lb loadBalancer, service *corev1.Service) error {
 	pods, err := r.podsBehind(ctx, service)
 	if err != nil {
 		return err
 	}
+	groups := portGroups(service)
+	checks := r.checkTargets(ctx, wait, service.UID, groups, pods)
 	written := r.balancers.targets[service.UID]
 	if written == nil {
 		written = map[string]string{}
 		r.balancers.targets[service.UID] = written
 	}
 	gone := maps.Clone(written)
-	for _, port := range service.Spec.Ports {
+	for _, port := range groups {
 		group := targetGroupOf(lb, port)
 		delete(gone, group.ID)
-		text, err := json.Marshal(targetsOf(port, pods))
+		text, err := json.Marshal(targetsOf(port, pods, checks.of))
 		if err != nil {
 			return err
 		}
@@ -63,13 +90,15 @@ func (r *Region) registerTargets(ctx context.Context, lb loadBalancer, service *
 	return nil
 }
 
-func targetGroupOf(lb loadBalancer, port corev1.ServicePort) cloud.Key {
+func targetGroupOf(lb loadBalancer, port portGroup) cloud.Key {
 	return cloud.Key{Type: targetGroupType, Region: lb.key.Region, ID: fmt.Sprintf("%s-%d", lb.key.ID, port.Port)}
 }
 
-func (r *Region) writeTargets(group cloud.Key, lb loadBalancer, service *corev1.Service, port corev1.ServicePort, targets string) error {
+func (r *Region) writeTargets(group cloud.Key, lb loadBalancer, service *corev1.Service, port portGroup, targets string) error {
 	if _, held := r.options.Cloud.Get(group); held {
-		return r.options.Cloud.Update(group, func(held *cloud.Resource) { held.Data["targets"] = targets })
+		return r.options.Cloud.Update(group, func(held *cloud.Resource) {
+			held.Data["protocol"], held.Data["targets"] = port.protocol, targets
+		})
 	}
 	hash := fnv.New64a()
 	_, _ = hash.Write([]byte(group.ID)) // a hash never fails to write
@@ -81,7 +110,7 @@ func (r *Region) writeTargets(group cloud.Key, lb loadBalancer, service *corev1.
 		Data: map[string]string{
 			"loadBalancerARN": lb.arn,
 			"port":            fmt.Sprint(port.Port),
-			"protocol":        string(cmp.Or(port.Protocol, corev1.ProtocolTCP)),
+			"protocol":        port.protocol,
 			"targets":         targets,
 		},
 	})
@@ -118,29 +147,25 @@ func (r *Region) podsBehind(ctx context.Context, service *corev1.Service) ([]cor
 	return pods.Items, err
 }
 
-// targetsOf is sorted and never null in JSON.
-func targetsOf(port corev1.ServicePort, pods []corev1.Pod) []target {
-	targets := []target{}
+// addressesOf are the running pods that have the port.
+func addressesOf(port portGroup, pods []corev1.Pod) []netip.AddrPort {
+	var addresses []netip.AddrPort
 	for _, pod := range pods {
-		if number, ok := targetPort(port, pod); ok && podRunning(pod) {
-			t := target{ID: pod.Status.PodIP, Port: number}
-			t.Health, t.Reason = healthOf(pod)
-			targets = append(targets, t)
+		if number, ok := targetPort(port.ServicePort, pod); ok && podRunning(pod) {
+			addresses = append(addresses, netip.AddrPortFrom(podAddress(pod), number))
 		}
 	}
-	slices.SortFunc(targets, func(a, b target) int { return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Port, b.Port)) })
-	return targets
+	slices.SortFunc(addresses, netip.AddrPort.Compare)
+	return addresses
 }
 
-// healthOf speaks in states and reason codes of the Elastic Load Balancing API
-// (TargetHealth). A pod that has not said whether it is ready is still being checked.
-func healthOf(pod corev1.Pod) (health, reason string) {
-	switch {
-	case podReady(pod):
-		return "healthy", ""
-	case slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady }):
-		return "unhealthy", "Target.FailedHealthChecks"
-	default:
-		return "initial", "Elb.InitialHealthChecking"
+// targetsOf is sorted and never null in JSON.
+func targetsOf(port portGroup, pods []corev1.Pod, healthOf func(netip.AddrPort) checked) []target {
+	targets := []target{}
+	for _, address := range addressesOf(port, pods) {
+		t := target{ID: address.Addr().String(), Port: address.Port()}
+		t.Health, t.Reason = healthOf(address).health()
+		targets = append(targets, t)
 	}
+	return targets
 }

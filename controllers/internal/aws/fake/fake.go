@@ -51,11 +51,13 @@ type AWS struct {
 	traffic     traffic
 	remains     remains
 	releases    releases
+	rings       rings
 }
 
 // New returns an AWS that stands in the way of nothing and has nothing: whose regions
 // all have the zones a, b and c and every instance type, where hosted zones and
-// listeners exist, but no secrets, clusters, networks and endpoint groups.
+// listeners exist, but no secrets, clusters, networks and endpoint groups. Rings find a
+// healthy target behind each load balancer, and the same version of each secret everywhere.
 func New() *AWS {
 	return &AWS{
 		failures:    map[Method]error{},
@@ -70,6 +72,7 @@ func New() *AWS {
 		traffic:     newTraffic(),
 		remains:     newRemains(),
 		releases:    newReleases(),
+		rings:       newRings(),
 	}
 }
 

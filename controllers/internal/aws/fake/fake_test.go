@@ -59,6 +59,9 @@ type api interface {
 	AddonVersions(ctx context.Context, roleARN, region, kubernetesVersion string, addons ...string) (map[string][]plan.AddonVersion, error)
 	ClusterVersion(ctx context.Context, roleARN, region, name string) (string, error)
 	CertificateARN(ctx context.Context, roleARN, region, domain string, tags map[string]string) (string, error)
+
+	TargetHealth(ctx context.Context, roleARN, region, dnsName string) (aws.TargetHealth, error)
+	SecretVersion(ctx context.Context, roleARN, region, secret string) (string, error)
 }
 
 var (
@@ -130,6 +133,8 @@ func TestEveryMethodFailsWhenTold(t *testing.T) {
 		Dial:                func() error { return f.Dial(ctx, "", group, 10) },
 		DeleteEndpointGroup: func() error { return f.DeleteEndpointGroup(ctx, "", "no group") },
 		AcceleratorDeployed: func() error { _, err := f.AcceleratorDeployed(ctx, "", listener); return err },
+		TargetHealth:        func() error { _, err := f.TargetHealth(ctx, "", "eu-west-1", "api-0.elb"); return err },
+		SecretVersion:       func() error { _, err := f.SecretVersion(ctx, "", "eu-west-1", "db"); return err },
 		LoadBalancer:        func() error { _, err := f.LoadBalancer(ctx, "", "eu-west-1", "api-0.elb"); return err },
 	}
 	f.AddSecret("us-east-1", "db")

@@ -235,10 +235,13 @@ func (f *AWS) LoadBalancer(ctx context.Context, _, region, dnsName string) (aws.
 	}
 	found := f.traffic.loadBalancers[join(region, strings.TrimSuffix(dnsName, "."))]
 	if found.ARN == "" {
-		return aws.LoadBalancer{}, missing("elasticloadbalancing:DescribeLoadBalancers", "LoadBalancerNotFound",
-			"load balancer with the DNS name "+dnsName)
+		return aws.LoadBalancer{}, missingLoadBalancer(dnsName)
 	}
 	return found, nil
+}
+
+func missingLoadBalancer(dnsName string) error {
+	return missing("elasticloadbalancing:DescribeLoadBalancers", "LoadBalancerNotFound", "load balancer with the DNS name "+dnsName)
 }
 
 func missingListener(operation, listenerARN string) error {

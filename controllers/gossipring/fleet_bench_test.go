@@ -1,0 +1,353 @@
+package gossipring_test
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers"
+	"github.com/portolan-dev/portolan/controllers/gossipring"
+	"github.com/portolan-dev/portolan/controllers/internal/argocd"
+	"github.com/portolan-dev/portolan/controllers/internal/aws/fake"
+	"github.com/portolan-dev/portolan/controllers/internal/dns"
+	"github.com/portolan-dev/portolan/controllers/internal/remote"
+	"github.com/portolan-dev/portolan/controllers/internal/testenv"
+	"github.com/portolan-dev/portolan/controllers/internal/testenv/build"
+	"github.com/portolan-dev/portolan/controllers/plan"
+)
+
+// patience is how long a benchmark waits for what should take a second or two.
+const patience = 3 * time.Minute
+
+// places are the AWS regions over which a fleet spreads; larger fleets have several in each.
+var places = []v1alpha1.AWSRegion{
+	"us-east-1", "eu-west-1", "ap-south-1", "us-west-2", "eu-central-1", "ap-southeast-1", "sa-east-1", "ap-northeast-1",
+	"ca-central-1", "eu-west-2", "us-east-2", "ap-southeast-2", "eu-north-1", "af-south-1", "me-central-1", "us-west-1",
+}
+
+// site is one region of a fleet: its Region, its cluster and its one pod.
+type site struct {
+	region   *v1alpha1.Region
+	cluster  string // as Argo CD knows it
+	api      *testenv.Regional
+	balancer string
+	pods     int // started so far
+}
+
+// fleet is a ring that the real controller drives, started by a real manager as main.go
+// starts it: cluster Secrets in a real API server, and the API of each region in memory.
+type fleet struct {
+	namespace string
+	client    client.WithWatch
+	argocd    *argocd.Clusters
+	clusters  *remote.Clusters
+	ring      *v1alpha1.GossipRing
+	sites     []*site
+	spare     []*testenv.Regional
+	seen      *journal
+	passes    atomic.Int64
+	balancers int
+}
+
+// pace is how often a fleet's controller looks, and how many regions may change at once.
+type pace struct {
+	poll       time.Duration
+	concurrent int32
+}
+
+// newFleet brings up a settled ring of n regions; spare more APIs are ready for others.
+func newFleet(ctx context.Context, config *rest.Config, n, spare int, p pace) *fleet {
+	GinkgoHelper()
+	apis := make([]*testenv.Regional, n+spare)
+	for i := range apis {
+		apis[i] = testenv.StartRegional()
+	}
+	scheme, err := controllers.NewScheme()
+	Expect(err).NotTo(HaveOccurred())
+	own, err := client.NewWithWatch(config, client.Options{Scheme: scheme})
+	Expect(err).NotTo(HaveOccurred())
+	f := &fleet{client: own, spare: apis, namespace: namespaceFor(ctx, own, "portolan-")}
+	f.argocd = &argocd.Clusters{Client: own, Live: own, Namespace: namespaceFor(ctx, own, "argocd-")}
+	f.ring = build.Ring(f.namespace, ringName, func(r *v1alpha1.GossipRing) { r.Spec.Rollout.MaxConcurrentRegions = p.concurrent })
+	f.seen = watchFleet(ctx, f)
+	Expect(own.Create(ctx, build.Environment(f.namespace))).To(Succeed())
+	f.start(ctx, config, p.poll)
+	for range n {
+		f.add(ctx)
+	}
+	for _, s := range f.sites {
+		s.balancer = f.newBalancer(s)
+	}
+	for _, s := range f.sites {
+		f.register(ctx, s, plan.RenderSeeds(f.peers(s), f.ring.Spec.Seeds, f.ring.Spec.Port))
+		s.api.Set(build.Service(s.balancer))
+		f.restart(s)
+	}
+	f.see(n)
+	f.connect(f.sites...)
+	Expect(own.Create(ctx, f.ring)).To(Succeed())
+	DeferCleanup(f.remove)
+	f.awaitReady(ctx)
+	return f
+}
+
+func namespaceFor(ctx context.Context, c client.Client, prefix string) string {
+	GinkgoHelper()
+	namespace := &corev1.Namespace{}
+	namespace.GenerateName = prefix
+	Expect(c.Create(ctx, namespace)).To(Succeed())
+	return namespace.Name
+}
+
+// start runs the controller until the spec ends, in the same way as main.go.
+func (f *fleet) start(ctx context.Context, config *rest.Config, poll time.Duration) {
+	GinkgoHelper()
+	options := controllers.Options{ArgoCDNamespace: f.argocd.Namespace}
+	unlimited := rest.CopyConfig(config)
+	unlimited.QPS, unlimited.Burst = -1, -1
+	mgr, err := ctrl.NewManager(unlimited, ctrl.Options{
+		Scheme: f.client.Scheme(), Cache: options.CacheOptions(), Client: options.ClientOptions(),
+		Metrics:    metricsserver.Options{BindAddress: "0"},
+		Controller: ctrlconfig.Controller{SkipNameValidation: new(true)}, // every fleet has one of this name
+	})
+	Expect(err).NotTo(HaveOccurred())
+	cloud, clk := fake.New(), clock.RealClock{}
+	// Whether an API server answers is no work of a ring: it is asked once.
+	f.clusters = remote.New(cloud, clk, time.Hour)
+	Expect(mgr.Add(f.clusters)).To(Succeed())
+	Expect(gossipring.NewReconciler(gossipring.Deps{
+		Client: counting{Client: mgr.GetClient(), passes: &f.passes}, Clock: clk, Events: mgr.GetEventRecorder("portolan-gossipring"),
+		DNS: dns.New(), Cloud: cloud, Clusters: f.clusters,
+		ArgoCD: &argocd.Clusters{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Namespace: f.argocd.Namespace},
+		Poll:   poll, SlowPoll: max(poll, 2*time.Minute), Resync: max(poll, 10*time.Minute),
+	}).SetupWithManager(mgr)).To(Succeed())
+
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // ctx ends with the node that calls us
+	done := make(chan error, 1)
+	go func() { done <- mgr.Start(ctx) }()
+	DeferCleanup(func() error {
+		cancel()
+		return <-done
+	})
+	Expect(mgr.GetCache().WaitForCacheSync(ctx)).To(BeTrue())
+}
+
+// remove takes away what the next fleet's controller would see.
+func (f *fleet) remove(ctx SpecContext) {
+	for _, kind := range []client.Object{&v1alpha1.GossipRing{}, &v1alpha1.Region{}, &v1alpha1.Environment{}} {
+		Expect(f.client.DeleteAllOf(ctx, kind, client.InNamespace(f.namespace))).To(Succeed())
+	}
+}
+
+// add creates one more Region, with the next of the spare APIs.
+func (f *fleet) add(ctx context.Context) *site {
+	GinkgoHelper()
+	i := len(f.sites)
+	region := build.Region(f.namespace, places[i%len(places)], func(r *v1alpha1.Region) { r.Name = fmt.Sprintf("region-%03d", i) })
+	Expect(f.client.Create(ctx, region)).To(Succeed())
+	s := &site{region: region, cluster: plan.ClusterName(region), api: f.spare[0]}
+	f.spare, f.sites = f.spare[1:], append(f.sites, s)
+	return s
+}
+
+// register does what the Region controller does.
+func (f *fleet) register(ctx context.Context, s *site, seeds string) {
+	GinkgoHelper()
+	f.seen.born(s.cluster, seeds)
+	Expect(f.argocd.Bear(ctx, s.cluster, map[string]string{v1alpha1.AnnotationWANSeedsPrefix + ringName: seeds})).To(Succeed())
+	_, err := f.argocd.Register(ctx, argocd.Registration{Cluster: s.cluster, Server: s.api.Endpoint(), CA: []byte(s.api.CA()), Labels: plan.Labels(s.region)})
+	Expect(err).NotTo(HaveOccurred())
+}
+
+func (f *fleet) connect(sites ...*site) {
+	GinkgoHelper()
+	for _, s := range sites {
+		_, err := f.clusters.Ensure(client.ObjectKeyFromObject(s.region), remote.Target{
+			Name: s.cluster, AWSRegion: string(s.region.Spec.AWSRegion), Endpoint: s.api.Endpoint(), CA: s.api.CA(),
+		})
+		Expect(err).NotTo(HaveOccurred())
+	}
+	for _, s := range sites {
+		cluster, _ := f.clusters.Get(client.ObjectKeyFromObject(s.region))
+		Eventually(cluster.Connected).WithTimeout(patience).Should(Succeed())
+	}
+}
+
+// newBalancer makes a name as long as those of AWS are, which no load balancer had before.
+func (f *fleet) newBalancer(s *site) string {
+	f.balancers++
+	return fmt.Sprintf("k8s-api-unkeyapi-%010x-%016x.elb.%s.amazonaws.test", f.balancers, f.balancers, s.region.Spec.AWSRegion)
+}
+
+func (f *fleet) peers(self *site) []string {
+	var all []string
+	for _, s := range f.sites {
+		if s != self && s.balancer != "" {
+			all = append(all, s.balancer)
+		}
+	}
+	return all
+}
+
+// restart plays Argo CD and the region's Deployment: a new pod with the seeds of the cluster Secret.
+func (f *fleet) restart(s *site) {
+	s.pods++
+	pod := build.Pod("unkey-api-0", f.seen.seedsOf(s.cluster))
+	pod.UID = types.UID(fmt.Sprintf("%s-%d", s.region.Name, s.pods))
+	pod.Status.PodIP = fmt.Sprintf("10.0.%d.%d", s.pods/250, 1+s.pods%250)
+	s.api.Set(pod)
+}
+
+// see lets every pod count so many members.
+func (f *fleet) see(members int) {
+	for _, s := range f.sites {
+		s.api.SetMembers(build.Pod("unkey-api-0", ""), members)
+	}
+}
+
+// awaitReady waits until the ring is seen to be whole with the endpoints that there are.
+func (f *fleet) awaitReady(ctx context.Context) {
+	GinkgoHelper()
+	Eventually(func(g Gomega) {
+		ring := f.seen.lastRing()
+		g.Expect(ring).NotTo(BeNil())
+		g.Expect(ring.Status.Members).To(HaveLen(len(f.sites)))
+		for i, m := range ring.Status.Members {
+			g.Expect(m.Endpoint).To(Equal(f.sites[i].balancer))
+		}
+		g.Expect(meta.IsStatusConditionTrue(ring.Status.Conditions, v1alpha1.ConditionReady)).To(BeTrue(), "%+v", ring.Status.Conditions)
+	}).WithContext(ctx).WithTimeout(patience).WithPolling(20 * time.Millisecond).Should(Succeed())
+}
+
+// hosts are those of the regional APIs.
+func (f *fleet) hosts() map[string]bool {
+	hosts := map[string]bool{}
+	for _, s := range f.sites {
+		endpoint, err := url.Parse(s.api.Endpoint())
+		Expect(err).NotTo(HaveOccurred())
+		hosts[endpoint.Host] = true
+	}
+	return hosts
+}
+
+// counting counts the passes: each begins by reading its ring, which nothing else reads.
+type counting struct {
+	client.Client
+
+	passes *atomic.Int64
+}
+
+// Get implements client.Reader.
+func (c counting) Get(ctx context.Context, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+	if _, ok := obj.(*v1alpha1.GossipRing); ok {
+		c.passes.Add(1)
+	}
+	return c.Client.Get(ctx, key, obj, opts...) //nolint:wrapcheck // nobody knows that we stand in between
+}
+
+// write is a change of a region's seeds that the API server has acknowledged.
+type write struct {
+	cluster, seeds string
+	at             time.Time
+}
+
+// journal has what a client of our own, which is not Portolan's, was told by the API server.
+type journal struct {
+	mu     sync.Mutex
+	seeds  map[string]string
+	writes []write
+	ring   *v1alpha1.GossipRing
+	// news is signalled after every write.
+	news chan struct{}
+}
+
+// watchFleet watches the cluster Secrets and the ring until the spec ends.
+func watchFleet(ctx context.Context, f *fleet) *journal {
+	GinkgoHelper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	j := &journal{seeds: map[string]string{}, news: make(chan struct{}, 1)}
+	secrets, err := f.client.Watch(ctx, &corev1.SecretList{}, client.InNamespace(f.argocd.Namespace))
+	Expect(err).NotTo(HaveOccurred())
+	rings, err := f.client.Watch(ctx, &v1alpha1.GossipRingList{}, client.InNamespace(f.namespace))
+	Expect(err).NotTo(HaveOccurred())
+	var running sync.WaitGroup
+	running.Go(func() {
+		for e := range secrets.ResultChan() {
+			if s, ok := e.Object.(*corev1.Secret); ok {
+				j.changed(string(s.Data["name"]), s.Annotations[v1alpha1.AnnotationWANSeedsPrefix+ringName], time.Now())
+			}
+		}
+	})
+	running.Go(func() {
+		for e := range rings.ResultChan() {
+			if r, ok := e.Object.(*v1alpha1.GossipRing); ok {
+				j.mu.Lock()
+				j.ring = r
+				j.mu.Unlock()
+			}
+		}
+	})
+	DeferCleanup(func() {
+		cancel()
+		running.Wait()
+	})
+	return j
+}
+
+// born notes the seeds that a Secret is made with, which are no write of the ring's.
+func (j *journal) born(cluster, seeds string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.seeds[cluster] = seeds
+}
+
+func (j *journal) changed(cluster, seeds string, at time.Time) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if cluster == "" || j.seeds[cluster] == seeds { // not registered yet, or something else has changed
+		return
+	}
+	j.seeds[cluster] = seeds
+	j.writes = append(j.writes, write{cluster, seeds, at})
+	select {
+	case j.news <- struct{}{}:
+	default:
+	}
+}
+
+func (j *journal) seedsOf(cluster string) string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.seeds[cluster]
+}
+
+func (j *journal) lastRing() *v1alpha1.GossipRing {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.ring
+}
+
+// since returns the writes but the first n.
+func (j *journal) since(n int) []write {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.writes[n:len(j.writes):len(j.writes)]
+}
+
+func (j *journal) count() int { return len(j.since(0)) }

@@ -1,0 +1,116 @@
+package gossipring
+
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/remote"
+	"github.com/portolan-dev/portolan/controllers/probe"
+)
+
+// member is what one pass has seen of a region in the ring. What could not be seen is
+// nil, and what was known before of an endpoint is kept.
+type member struct {
+	region  *v1alpha1.Region
+	name    string // the Region's
+	cluster string // the EKS cluster's
+	before  v1alpha1.RingMember
+
+	remote   *remote.Cluster // nil while it is not connected
+	balancer string          // its load balancer's own name
+	pods     []*corev1.Pod   // of the workload, without those that are being deleted
+	probes   []*corev1.Pod   // of the probe, likewise
+
+	endpoint  string
+	source    v1alpha1.EndpointSource
+	addresses []string
+	message   string // what the endpoint waits for
+	elsewhere bool   // the name leads to something that is not the load balancer
+
+	deliverable bool     // there is something to write its seeds into
+	text        string   // its seeds as they are written
+	written     []string // and what they say
+	reform      bool     // they are written in another form than they should be
+	unfinished  bool     // they are written, and what takes them to the pods is not
+	undelivered error    // why they could not be read or written
+	desired     []string // the seeds that it should have
+	writtenAt   *metav1.Time
+
+	reachable bool     // its API server answers
+	hasPods   bool     // it has pods that are not being deleted
+	rolling   bool     // its pods differ or are not all Ready
+	applied   []string // the seeds that its pods have, unless they differ
+	malformed error    // what is wrong with the form of its pods' seeds
+	seen      *int32   // its own count of the ring
+	peers     []string // the Regions that it sees, when the metric tells
+	bridge    *corev1.Pod
+	weight    int32 // the members that it should have itself
+	joined    bool  // it was once seen to be converged
+
+	targets *targetSight // nil when they were not looked at
+	key     string       // version of the ring's key
+	keyNote string       // why that is not known
+	rows    []probe.Row
+	probing bool // its probe answers
+}
+
+// live tells whether the member takes part in gossip as far as it was seen.
+func (m *member) live() bool { return m.seen != nil && *m.seen > 0 }
+
+// weightOf is how many members of the gossip a region counts for.
+func (m *member) weightOf() int32 { return max(1, m.weight) }
+
+// behind tells whether its configuration does not hold what it should.
+func (m *member) behind() bool {
+	return m.reform || m.unfinished || !slices.Equal(m.written, m.desired)
+}
+
+// changing tells whether the member's pods are still to pick up what was written, or
+// have not come back from it. Only members that were connected before count: others
+// cannot be made worse.
+func (m *member) changing(live map[string]*member) bool {
+	if !m.deliverable || !m.hasPods {
+		return false
+	}
+	if m.rolling || !m.unfinished && !slices.Equal(m.applied, m.written) {
+		return true
+	}
+	return m.joined && !m.seesSeeds(live)
+}
+
+// seesSeeds tells whether the member counts at least itself and each live member
+// among its seeds.
+func (m *member) seesSeeds(live map[string]*member) bool {
+	if m.seen == nil {
+		return false
+	}
+	reached := m.weightOf()
+	for _, other := range live {
+		if other != m && slices.Contains(m.applied, other.endpoint) {
+			reached += other.weightOf()
+		}
+	}
+	return *m.seen >= reached
+}
+
+func liveMembers(members []*member) map[string]*member {
+	live := map[string]*member{}
+	for _, m := range members {
+		if m.live() {
+			live[m.name] = m
+		}
+	}
+	return live
+}
+
+// weightOfAll is how many members of the gossip there should be.
+func weightOfAll(members []*member) int32 {
+	var total int32
+	for _, m := range members {
+		total += m.weightOf()
+	}
+	return total
+}

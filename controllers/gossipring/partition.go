@@ -1,0 +1,210 @@
+package gossipring
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/plan"
+	"github.com/portolan-dev/portolan/controllers/probe"
+)
+
+// splitOf finds out from the views into which parts a ring has fallen. Members that restart,
+// or have never been connected, are in none.
+func splitOf(s *scope) plan.Partitioning {
+	names := map[string][]string{} // the Regions of each AWS region
+	for _, m := range s.members {
+		here := string(m.region.Spec.AWSRegion)
+		names[here] = append(names[here], m.name)
+	}
+	// Members of one AWS region cannot be told apart by it.
+	exact := s.ring.Spec.Membership.PeerLabel != "" && len(names) == len(s.members)
+	var views []plan.RingView
+	for _, m := range s.members {
+		if !m.joined || m.rolling || !m.live() {
+			continue
+		}
+		v := plan.RingView{Region: m.name, Seen: m.seen, Weight: m.weightOf()}
+		if exact {
+			v.Peers = []string{}
+			for _, peer := range m.peers {
+				v.Peers = append(v.Peers, names[peer]...)
+			}
+		}
+		views = append(views, v)
+	}
+	return plan.PartitionRing(views, weightOfAll(s.members))
+}
+
+// isSplit tells whether the views prove that there are parts that do not see each other.
+func (s *scope) isSplit() bool { return s.split.AtLeast > 1 }
+
+// lasting tells whether the ring has been split from one look to the next. Members that lose
+// each other for a moment find each other again by themselves.
+func (r *Reconciler) lasting(s *scope) bool {
+	apart := ""
+	if s.isSplit() {
+		apart = "split"
+	}
+	return r.splits.since(client.ObjectKeyFromObject(s.ring), apart, r.Clock) >= r.Poll && s.isSplit()
+}
+
+// describeSplit names the parts, as far as they are known.
+func (s *scope) describeSplit() string {
+	var parts []string
+	for _, p := range s.split.Partitions {
+		parts = append(parts, strings.Join(p, ", "))
+	}
+	switch known := strings.Join(parts, " | "); {
+	case len(parts) >= s.split.AtLeast:
+		return "the ring has split: " + known
+	case len(parts) > 0 && len(parts) == s.split.AtLeast-1:
+		return "the ring has split: " + known + " | the others"
+	case len(parts) > 0:
+		return fmt.Sprintf("the ring has split into at least %d parts, of which are known: %s", s.split.AtLeast, known)
+	default:
+		return fmt.Sprintf("the ring has split into at least %d parts (counts do not tell more; spec.membership.peerLabel does)", s.split.AtLeast)
+	}
+}
+
+// isolation says why a member sees nobody, as far as anybody can tell.
+func isolation(m *member, members []*member) string {
+	for _, row := range m.rows {
+		switch {
+		case row.TCP == v1alpha1.ProbeKeyRejected && keyRejectedBy(m, members) > 1:
+			return "it sees nobody but itself: it has another key than the others; compare its copy of the secret, then restart its pods"
+		case row.TCP == v1alpha1.ProbeUnreachable && row.UDP == v1alpha1.ProbeUnreachable:
+			return "it sees nobody but itself, and its probe gets no answer: check the security groups of the load balancers and its NAT gateways"
+		}
+	}
+	if len(m.applied) == 0 && len(members) > 1 {
+		return "it sees nobody but itself, and its pods have no seeds"
+	}
+	return "it sees nobody but itself: check port and key"
+}
+
+// keyRejectedBy is how many members' probes and the member's own do not get on with its key.
+func keyRejectedBy(m *member, members []*member) int {
+	var odd int
+	for _, other := range members {
+		if other != m && slices.ContainsFunc(other.rows, func(r probe.Row) bool { return r.To == m.name && r.TCP == v1alpha1.ProbeKeyRejected }) {
+			odd++
+		}
+	}
+	if slices.ContainsFunc(m.rows, func(r probe.Row) bool { return r.TCP == v1alpha1.ProbeKeyRejected }) {
+		odd++
+	}
+	return odd
+}
+
+const (
+	// rejoinAfter is for how many looks a ring has to be split before anything is done: members
+	// that lose each other for a moment find each other again by themselves.
+	rejoinAfter = 2
+	// mostRejoins is how often evicting a member is tried before people are asked.
+	mostRejoins = 5
+)
+
+// rejoin evicts one member of a part whose seeds are on another side, so that its successor
+// dials them: members of a gossip ring forget who has been dead for long, and never look for
+// anybody unless they are completely alone.
+func (r *Reconciler) rejoin(ctx context.Context, s *scope) (string, error) {
+	since, split := sinceReason(s.ring, v1alpha1.RingConverged, v1alpha1.ReasonPartitioned)
+	switch {
+	case s.ring.Spec.OnPartition == v1alpha1.PartitionReport:
+		return "spec.onPartition is Report: restart the members of one side, one region at a time", nil
+	case !split || r.Clock.Since(since.Time) < rejoinAfter*r.Poll || s.restless():
+		return "", nil
+	}
+	done := s.ring.Status.Rejoin
+	switch {
+	case done == nil:
+	case done.Attempts >= mostRejoins:
+		return fmt.Sprintf("evicting a member was tried %d times, the last in %s: look whether the regions reach each other at port %d, over TCP and UDP",
+			done.Attempts, done.Region, s.port()), nil
+	case r.Clock.Since(done.At.Time) < r.rejoinPause(s, done.Attempts):
+		return "a member of " + done.Region + " was evicted, so that its successor dials the other side", nil
+	}
+	m := s.bridgeToOthers()
+	if m == nil {
+		return "no member has a seed on another side whose bridge could be restarted", nil
+	}
+	evicted, err := m.remote.Evict(ctx, types.NamespacedName{Namespace: m.bridge.Namespace, Name: m.bridge.Name}, m.bridge.UID)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("evicting the bridge of %s: %w", m.name, err)
+	case !evicted:
+		return fmt.Sprintf("a disruption budget protects pod %s/%s of %s, whose successor would dial the other side", m.bridge.Namespace, m.bridge.Name, m.name), nil
+	}
+	attempts := int32(1)
+	if done != nil {
+		attempts += done.Attempts
+	}
+	s.ring.Status.Rejoin = &v1alpha1.RingRejoin{Region: m.name, At: metav1.NewTime(r.Clock.Now()), Attempts: attempts}
+	return "a member of " + m.name + " was evicted, so that its successor dials the other side", nil
+}
+
+// rejoinPause doubles with every attempt.
+func (r *Reconciler) rejoinPause(s *scope, attempts int32) time.Duration {
+	return min(s.convergeTimeout(), (2*rejoinAfter*r.Poll)<<attempts)
+}
+
+// restless tells whether some member restarts or waits for seeds: one change at a time.
+func (s *scope) restless() bool {
+	return slices.ContainsFunc(s.members, func(m *member) bool {
+		return m.hasPods && (m.rolling || m.deliverable && !slices.Equal(m.applied, m.desired))
+	})
+}
+
+// bridgeToOthers picks a member outside of the largest part that has a seed in another part
+// and, as far as its probe knows, gets through to it: of the smallest part, and by name.
+func (s *scope) bridgeToOthers() *member {
+	part := map[string]int{}
+	for i, p := range s.split.Partitions {
+		for _, name := range p {
+			part[name] = i
+		}
+	}
+	byName := map[string]*member{}
+	for _, m := range s.members {
+		byName[m.name] = m
+	}
+	for i := len(s.split.Partitions) - 1; i > 0; i-- {
+		for _, name := range s.split.Partitions[i] {
+			m := byName[name]
+			if m.bridge != nil && m.remote != nil && slices.ContainsFunc(s.members, func(o *member) bool {
+				other, known := part[o.name]
+				return (!known || other != i) && slices.Contains(m.applied, o.endpoint) && m.reaches(o.name)
+			}) {
+				return m
+			}
+		}
+	}
+	return s.lonely()
+}
+
+// lonely picks one of those that see fewest, where counts do not say who is with whom.
+func (s *scope) lonely() *member {
+	var least *member
+	for _, m := range s.members {
+		if m.joined && m.live() && m.bridge != nil && m.remote != nil && len(m.applied) > 0 && *m.seen < weightOfAll(s.members) &&
+			(least == nil || *m.seen < *least.seen) {
+			least = m
+		}
+	}
+	return least
+}
+
+// reaches tells whether the member's probe gets through to a region, or has not said that it does not.
+func (m *member) reaches(region string) bool {
+	return !slices.ContainsFunc(m.rows, func(r probe.Row) bool {
+		return r.To == region && r.TCP != v1alpha1.ProbeOK && r.TCP != v1alpha1.ProbeUnknown
+	})
+}

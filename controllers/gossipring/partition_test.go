@@ -1,0 +1,217 @@
+package gossipring
+
+import (
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	testingclock "k8s.io/utils/clock/testing"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/remote"
+	"github.com/portolan-dev/portolan/controllers/internal/step"
+	"github.com/portolan-dev/portolan/controllers/probe"
+)
+
+// bridged gives a member a pod that could be evicted.
+func bridged(m *member) {
+	m.remote, m.bridge = &remote.Cluster{}, &corev1.Pod{}
+}
+
+func TestConvergenceNamesTheParts(t *testing.T) {
+	const a, b, c, d, e = "a.example", "b.example", "c.example", "d.example", "e.example"
+	for name, tc := range map[string]struct {
+		members     []*member
+		peerLabel   string
+		wantReason  string
+		wantMessage string
+	}{
+		"counts that tell": {
+			members:     []*member{settled("a", 2, b), settled("b", 2, a), settled("c", 3, a), settled("d", 3, a), settled("e", 3, a)},
+			wantReason:  v1alpha1.ReasonPartitioned,
+			wantMessage: "the ring has split: c, d, e | a, b",
+		},
+		"counts that do not": {
+			members:    []*member{settled("a", 2, b), settled("b", 2, a), settled("c", 2, d), settled("d", 2, c)},
+			wantReason: v1alpha1.ReasonPartitioned,
+			wantMessage: "the ring has split into at least 2 parts " +
+				"(counts do not tell more; spec.membership.peerLabel does)",
+		},
+		"names of those seen tell": {
+			peerLabel: "region",
+			members: []*member{
+				settled("a", 2, b).but(sees("a", "b")), settled("b", 2, a).but(sees("a", "b")),
+				settled("c", 2, d).but(sees("c", "d")), settled("d", 2, c).but(sees("c", "d")),
+			},
+			wantReason:  v1alpha1.ReasonPartitioned,
+			wantMessage: "the ring has split: a, b | c, d",
+		},
+		"one that restarts is no part": {
+			members: []*member{
+				settled("a", 2, b), settled("b", 2, a),
+				settled("c", 1, a).but(func(m *member) { m.rolling, m.applied = true, nil }),
+			},
+			wantReason: v1alpha1.ReasonNotConverged, wantMessage: "a sees 2 of 3, b sees 2 of 3, c sees 1 of 3",
+		},
+		"one that has never been connected is no part": {
+			members: []*member{
+				settled("a", 2, b), settled("b", 2, a), settled("c", 1, a).but(func(m *member) { m.joined = false }),
+			},
+			wantReason: v1alpha1.ReasonNotConverged, wantMessage: "a sees 2 of 3, b sees 2 of 3, c sees 1 of 3",
+		},
+		"one that is down is no part": {
+			members:    []*member{settled("a", 2, b), settled("b", 2, a), settled("c", 0).but(func(m *member) { m.seen = nil })},
+			wantReason: v1alpha1.ReasonNotConverged, wantMessage: "a sees 2 of 3, b sees 2 of 3",
+		},
+		"one that the others have not missed yet": {
+			members: []*member{settled("a", 3, b), settled("b", 3, a), settled("c", 1, a)}, wantReason: v1alpha1.ReasonPartitioned,
+			wantMessage: "the ring has split: c | the others",
+		},
+		"one that is alone": {
+			members: []*member{settled("a", 2, b), settled("b", 2, a), settled("c", 1, a)}, wantReason: v1alpha1.ReasonPartitioned,
+			wantMessage: "the ring has split: a, b | c",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			ring := ringWith("")
+			ring.Spec.Membership.PeerLabel = tc.peerLabel
+			s := &scope{ring: ring, members: tc.members}
+			s.split = splitOf(s)
+			r := driver(nil)
+			g.Expect(step.ReasonOf(r.reconcileConvergence(t.Context(), s))).To(Equal(v1alpha1.ReasonNotConverged), "it may be for a moment")
+			r.Clock.(*testingclock.FakeClock).Step(poll)
+			err := r.reconcileConvergence(t.Context(), s)
+			g.Expect(step.ReasonOf(err)).To(Equal(tc.wantReason))
+			g.Expect(err).To(MatchError(HavePrefix(tc.wantMessage)))
+		})
+	}
+}
+
+func sees(regions ...string) func(*member) {
+	return func(m *member) { m.peers = regions }
+}
+
+func TestWhoIsEvictedToRejoin(t *testing.T) {
+	const a, b, c, d, e = "a.example", "b.example", "c.example", "d.example", "e.example"
+	for name, tc := range map[string]struct {
+		members []*member
+		want    string
+	}{
+		"one of the smaller part": {
+			members: []*member{settled("a", 3, b), settled("b", 3, a), settled("c", 3, a), settled("d", 2, a), settled("e", 2, a)}, want: "d",
+		},
+		"one that has a seed on the other side": {
+			members: []*member{settled("a", 3, b), settled("b", 3, a), settled("c", 3, a), settled("d", 2, e), settled("e", 2, a)}, want: "e",
+		},
+		"one that gets through": {
+			members: []*member{
+				settled("a", 3, b), settled("b", 3, a), settled("c", 3, a),
+				settled("d", 2, a).but(probes(row("a", silent, silent))), settled("e", 2, a).but(probes(row("a", ok, ok))),
+			}, want: "e",
+		},
+		"one of those that see fewest, where it is not known who is with whom": {
+			members: []*member{settled("a", 2, b), settled("b", 2, a), settled("c", 2, d), settled("d", 2, c)}, want: "a",
+		},
+		"nobody who has no seeds": {
+			members: []*member{settled("a", 2, b), settled("b", 2, a), settled("c", 1)}, want: "a",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			for _, m := range tc.members {
+				bridged(m)
+			}
+			m := passOver(tc.members...).bridgeToOthers()
+			g.Expect(m).NotTo(BeNil())
+			g.Expect(m.name).To(Equal(tc.want))
+		})
+	}
+	NewWithT(t).Expect(passOver(settled("a", 1, b), settled("b", 1, a)).bridgeToOthers()).To(BeNil(), "no pod is known")
+	_ = c
+}
+
+func TestRejoinIsPatient(t *testing.T) {
+	split := func() *scope {
+		s := passOver(settled("a", 2, "c.example"), settled("b", 2, "a.example"), settled("c", 1, "a.example"))
+		s.ring.Status.Conditions = []metav1.Condition{{
+			Type: v1alpha1.RingConverged, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonPartitioned, LastTransitionTime: metav1.NewTime(start),
+		}}
+		return s
+	}
+	for name, tc := range map[string]struct {
+		after  time.Duration
+		change func(*scope)
+		want   string
+	}{
+		"members may find each other by themselves": {after: poll},
+		"it was only just noticed":                  {after: time.Hour, change: func(s *scope) { s.ring.Status.Conditions = nil }},
+		"one change at a time": {
+			after: time.Hour, change: func(s *scope) { s.members[0].rolling = true },
+		},
+		"not when told so": {
+			after: time.Hour, change: func(s *scope) { s.ring.Spec.OnPartition = v1alpha1.PartitionReport },
+			want: "spec.onPartition is Report: restart the members of one side, one region at a time",
+		},
+		"the last attempt is given time": {
+			after: time.Hour, change: func(s *scope) {
+				s.ring.Status.Rejoin = &v1alpha1.RingRejoin{Region: "c", At: metav1.NewTime(start.Add(time.Hour - poll)), Attempts: 1}
+			},
+			want: "a member of c was evicted, so that its successor dials the other side",
+		},
+		"and not for ever": {
+			after: time.Hour, change: func(s *scope) { s.ring.Status.Rejoin = &v1alpha1.RingRejoin{Region: "c", Attempts: mostRejoins} },
+			want: "evicting a member was tried 5 times, the last in c: look whether the regions reach each other at port 7947, over TCP and UDP",
+		},
+		"somebody to evict is needed": {
+			after: time.Hour, want: "no member has a seed on another side whose bridge could be restarted",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, s, r := NewWithT(t), split(), driver(nil)
+			r.Clock.(*testingclock.FakeClock).Step(tc.after)
+			if tc.change != nil {
+				tc.change(s)
+			}
+			done, err := r.rejoin(t.Context(), s)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(done).To(Equal(tc.want))
+		})
+	}
+}
+
+func TestWhyAMemberIsAlone(t *testing.T) {
+	others := func() []*member { return []*member{settled("b", 1), settled("c", 1)} }
+	for name, tc := range map[string]struct {
+		alone *member
+		want  string
+	}{
+		"nobody can tell": {alone: settled("a", 1, "b.example"), want: "it sees nobody but itself: check port and key"},
+		"it has no seeds": {alone: settled("a", 1), want: "it sees nobody but itself, and its pods have no seeds"},
+		"nobody answers its probe": {
+			alone: settled("a", 1, "b.example").but(probes(row("b", silent, silent))),
+			want:  "it sees nobody but itself, and its probe gets no answer: check the security groups of the load balancers and its NAT gateways",
+		},
+		"its key": {
+			alone: settled("a", 1, "b.example").but(probes(row("b", rejected, rejected), row("c", rejected, rejected))),
+			want:  "it sees nobody but itself: it has another key than the others; compare its copy of the secret, then restart its pods",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			members := append(others(), tc.alone)
+			members[0].rows = tc.alone.mirror()
+			members[1].rows = tc.alone.mirror()
+			NewWithT(t).Expect(isolation(tc.alone, members)).To(Equal(tc.want))
+		})
+	}
+}
+
+// mirror is what the others' probes say when the member's own says what it says.
+func (m *member) mirror() (rows []probe.Row) {
+	for _, r := range m.rows {
+		rows = append(rows, row(m.name, r.TCP, r.UDP))
+	}
+	return rows
+}

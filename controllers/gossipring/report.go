@@ -1,0 +1,169 @@
+package gossipring
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+)
+
+const (
+	// mostListed is up to how many members a ring's status lists every seed: N members list
+	// N² of them.
+	mostListed = 16
+	// mostDifferences of a member's seeds are listed in any ring.
+	mostDifferences = 8
+	// mostUnreachable pairs are listed.
+	mostUnreachable = 32
+	// hashLength is enough to tell apart the lists that one ring ever had.
+	hashLength = 12
+)
+
+// report writes the members into the status. A member keeps the time of its last
+// transition while its state stays.
+func (r *Reconciler) report(s *scope) {
+	now := metav1.NewTime(r.Clock.Now())
+	members := make([]v1alpha1.RingMember, 0, len(s.members)+len(s.leavers))
+	converged := 0
+	var isolated []string
+	for _, m := range s.members {
+		state, message := stateOf(m, s.members)
+		switch state {
+		case v1alpha1.MemberConverged:
+			converged++
+		case v1alpha1.MemberIsolated:
+			isolated = append(isolated, m.name)
+		default:
+		}
+		members = append(members, s.describe(m, state, message, now))
+	}
+	for _, m := range s.leavers {
+		members = append(members, s.describeLeaver(m, now))
+	}
+	slices.SortFunc(members, func(a, b v1alpha1.RingMember) int { return strings.Compare(a.Region, b.Region) })
+	status := &s.ring.Status
+	was := wasConverged(status.ConvergedMembers)
+	status.Members, status.Isolated = members, isolated
+	status.ConvergedMembers = fmt.Sprintf("%d/%d", converged, len(s.members))
+	if wasConverged(status.ConvergedMembers) && (!was || status.ConvergedAt == nil) {
+		status.ConvergedAt = &now
+	}
+	status.Partitions = nil
+	if s.isSplit() {
+		for _, part := range s.split.Partitions {
+			status.Partitions = append(status.Partitions, v1alpha1.RingPartition{Members: part})
+		}
+	} else {
+		status.Rejoin = nil
+	}
+	status.Unreachable = keepSince(unreachablePairs(s.members), status.Unreachable, now)
+	matrix.report(s)
+}
+
+// wasConverged tells whether a "converged/all" says all of some.
+func wasConverged(text string) bool {
+	converged, all, found := strings.Cut(text, "/")
+	return found && converged == all && all != "0"
+}
+
+// keepSince limits the pairs to what status holds. A pair keeps the time when it was first seen.
+func keepSince(pairs, before []v1alpha1.UnreachableEndpoint, now metav1.Time) []v1alpha1.UnreachableEndpoint {
+	pairs = pairs[:min(len(pairs), mostUnreachable)]
+	for i, p := range pairs {
+		pairs[i].Since = now
+		for _, b := range before {
+			if b.From == p.From && b.To == p.To {
+				pairs[i].Since = b.Since
+			}
+		}
+	}
+	return pairs
+}
+
+func (s *scope) describe(m *member, state v1alpha1.MemberState, message string, now metav1.Time) v1alpha1.RingMember {
+	described := v1alpha1.RingMember{
+		Region: m.name, AWSRegion: m.region.Spec.AWSRegion, State: state, Message: message,
+		Endpoint: m.endpoint, Source: m.source, Addresses: m.addresses,
+		MembersSeen: m.seen, KeyVersion: m.key,
+		SeedsWrittenAt: m.writtenAt, JoinedAt: m.before.JoinedAt, LastTransitionTime: now,
+	}
+	if m.targets != nil && m.targets.known {
+		described.HealthyTargets = &m.targets.healthy
+	}
+	if m.before.State == state {
+		described.LastTransitionTime = m.before.LastTransitionTime
+	}
+	if described.JoinedAt == nil && state == v1alpha1.MemberConverged {
+		described.JoinedAt = &now
+	}
+	s.describeSeeds(m, &described)
+	return described
+}
+
+// describeSeeds tells what the member should run with and what it runs with: in full where
+// that stays readable, else what differs.
+func (s *scope) describeSeeds(m *member, described *v1alpha1.RingMember) {
+	described.DesiredSeedsHash = hashOf(m.desired)
+	if m.deliverable && !m.unfinished && !m.reform {
+		described.WrittenSeedsHash = hashOf(m.written)
+	}
+	if len(s.members) <= mostListed {
+		described.DesiredSeeds = m.desired
+	}
+	if !m.hasPods || m.rolling || m.malformed != nil {
+		return // they differ, or cannot be read
+	}
+	described.AppliedSeedsHash = hashOf(m.applied)
+	if len(s.members) <= mostListed {
+		described.AppliedSeeds = m.applied
+	}
+	described.MissingSeeds = firstWithout(m.desired, m.applied)
+	described.UnexpectedSeeds = firstWithout(m.applied, m.desired)
+}
+
+// firstWithout returns the first of all that are not among the others. Both are sorted.
+func firstWithout(all, others []string) []string {
+	if slices.Equal(all, others) {
+		return nil
+	}
+	var first []string
+	for _, seed := range all {
+		if _, found := slices.BinarySearch(others, seed); !found && len(first) < mostDifferences {
+			first = append(first, seed)
+		}
+	}
+	return first
+}
+
+func hashOf(seeds []string) string {
+	sum := sha256.Sum256([]byte(strings.Join(seeds, ",")))
+	return hex.EncodeToString(sum[:])[:hashLength]
+}
+
+func (s *scope) describeLeaver(m *member, now metav1.Time) v1alpha1.RingMember {
+	state, dropped := leaverState(m, s.members)
+	described := v1alpha1.RingMember{
+		Region: m.name, AWSRegion: m.region.Spec.AWSRegion, State: state,
+		Endpoint: m.endpoint, Source: m.source, JoinedAt: m.before.JoinedAt, LastTransitionTime: now,
+	}
+	switch {
+	case dropped && m.before.DroppedAt != nil:
+		described.DroppedAt = m.before.DroppedAt
+	case dropped:
+		described.DroppedAt = &now
+	default:
+		described.Message = "peers are dropping its seed, one region after the other"
+	}
+	if dropped && state == v1alpha1.MemberLeaving {
+		described.Message = "no peer has its seed any more, and some still count it: its workload may go"
+	}
+	if m.before.State == state {
+		described.LastTransitionTime = m.before.LastTransitionTime
+	}
+	return described
+}

@@ -1,0 +1,221 @@
+package gossipring
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/aws"
+	"github.com/portolan-dev/portolan/controllers/internal/delivery"
+	"github.com/portolan-dev/portolan/controllers/internal/remote"
+	"github.com/portolan-dev/portolan/controllers/probe"
+)
+
+// sight is what one look at a region shows that nothing announces.
+type sight struct {
+	name    nameSight
+	view    view
+	rows    []probe.Row
+	probing bool
+	// found are the seeds as they are written, where no cache has them.
+	found delivery.Found
+}
+
+// slowSight is what changes rarely and costs calls to AWS.
+type slowSight struct {
+	targets targetSight
+	key     string
+	keyNote string
+}
+
+// targetSight is what a load balancer says of its targets.
+type targetSight struct {
+	healthy int32
+	note    string
+	known   bool
+}
+
+// staleAfter is how many intervals an answer may be old before the member counts as Unknown.
+const staleAfter = 3
+
+// lookAtAll takes the looks at the members that are due, and hands every member what is
+// known of it.
+func (r *Reconciler) lookAtAll(ctx context.Context, s *scope) {
+	ring := client.ObjectKeyFromObject(s.ring)
+	every := r.lookInterval(s)
+	jobs, slow := make([]job[sight], 0, len(s.members)), make([]job[slowSight], 0, len(s.members))
+	for _, m := range s.members {
+		key := lookKey{ring: ring, region: client.ObjectKeyFromObject(m.region)}
+		if m.reachable {
+			jobs = append(jobs, job[sight]{key: key, question: s.question(m), every: every, ask: r.look(s, m)})
+		}
+		if s.environment != nil && (s.expectsTargets() && m.balancer != "" || s.ring.Spec.Key != nil) {
+			slow = append(slow, job[slowSight]{key: key, question: s.slowQuestion(m), every: r.slowInterval(s, m), ask: r.lookSlowly(s, m)})
+		}
+	}
+	r.sights.refresh(ctx, jobs)
+	r.slowSights.refresh(ctx, slow)
+	for _, m := range s.members {
+		key := lookKey{ring: ring, region: client.ObjectKeyFromObject(m.region)}
+		seen, looked := r.sights.last(key, s.question(m), staleAfter*r.Poll)
+		if m.reachable {
+			settleEndpoint(s, m, seen.name, looked)
+		}
+		if looked && m.reachable {
+			m.take(s, seen)
+		}
+		if rare, ok := r.slowSights.last(key, s.slowQuestion(m), staleAfter*r.SlowPoll); ok {
+			m.key, m.keyNote = rare.key, rare.keyNote
+			if rare.targets.known || rare.targets.note != "" {
+				m.targets = &rare.targets
+			}
+		}
+	}
+}
+
+// take fills in what a look has shown.
+func (m *member) take(s *scope, seen sight) {
+	m.seen, m.peers, m.rows, m.probing = seen.view.seen, seen.view.peers, seen.rows, seen.probing
+	for _, pod := range m.pods {
+		if pod.Name == seen.view.bridge {
+			m.bridge = pod
+		}
+	}
+	if !s.fromCache() {
+		m.found(s, seen.found)
+	}
+}
+
+// question is what a look at a member depends on: with another one, what was seen before is
+// not worth anything.
+func (s *scope) question(m *member) string {
+	parts := []string{fmt.Sprint(s.ring.Generation), m.balancer}
+	if s.environment != nil {
+		parts = append(parts, fmt.Sprint(s.environment.Generation))
+	}
+	for _, pod := range m.pods {
+		parts = append(parts, string(pod.UID), pod.Status.PodIP, fmt.Sprint(remote.PodReady(pod)))
+	}
+	for _, pod := range m.probes {
+		parts = append(parts, string(pod.UID), fmt.Sprint(remote.PodReady(pod)))
+	}
+	return strings.Join(parts, " ")
+}
+
+func (s *scope) slowQuestion(m *member) string {
+	return fmt.Sprint(s.ring.Generation, " ", m.balancer)
+}
+
+// quickest is the share of the interval that looks are apart right after something changed.
+const quickest = 15
+
+// lookInterval is how old a look may become. While a ring is not whole and something has
+// happened a moment ago, more is about to happen: looks begin close together and become rarer.
+func (r *Reconciler) lookInterval(s *scope) time.Duration {
+	since := r.changes.since(client.ObjectKeyFromObject(s.ring), s.world(), r.Clock)
+	if s.wasWhole() || !slices.ContainsFunc(s.members, func(m *member) bool { return m.reachable }) {
+		return r.Poll
+	}
+	return min(r.Poll, max(r.Poll/quickest, since/2))
+}
+
+// slowInterval is short while what was seen is not what should be.
+func (r *Reconciler) slowInterval(s *scope, m *member) time.Duration {
+	key := lookKey{ring: client.ObjectKeyFromObject(s.ring), region: client.ObjectKeyFromObject(m.region)}
+	before, ok := r.slowSights.last(key, s.slowQuestion(m), staleAfter*r.SlowPoll)
+	if ok && s.targetsSuffice(before.targets) && (s.ring.Spec.Key == nil || before.key != "") && !s.keysDiffered() {
+		return r.SlowPoll
+	}
+	return r.Poll
+}
+
+func (r *Reconciler) look(s *scope, m *member) func(context.Context) sight {
+	name, balancer, pods, probes := friendlyName(s.ring, m.region), m.balancer, m.pods, m.probes
+	cluster, ring, env, region := m.remote, s.ring.DeepCopy(), s.environment, m.region
+	target, way := delivery.Target{Region: region, Cluster: m.cluster, Remote: cluster}, s.delivery
+	if s.fromCache() {
+		way = nil
+	}
+	// The pass may be over before the look is: it must not touch the pass's objects.
+	return func(ctx context.Context) sight {
+		var seen sight
+		if name != "" && balancer != "" && env != nil {
+			seen.name = r.lookAtName(ctx, env, name, balancer)
+		}
+		seen.view = viewOf(ctx, cluster, pods, ring.Spec.Membership)
+		seen.rows, seen.probing = rowsOf(ctx, cluster, probes)
+		if way != nil {
+			seen.found = way.Read(ctx, []delivery.Target{target})[0]
+		}
+		return seen
+	}
+}
+
+// rowsOf reads what a region's probe has found.
+func rowsOf(ctx context.Context, cluster *remote.Cluster, probes []*corev1.Pod) (rows []probe.Row, ok bool) {
+	for _, pod := range probes {
+		raw, err := cluster.Scrape(ctx, pod, probe.MetricsPort, probe.MetricsPath)
+		if err != nil {
+			continue
+		}
+		if rows, err = probe.Rows(raw); err == nil {
+			return rows, true
+		}
+	}
+	return nil, false
+}
+
+func (r *Reconciler) lookSlowly(s *scope, m *member) func(context.Context) slowSight {
+	role, here, balancer := s.environment.Spec.AWS.RoleARN, string(m.region.Spec.AWSRegion), m.balancer
+	key, expects := s.ring.Spec.Key, s.expectsTargets()
+	return func(ctx context.Context) slowSight {
+		var seen slowSight
+		if expects && balancer != "" {
+			seen.targets = r.lookAtTargets(ctx, role, here, balancer)
+		}
+		if key != nil {
+			version, err := r.Cloud.SecretVersion(ctx, role, here, key.SecretName)
+			seen.key = version
+			if err != nil {
+				seen.keyNote = err.Error()
+			}
+		}
+		return seen
+	}
+}
+
+func (r *Reconciler) lookAtTargets(ctx context.Context, role, awsRegion, balancer string) targetSight {
+	health, err := r.Cloud.TargetHealth(ctx, role, awsRegion, balancer)
+	switch {
+	case aws.ClassOf(err) == aws.NotFound:
+		return targetSight{note: "AWS has no load balancer " + balancer}
+	case err != nil:
+		return targetSight{note: err.Error()}
+	}
+	return targetSight{healthy: health.Healthy, note: health.Reason, known: true}
+}
+
+// expectsTargets tells whether the load balancers' targets count.
+func (s *scope) expectsTargets() bool { return s.expectedTargets() > 0 }
+
+func (s *scope) expectedTargets() int32 {
+	if expected := s.ring.Spec.Health.ExpectedHealthyTargets; expected != nil {
+		return *expected
+	}
+	return 1
+}
+
+func (s *scope) targetsSuffice(t targetSight) bool {
+	return !s.expectsTargets() || t.known && t.healthy >= s.expectedTargets()
+}
+
+// keysDiffered tells whether the last report was about different keys.
+func (s *scope) keysDiffered() bool {
+	return hasReason(s.ring, v1alpha1.RingKeysMatch, v1alpha1.ReasonKeyMismatch)
+}

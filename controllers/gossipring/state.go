@@ -1,0 +1,62 @@
+package gossipring
+
+import (
+	"slices"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+)
+
+// stateOf sums up a member and says what it waits for. Connection is what counts: a
+// member that sees the others is converged also while its turn to get new seeds has
+// not come; the ring's SeedsPropagated tells about those.
+func stateOf(m *member, members []*member) (v1alpha1.MemberState, string) {
+	switch {
+	case m.endpoint == "":
+		return v1alpha1.MemberPending, m.message
+	case !m.reachable:
+		return v1alpha1.MemberUnknown, "its API server does not answer; what is known of it is kept"
+	case !m.hasPods:
+		return v1alpha1.MemberPending, "it has no member pods"
+	case m.seen == nil:
+		return v1alpha1.MemberUnknown, "its pods' membership metric cannot be read"
+	case *m.seen >= expected(m, liveMembers(members)):
+		return v1alpha1.MemberConverged, m.message
+	case m.malformed != nil:
+		return v1alpha1.MemberEndpointReady, m.malformed.Error()
+	case m.behind():
+		return v1alpha1.MemberEndpointReady, "its turn to get new seeds has not come"
+	case m.rolling || !slices.Equal(m.applied, m.desired):
+		return v1alpha1.MemberEndpointReady, "its pods are restarting with new seeds"
+	case *m.seen <= m.weightOf():
+		return v1alpha1.MemberIsolated, isolation(m, members)
+	}
+	return v1alpha1.MemberSeeded, "it does not see every member"
+}
+
+// expected is how many members one has to see: all that are live, itself at least.
+// Who was converged before is not held against members that are only just joining.
+func expected(m *member, live map[string]*member) int32 {
+	var all int32
+	for _, other := range live {
+		if !m.joined || other.joined {
+			all += other.weightOf()
+		}
+	}
+	return max(m.weightOf(), all)
+}
+
+// leaverState is Leaving while a member has the leaver among its seeds, written or in a pod
+// (then dropped is false), and while one still counts it. Who cannot be seen is not waited
+// for: its seeds were written.
+func leaverState(leaver *member, members []*member) (state v1alpha1.MemberState, dropped bool) {
+	for _, m := range members {
+		if leaver.endpoint != "" && (slices.Contains(m.written, leaver.endpoint) || m.reachable && slices.Contains(m.applied, leaver.endpoint)) {
+			return v1alpha1.MemberLeaving, false
+		}
+	}
+	present := weightOfAll(members)
+	if leaver.joined && slices.ContainsFunc(members, func(m *member) bool { return m.reachable && m.seen != nil && *m.seen > present }) {
+		return v1alpha1.MemberLeaving, true
+	}
+	return v1alpha1.MemberLeft, true
+}

@@ -1,0 +1,41 @@
+package argocd
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/gitrepo"
+)
+
+// Keys of Argo CD's repository Secrets (docs/operator-manual/declarative-setup.md).
+const (
+	repositoryUsername      = "username"
+	repositoryPassword      = "password"
+	repositorySSHPrivateKey = "sshPrivateKey"
+)
+
+// Repository reads the credentials that Argo CD uses itself. They go nowhere but to git. The
+// repository of an error has none.
+func (c *Clusters) Repository(ctx context.Context, url string, credentials *v1alpha1.LocalReference) (gitrepo.Repository, error) {
+	repository := gitrepo.Repository{URL: url}
+	if credentials == nil {
+		return repository, nil
+	}
+	secret := &corev1.Secret{}
+	key := types.NamespacedName{Namespace: c.Namespace, Name: credentials.Name}
+	if err := c.Live.Get(ctx, key, secret); err != nil {
+		return repository, fmt.Errorf("reading the repository's credentials: %w", err)
+	}
+	if kind := secret.Labels[LabelSecretType]; kind != "repository" && kind != "repo-creds" {
+		return repository, fmt.Errorf("the Secret %s is not labelled %s: repository, so it is not read", key, LabelSecretType)
+	}
+	repository.Auth = gitrepo.Auth{
+		Username: string(secret.Data[repositoryUsername]), Password: string(secret.Data[repositoryPassword]),
+		SSHPrivateKey: string(secret.Data[repositorySSHPrivateKey]),
+	}
+	return repository, nil
+}

@@ -1,0 +1,76 @@
+package region
+
+import (
+	"testing"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+)
+
+func TestWhomARingsChangeConcerns(t *testing.T) {
+	registered := func(name string) *v1alpha1.Region {
+		region := &v1alpha1.Region{}
+		region.Name = name
+		region.Status.Conditions = []metav1.Condition{{Type: v1alpha1.RegionRegistered, Status: metav1.ConditionTrue}}
+		return region
+	}
+	for name, tc := range map[string]struct {
+		change     func(*v1alpha1.GossipRing)
+		wantOwn    bool // for the member that changed
+		wantPeer   bool // for another member
+		wantUnborn bool // for a region that is not registered
+	}{
+		"a member's state":    {func(g *v1alpha1.GossipRing) { g.Status.Members[0].State = v1alpha1.MemberIsolated }, true, false, true},
+		"a member's endpoint": {func(g *v1alpha1.GossipRing) { g.Status.Members[0].Endpoint = "a.x" }, true, false, true},
+		"a member's count":    {func(g *v1alpha1.GossipRing) { g.Status.Members[0].MembersSeen = new(int32(3)) }, false, false, true},
+		"its seed was dropped": {
+			func(g *v1alpha1.GossipRing) { g.Status.Members[0].DroppedAt = &metav1.Time{} }, true, false, true,
+		},
+		"its seeds were delivered": {
+			func(g *v1alpha1.GossipRing) { g.Status.Members[0].WrittenSeedsHash = "1" }, true, false, true,
+		},
+		"the ring's spec": {func(g *v1alpha1.GossipRing) { g.Generation++ }, true, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			before := &v1alpha1.GossipRing{}
+			before.Status.Members = []v1alpha1.RingMember{{Region: "a", State: v1alpha1.MemberConverged}, {Region: "b"}}
+			after := before.DeepCopy()
+			tc.change(after)
+			concerned := concernedBy(before, after)
+			g.Expect(concerned(registered("a"))).To(Equal(tc.wantOwn))
+			g.Expect(concerned(registered("b"))).To(Equal(tc.wantPeer))
+			g.Expect(concerned(&v1alpha1.Region{})).To(Equal(tc.wantUnborn))
+		})
+	}
+}
+
+func TestWhereRingsAreWrittenInto(t *testing.T) {
+	g := NewWithT(t)
+	reports := &v1alpha1.GossipRing{}
+	reports.Spec.OnPartition = v1alpha1.PartitionReport
+	g.Expect(writesInto(reports)).To(BeFalse(), "it only reads")
+	rejoins := reports.DeepCopy()
+	rejoins.Spec.OnPartition = v1alpha1.PartitionRejoin
+	g.Expect(writesInto(rejoins)).To(BeTrue())
+	delivers := reports.DeepCopy()
+	delivers.Spec.Seeds.Delivery.ConfigMap = &v1alpha1.ConfigMapDelivery{}
+	g.Expect(writesInto(delivers)).To(BeTrue())
+	probes := reports.DeepCopy()
+	probes.Spec.Probe = &v1alpha1.RingProbe{}
+	g.Expect(writesInto(probes)).To(BeTrue())
+}
+
+func TestARegionWaitsForSeedsThatComeByGit(t *testing.T) {
+	g := NewWithT(t)
+	ring := v1alpha1.GossipRing{}
+	ring.Namespace, ring.Name = "fleet", "unkey-api"
+	g.Expect((&birth{rings: []v1alpha1.GossipRing{ring}}).delivered("dublin")).To(Succeed(), "the cluster Secret brings them itself")
+	ring.Spec.Seeds.Delivery.Git = &v1alpha1.GitDelivery{}
+	g.Expect((&birth{rings: []v1alpha1.GossipRing{ring}}).delivered("dublin")).
+		To(MatchError(HavePrefix("ring unkey-api has not committed the region's seeds yet")))
+	ring.Status.Members = []v1alpha1.RingMember{{Region: "dublin", DesiredSeedsHash: "1", WrittenSeedsHash: "1"}}
+	g.Expect((&birth{rings: []v1alpha1.GossipRing{ring}}).delivered("dublin")).To(Succeed())
+}
