@@ -12,6 +12,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
@@ -224,15 +225,24 @@ func (f *fleet) see(members int) {
 // awaitReady waits until the ring is seen to be whole with the endpoints that there are.
 func (f *fleet) awaitReady(ctx context.Context) {
 	GinkgoHelper()
-	Eventually(func(g Gomega) {
-		ring := f.seen.lastRing()
-		g.Expect(ring).NotTo(BeNil())
-		g.Expect(ring.Status.Members).To(HaveLen(len(f.sites)))
-		for i, m := range ring.Status.Members {
-			g.Expect(m.Endpoint).To(Equal(f.sites[i].balancer))
+	Eventually(f.unready).WithContext(ctx).WithTimeout(patience).WithPolling(20 * time.Millisecond).Should(BeEmpty())
+}
+
+// unready says why the ring is not whole yet.
+func (f *fleet) unready() string {
+	ring := f.seen.lastRing()
+	if ring == nil || len(ring.Status.Members) != len(f.sites) {
+		return "it does not have all members"
+	}
+	for i, m := range ring.Status.Members {
+		if m.Endpoint != f.sites[i].balancer {
+			return m.Region + " has another endpoint"
 		}
-		g.Expect(meta.IsStatusConditionTrue(ring.Status.Conditions, v1alpha1.ConditionReady)).To(BeTrue(), "%+v", ring.Status.Conditions)
-	}).WithContext(ctx).WithTimeout(patience).WithPolling(20 * time.Millisecond).Should(Succeed())
+	}
+	if c := meta.FindStatusCondition(ring.Status.Conditions, v1alpha1.ConditionReady); c == nil || c.Status != metav1.ConditionTrue {
+		return fmt.Sprintf("it is not Ready: %+v", c)
+	}
+	return ""
 }
 
 // hosts are those of the regional APIs.

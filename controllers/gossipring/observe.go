@@ -186,7 +186,7 @@ func glanceAtPods(s *scope, m *member) {
 	}
 	m.pods, m.hasPods, m.weight = pods, true, 1
 	if s.ring.Spec.Membership.Expected == v1alpha1.ExpectPods {
-		m.weight = int32(len(pods)) //nolint:gosec // far below two billion
+		m.weight = int32(len(pods))
 	}
 	m.rolling = slices.ContainsFunc(pods, func(p *corev1.Pod) bool { return !remote.PodReady(p) })
 	if s.ring.Spec.Probe != nil {
@@ -199,27 +199,34 @@ func settleApplied(s *scope, m *member) {
 	if !m.hasPods || s.delivery == nil || m.unfinished {
 		return
 	}
-	var text string
-	for i, pod := range m.pods {
-		its, ok := s.delivery.Applied(pod, m.text)
-		if i == 0 {
-			text = its
-		}
-		switch {
-		case !ok && s.ring.Spec.Seeds.Delivery.ConfigMap == nil:
-			m.malformed = fmt.Errorf("the pods take %s from elsewhere, so that nobody can tell what they run with: give it a literal value, or deliver by ConfigMap",
-				s.ring.Spec.Workload.Env)
-		case !ok || its != text:
-			m.rolling = true
-		}
-	}
-	if m.rolling || m.malformed != nil {
+	text, ok := s.startedWith(m)
+	if m.rolling = m.rolling || !ok; m.rolling || m.malformed != nil {
 		return
 	}
 	m.applied, m.malformed = s.parse(text)
 	if m.malformed != nil && m.reform { // they are about to get another form
 		m.applied, m.malformed = plan.SeedsIn(text), nil
 	}
+}
+
+// startedWith is the text that all of a member's pods were started with; ok is false while
+// they differ.
+func (s *scope) startedWith(m *member) (text string, ok bool) {
+	for i, pod := range m.pods {
+		its, told := s.delivery.Applied(pod, m.text)
+		if !told && s.ring.Spec.Seeds.Delivery.ConfigMap == nil {
+			m.malformed = fmt.Errorf("the pods take %s from elsewhere, so that nobody can tell what they run with: give it a literal value, or deliver by ConfigMap",
+				s.ring.Spec.Workload.Env)
+			return "", true
+		}
+		if i == 0 {
+			text = its
+		}
+		if !told || its != text {
+			return "", false
+		}
+	}
+	return text, true
 }
 
 // forgetOthers drops what was seen of regions that are no members any more.

@@ -52,7 +52,7 @@ func BenchmarkRings(b *testing.B) {
 		}
 	})
 	suite, reporter := GinkgoConfiguration()
-	suite.LabelFilter, reporter.Succinct = "benchmark", true
+	suite.LabelFilter, reporter.Succinct, reporter.SilenceSkips = "benchmark", true, true
 	b.ResetTimer()
 	RunSpecs(b, "Rings", suite, reporter)
 	b.ReportMetric(0, "ns/op") // of everything together, which says nothing

@@ -47,36 +47,43 @@ const staleAfter = 3
 // lookAtAll takes the looks at the members that are due, and hands every member what is
 // known of it.
 func (r *Reconciler) lookAtAll(ctx context.Context, s *scope) {
-	ring := client.ObjectKeyFromObject(s.ring)
 	every := r.lookInterval(s)
 	jobs, slow := make([]job[sight], 0, len(s.members)), make([]job[slowSight], 0, len(s.members))
 	for _, m := range s.members {
-		key := lookKey{ring: ring, region: client.ObjectKeyFromObject(m.region)}
 		if m.reachable {
-			jobs = append(jobs, job[sight]{key: key, question: s.question(m), every: every, ask: r.look(s, m)})
+			jobs = append(jobs, job[sight]{key: s.lookKey(m), question: s.question(m), every: every, ask: r.look(s, m)})
 		}
-		if s.environment != nil && (s.expectsTargets() && m.balancer != "" || s.ring.Spec.Key != nil) {
-			slow = append(slow, job[slowSight]{key: key, question: s.slowQuestion(m), every: r.slowInterval(s, m), ask: r.lookSlowly(s, m)})
+		if s.asksAWS(m) {
+			slow = append(slow, job[slowSight]{key: s.lookKey(m), question: s.slowQuestion(m), every: r.slowInterval(s, m), ask: r.lookSlowly(s, m)})
 		}
 	}
 	r.sights.refresh(ctx, jobs)
 	r.slowSights.refresh(ctx, slow)
 	for _, m := range s.members {
-		key := lookKey{ring: ring, region: client.ObjectKeyFromObject(m.region)}
-		seen, looked := r.sights.last(key, s.question(m), staleAfter*r.Poll)
-		if m.reachable {
-			settleEndpoint(s, m, seen.name, looked)
-		}
-		if looked && m.reachable {
+		r.recall(s, m)
+	}
+}
+
+// recall hands a member what was last seen of it.
+func (r *Reconciler) recall(s *scope, m *member) {
+	if m.reachable {
+		seen, looked := r.sights.last(s.lookKey(m), s.question(m), staleAfter*r.Poll)
+		settleEndpoint(s, m, seen.name, looked)
+		if looked {
 			m.take(s, seen)
 		}
-		if rare, ok := r.slowSights.last(key, s.slowQuestion(m), staleAfter*r.SlowPoll); ok {
-			m.key, m.keyNote = rare.key, rare.keyNote
-			if rare.targets.known || rare.targets.note != "" {
-				m.targets = &rare.targets
-			}
+	}
+	if rare, ok := r.slowSights.last(s.lookKey(m), s.slowQuestion(m), staleAfter*r.SlowPoll); ok {
+		m.key, m.keyNote = rare.key, rare.keyNote
+		if rare.targets.known || rare.targets.note != "" {
+			m.targets = &rare.targets
 		}
 	}
+}
+
+// asksAWS tells whether there is anything about a member that only AWS knows.
+func (s *scope) asksAWS(m *member) bool {
+	return s.environment != nil && (s.expectsTargets() && m.balancer != "" || s.ring.Spec.Key != nil)
 }
 
 // take fills in what a look has shown.
@@ -127,8 +134,7 @@ func (r *Reconciler) lookInterval(s *scope) time.Duration {
 
 // slowInterval is short while what was seen is not what should be.
 func (r *Reconciler) slowInterval(s *scope, m *member) time.Duration {
-	key := lookKey{ring: client.ObjectKeyFromObject(s.ring), region: client.ObjectKeyFromObject(m.region)}
-	before, ok := r.slowSights.last(key, s.slowQuestion(m), staleAfter*r.SlowPoll)
+	before, ok := r.slowSights.last(s.lookKey(m), s.slowQuestion(m), staleAfter*r.SlowPoll)
 	if ok && s.targetsSuffice(before.targets) && (s.ring.Spec.Key == nil || before.key != "") && !s.keysDiffered() {
 		return r.SlowPoll
 	}

@@ -108,14 +108,19 @@ func (r *Reconciler) reconcileSeeds(ctx context.Context, s *scope) error {
 	if err := r.write(ctx, s, nextWrites(s.members, s.maxConcurrent(), r.awaited(s))); err != nil {
 		return err
 	}
+	if err := r.wellFormed(s); err != nil {
+		return err
+	}
 	if late := r.overdue(s); len(late) > 0 {
 		return step.Stuck(r.Poll, v1alpha1.ReasonRolloutStalled,
 			"not connected again %s after its seeds were written: %s: look at its pods; the seeds of the others stay as they are until it is back",
 			s.convergeTimeout(), strings.Join(late, ", "))
 	}
-	if err := r.wellFormed(s); err != nil {
-		return err
-	}
+	return r.seeded(s)
+}
+
+// seeded waits until the pods of every member run with their seeds.
+func (r *Reconciler) seeded(s *scope) error {
 	var behind []string
 	for _, m := range s.members {
 		switch {

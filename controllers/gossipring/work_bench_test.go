@@ -5,8 +5,8 @@ import (
 	"runtime"
 	"time"
 
-	. "github.com/onsi/gomega"
 	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 )
@@ -24,20 +24,27 @@ type work struct {
 // workPerEvent replaces the pod of a random region in a ring in which nothing else happens.
 func workPerEvent(ctx SpecContext, config *rest.Config, figures *ringFigures, n int) {
 	f := newFleet(ctx, config, n, 0, pace{poll: time.Hour, concurrent: unlimited})
-	result := work{members: n}
+	result, regional := work{members: n}, f.hosts()
 	f.settle(ctx)
 	events := repeat(n, 20, 20, 20)
 	for range events {
-		before, passes := f.usage(), f.passes.Load()
+		inRegions, here := requests(regional)
+		passes := f.passes.Load()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
 		f.restart(f.sites[rand.IntN(n)])
 		Eventually(f.passes.Load).WithContext(ctx).WithTimeout(patience).WithPolling(time.Millisecond).Should(BeNumerically(">", passes))
 		f.settle(ctx)
-		after := f.usage()
-		result.passes += float64(f.passes.Load()-passes) / float64(events)
-		result.regional += (after.regional - before.regional) / float64(events)
-		result.central += (after.central - before.central) / float64(events)
-		result.objects += (after.objects - before.objects) / float64(events)
-		result.bytes += (after.bytes - before.bytes) / float64(events)
+		runtime.ReadMemStats(&after)
+		result.passes += float64(f.passes.Load() - passes)
+		result.objects += float64(after.Mallocs - before.Mallocs)
+		result.bytes += float64(after.TotalAlloc - before.TotalAlloc)
+		inRegionsAfter, hereAfter := requests(regional)
+		result.regional += inRegionsAfter - inRegions
+		result.central += hereAfter - here
+	}
+	for _, sum := range []*float64{&result.passes, &result.objects, &result.bytes, &result.regional, &result.central} {
+		*sum /= float64(events)
 	}
 	figures.works = append(figures.works, result)
 }
@@ -54,15 +61,10 @@ func (f *fleet) settle(ctx SpecContext) {
 	}
 }
 
-// usage returns what was used up so far.
-func (f *fleet) usage() work {
-	var used work
-	var memory runtime.MemStats
-	runtime.ReadMemStats(&memory)
-	used.objects, used.bytes = float64(memory.Mallocs), float64(memory.TotalAlloc)
+// requests returns how many went to the regional API servers and to ours until now.
+func requests(regional map[string]bool) (inRegions, here float64) {
 	families, err := metrics.Registry.Gather()
 	Expect(err).NotTo(HaveOccurred())
-	regional := f.hosts()
 	for _, family := range families {
 		if family.GetName() != "rest_client_requests_total" {
 			continue
@@ -71,12 +73,12 @@ func (f *fleet) usage() work {
 			for _, l := range m.GetLabel() {
 				switch {
 				case l.GetName() == "host" && regional[l.GetValue()]:
-					used.regional += m.GetCounter().GetValue()
+					inRegions += m.GetCounter().GetValue()
 				case l.GetName() == "host":
-					used.central += m.GetCounter().GetValue()
+					here += m.GetCounter().GetValue()
 				}
 			}
 		}
 	}
-	return used
+	return inRegions, here
 }

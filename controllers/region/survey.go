@@ -53,9 +53,9 @@ func (r *Reconciler) findFiles(ctx context.Context, s *scope, draft *plan.Plan, 
 	if err := r.Client.List(ctx, promotions, client.InNamespace(s.region.Namespace)); err != nil {
 		return fmt.Errorf("listing Promotions: %w", err)
 	}
-	repository, err := r.ArgoCD.Repository(ctx, source.URL, source.CredentialsSecretRef)
-	if err != nil {
-		f.Unchecked = append(f.Unchecked, plan.Unchecked{What: "configuration files", Why: err.Error()})
+	repository, why := r.ArgoCD.Repository(ctx, source.URL, source.CredentialsSecretRef)
+	if why != nil {
+		f.Unchecked = append(f.Unchecked, plan.Unchecked{What: "configuration files", Why: why.Error()})
 		return nil
 	}
 	for _, app := range plan.Pins(draft.Profile, promotions.Items, s.environment.Name) {

@@ -51,6 +51,7 @@ func (b *Bed) StartOperatorVia(ctx context.Context, detour Detour) error {
 			"--resync-interval=" + b.scaled(resyncInterval),
 			"--drift-interval=" + b.scaled(driftInterval),
 			"--patience=" + strconv.FormatFloat(b.Cloud.Scale(time.Second).Seconds(), 'f', -1, 64),
+			"--probe-image=" + probeImage,
 			"--metrics-bind-address=0",
 			"--health-probe-bind-address=0",
 		},

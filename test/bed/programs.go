@@ -6,8 +6,12 @@ import (
 	"github.com/portolan-dev/portolan/test/simulator/regional"
 )
 
-// probeInterval is what a probe does without being told.
-const probeInterval = "10s"
+const (
+	// probeImage stands for the operator's own, of which the nodes know the first argument only.
+	probeImage = "portolan"
+	// probeInterval is what a probe does without being told.
+	probeInterval = "10s"
+)
 
 // programs are what pods run as real processes: the operator's own image, as the probe that it
 // installs. Their files and logs are below pods in the bed's folder.

@@ -37,6 +37,11 @@ type minimum struct {
 func once(size) int         { return 1 }
 func eachRegion(s size) int { return s.regions }
 
+// rings of the samples; every region of the benchmark is a member of each.
+const rings = 2
+
+func eachRingOfRegions(s size) int { return rings * s.regions }
+
 // minima are the calls that cannot be saved, were AWS to answer each at the right moment:
 // nothing is asked twice, and nothing that one answer tells about several regions is asked
 // for each of them. Every other operation is not needed at all.
@@ -55,9 +60,12 @@ var minima = []minimum{
 	{"ec2:DescribeTags", func(s size) int { return 2 * s.regions }, "what exists already, before the first object; what was created twice, after the last"},
 	{"route53:ListHostedZonesByName", once, "the zone is the same for all"},
 	{"globalaccelerator:DescribeListener", once, "the listener is the same for all"},
-	{"secretsmanager:DescribeSecret", func(s size) int { return 2 * s.secrets }, "one answer tells about all regions: it has no copies; all its copies are in sync"},
+	{"secretsmanager:DescribeSecret", func(s size) int { return 2*s.secrets + rings*s.regions },
+		"one answer tells about all regions: it has no copies; all its copies are in sync. The version of each ring's key in each region"},
 	{"secretsmanager:ReplicateSecretToRegions", func(s size) int { return s.secrets }, "takes all regions at once"},
-	{"elasticloadbalancing:DescribeLoadBalancers", eachRegion, "the ARN behind the name"},
+	{"elasticloadbalancing:DescribeLoadBalancers", func(s size) int { return (1 + rings) * s.regions }, "the ARN behind the name: of the accelerator's endpoint, and of each ring's"},
+	{"elasticloadbalancing:DescribeTargetGroups", eachRingOfRegions, "the target group of each ring's load balancer"},
+	{"elasticloadbalancing:DescribeTargetHealth", eachRingOfRegions, "its one target is healthy"},
 	{"globalaccelerator:ListEndpointGroups", func(s size) int { return 2 * s.regions }, "there is none; its endpoint is healthy"},
 	{"globalaccelerator:CreateEndpointGroup", eachRegion, "takes the endpoint along"},
 	{"globalaccelerator:DescribeAccelerator", func(s size) int { return s.dials * s.regions }, "what was done before is in effect, once for each step of the dial"},

@@ -124,11 +124,15 @@ var _ = Describe("A management cluster that is lost", Ordered, func() {
 })
 
 // ownWorld gives the container's specs a bed of their own, because of what they do to it.
-func ownWorld(ctx context.Context) {
+func ownWorld(ctx context.Context, differing ...func(*bed.Options)) {
 	GinkgoHelper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	DeferCleanup(cancel)
-	own, err := bed.Start(ctx, bed.Options{TimeScale: timeScale, Seed: uint64(GinkgoRandomSeed())})
+	options := bed.Options{TimeScale: timeScale, Seed: uint64(GinkgoRandomSeed())}
+	for _, differ := range differing {
+		differ(&options)
+	}
+	own, err := bed.Start(ctx, options)
 	Expect(err).NotTo(HaveOccurred())
 	shared := world
 	world = own

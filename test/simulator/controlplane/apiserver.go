@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"golang.org/x/sys/unix"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
@@ -107,6 +108,19 @@ func (s *APIServer) Done() <-chan struct{} { return s.process.Done() }
 
 // Stop ends the API server and returns when it is gone. Its data stays in etcd.
 func (s *APIServer) Stop() { s.process.Stop() }
+
+// Freeze lets the API server answer nobody, on connections that stay open, until Thaw.
+func (s *APIServer) Freeze() error { return s.signal(unix.SIGSTOP) }
+
+// Thaw ends what Freeze began.
+func (s *APIServer) Thaw() error { return s.signal(unix.SIGCONT) }
+
+func (s *APIServer) signal(signal unix.Signal) error {
+	if err := unix.Kill(s.process.PID(), signal); err != nil {
+		return fmt.Errorf("sending %s to the API server at %s: %w", unix.SignalName(signal), s.endpoint, err)
+	}
+	return nil
+}
 
 // Kubeconfig returns a kubeconfig file for the bearer token, or for the
 // administrator when the token is empty.

@@ -16,18 +16,20 @@ const (
 
 // zone holds the records of one zone; the Server's lock guards it.
 type zone struct {
-	origin  string
-	records map[string][]dns.RR
-	soa     *dns.SOA
-	ns      []dns.RR
+	origin   string
+	records  map[string][]dns.RR
+	withheld map[string]bool // names that are answered for as if they had no records
+	soa      *dns.SOA
+	ns       []dns.RR
 }
 
 func newZone(name string) *zone {
 	origin := dns.CanonicalName(name)
 	nameServer := "ns-1." + origin
 	z := &zone{
-		origin:  origin,
-		records: map[string][]dns.RR{},
+		origin:   origin,
+		records:  map[string][]dns.RR{},
+		withheld: map[string]bool{},
 		soa: &dns.SOA{
 			Hdr: header(dns.TypeSOA, soaTTL), Ns: nameServer, Mbox: "hostmaster." + origin,
 			Serial: 1, Refresh: 7200, Retry: 900, Expire: 1209600, Minttl: negativeTTL,
@@ -93,6 +95,9 @@ func (z *zone) resolve(name string, qtype uint16) (answer []dns.RR, last string)
 
 func (z *zone) at(name string) []dns.RR {
 	records := z.records[name]
+	if z.withheld[name] {
+		return nil
+	}
 	if name != z.origin {
 		return records
 	}
@@ -107,7 +112,7 @@ func (z *zone) exists(name string) bool {
 		return true
 	}
 	for owner := range z.records {
-		if dns.IsSubDomain(name, owner) {
+		if dns.IsSubDomain(name, owner) && !z.withheld[owner] {
 			return true
 		}
 	}
