@@ -16,7 +16,6 @@ import (
 	"github.com/portolan-dev/portolan/controllers/internal/aws"
 	"github.com/portolan-dev/portolan/controllers/internal/delivery"
 	"github.com/portolan-dev/portolan/controllers/internal/dns"
-	"github.com/portolan-dev/portolan/controllers/internal/finalizer"
 	"github.com/portolan-dev/portolan/controllers/internal/remote"
 	"github.com/portolan-dev/portolan/controllers/internal/status"
 	"github.com/portolan-dev/portolan/controllers/internal/step"
@@ -103,10 +102,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, ring *v1alpha1.GossipRing) (
 	if !ring.DeletionTimestamp.IsZero() {
 		return r.finalize(ctx, ring)
 	}
-	if ring.Spec.Probe != nil {
-		if err := finalizer.Ensure(ctx, r.Client, ring, v1alpha1.RingFinalizer); err != nil {
-			return reconcile.Result{}, err
-		}
+	if err := r.holdForProbes(ctx, ring); err != nil {
+		return reconcile.Result{}, err
 	}
 	before := ring.DeepCopy()
 	s, err := r.observe(ctx, ring)

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -90,7 +91,7 @@ func (r *Reconciler) probesAnswer(s *scope) error {
 
 // hadProbes tells whether the last report was about probes that the ring asked for.
 func (s *scope) hadProbes() bool {
-	return len(s.ring.Finalizers) > 0 && !hasReason(s.ring, v1alpha1.RingProbed, v1alpha1.ReasonNotRequired)
+	return controllerutil.ContainsFinalizer(s.ring, v1alpha1.RingFinalizer) && !hasReason(s.ring, v1alpha1.RingProbed, v1alpha1.ReasonNotRequired)
 }
 
 // probeObjects are what a region's probe consists of, or what is to be removed of it.
@@ -202,6 +203,18 @@ func withProbe(ring *v1alpha1.GossipRing) *v1alpha1.GossipRing {
 	return ring
 }
 
+// holdForProbes keeps a ring from being deleted while there may be probes of it.
+func (r *Reconciler) holdForProbes(ctx context.Context, ring *v1alpha1.GossipRing) error {
+	switch {
+	case ring.Spec.Probe != nil:
+		return finalizer.Ensure(ctx, r.Client, ring, v1alpha1.RingFinalizer)
+	case hasReason(ring, v1alpha1.RingProbed, v1alpha1.ReasonNotRequired): // they are all removed
+		return finalizer.Remove(ctx, r.Client, ring, v1alpha1.RingFinalizer)
+	default:
+		return nil
+	}
+}
+
 // finalize removes the probes of a ring that is being deleted, where its regions answer.
 // Seeds stay as they are.
 func (r *Reconciler) finalize(ctx context.Context, ring *v1alpha1.GossipRing) (reconcile.Result, error) {
@@ -224,7 +237,8 @@ func (r *Reconciler) finalize(ctx context.Context, ring *v1alpha1.GossipRing) (r
 		if !ok || cluster.Connected() != nil || !plan.Selects(ring, &regions.Items[i]) {
 			continue
 		}
-		if err := uninstall(ctx, cluster, ring); err != nil {
+		// A region that does not let us do so must not keep the ring for ever.
+		if err := uninstall(ctx, cluster, ring); err != nil && !apierrors.IsForbidden(err) {
 			return reconcile.Result{}, fmt.Errorf("removing the probe of %s: %w", regions.Items[i].Name, err)
 		}
 	}

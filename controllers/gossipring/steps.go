@@ -116,7 +116,24 @@ func (r *Reconciler) reconcileSeeds(ctx context.Context, s *scope) error {
 			"not connected again %s after its seeds were written: %s: look at its pods; the seeds of the others stay as they are until it is back",
 			s.convergeTimeout(), strings.Join(late, ", "))
 	}
-	return r.seeded(s)
+	if err := r.seeded(s); err != nil {
+		return err
+	}
+	return r.hubsAreMembers(s)
+}
+
+// hubsAreMembers tells of hubs that nobody is seeded with.
+func (r *Reconciler) hubsAreMembers(s *scope) error {
+	var strangers []string
+	for _, hub := range s.ring.Spec.Seeds.Topology.Hubs {
+		if !slices.ContainsFunc(s.members, func(m *member) bool { return m.name == hub }) {
+			strangers = append(strangers, hub)
+		}
+	}
+	if len(strangers) > 0 {
+		return step.Stuck(r.Poll, v1alpha1.ReasonInvalidSeeds, "spec.seeds.topology.hubs: %s: no Region of the ring has that name", strings.Join(strangers, ", "))
+	}
+	return nil
 }
 
 // seeded waits until the pods of every member run with their seeds.

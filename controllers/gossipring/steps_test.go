@@ -183,6 +183,19 @@ func TestSeedsStepWritesWhoseTurnItIs(t *testing.T) {
 	g.Expect(r.reconcileSeeds(t.Context(), passOver(a, b, c).deliveringTo(clusters))).To(Succeed())
 }
 
+func TestHubsHaveToBeMembers(t *testing.T) {
+	g := NewWithT(t)
+	a, b := settled("a", 2, "b.example"), settled("b", 2, "a.example")
+	clusters := registry(t, nil, "", a, b)
+	s := passOver(a, b).deliveringTo(clusters)
+	s.ring.Spec.Seeds.Topology.Hubs = []string{"a", "gone"}
+	err := driver(clusters).reconcileSeeds(t.Context(), s)
+	g.Expect(step.ReasonOf(err)).To(Equal(v1alpha1.ReasonInvalidSeeds))
+	g.Expect(err).To(MatchError("spec.seeds.topology.hubs: gone: no Region of the ring has that name"))
+	s.ring.Spec.Seeds.Topology.Hubs = []string{"a", "b"}
+	g.Expect(driver(clusters).reconcileSeeds(t.Context(), s)).To(Succeed())
+}
+
 func TestSeedsStepWithoutMembers(t *testing.T) {
 	g := NewWithT(t)
 	g.Expect(step.ReasonOf(driver(nil).reconcileSeeds(t.Context(), passOver()))).To(Equal(v1alpha1.ReasonBlocked))

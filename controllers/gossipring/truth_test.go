@@ -201,6 +201,8 @@ var _ = Describe("The truth about a GossipRing", func() {
 			testenv.ExpectUpdated(ctx, env, w.ring, func(g *v1alpha1.GossipRing) { g.Spec.Probe = nil })
 			w.eventually(ctx, testenv.HaveCondition("Probed", "True", "NotRequired"))
 			Expect(w.apis[a].Find(deployment())).To(BeFalse())
+			later(ctx)
+			Expect(w.ring.Finalizers).To(BeEmpty())
 		})
 
 		It("names a region whose members refuse the others' key", func(ctx SpecContext) {

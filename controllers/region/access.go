@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/ack"
@@ -62,7 +63,7 @@ func (r *Reconciler) ensureEntries(ctx context.Context, s *scope, a *ack.Applier
 	if err != nil {
 		return err
 	}
-	rings, err := r.rings(ctx, s.region)
+	rings, err := r.ringsToTheEnd(ctx, s.region) // what one leaves behind is still to be removed
 	if err != nil {
 		return err
 	}
@@ -99,9 +100,10 @@ func ownPolicies(b blueprint, rings []v1alpha1.GossipRing, draining bool) []eks.
 }
 
 // writesInto tells whether a ring needs more in its namespace than to read: it evicts a member
-// of a ring that has split, writes a ConfigMap or installs a probe.
+// of a ring that has split, writes a ConfigMap, or installs a probe and removes it.
 func writesInto(ring *v1alpha1.GossipRing) bool {
-	return ring.Spec.OnPartition != v1alpha1.PartitionReport || ring.Spec.Seeds.Delivery.ConfigMap != nil || ring.Spec.Probe != nil
+	return ring.Spec.OnPartition != v1alpha1.PartitionReport || ring.Spec.Seeds.Delivery.ConfigMap != nil || ring.Spec.Probe != nil ||
+		controllerutil.ContainsFinalizer(ring, v1alpha1.RingFinalizer)
 }
 
 // reconcileConnection reports whether the regional API server answers. When it does

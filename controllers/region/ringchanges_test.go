@@ -61,6 +61,9 @@ func TestWhereRingsAreWrittenInto(t *testing.T) {
 	probes := reports.DeepCopy()
 	probes.Spec.Probe = &v1alpha1.RingProbe{}
 	g.Expect(writesInto(probes)).To(BeTrue())
+	probed := reports.DeepCopy()
+	probed.Finalizers = []string{v1alpha1.RingFinalizer}
+	g.Expect(writesInto(probed)).To(BeTrue(), "its probes are still to be removed")
 }
 
 func TestARegionWaitsForSeedsThatComeByGit(t *testing.T) {

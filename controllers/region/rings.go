@@ -55,13 +55,17 @@ func memberOf(ring *v1alpha1.GossipRing, region string) (state v1alpha1.MemberSt
 
 // rings returns the rings that select the Region, by name.
 func (r *Reconciler) rings(ctx context.Context, region *v1alpha1.Region) ([]v1alpha1.GossipRing, error) {
+	all, err := r.ringsToTheEnd(ctx, region)
+	return slices.DeleteFunc(all, func(g v1alpha1.GossipRing) bool { return !g.DeletionTimestamp.IsZero() }), err
+}
+
+// ringsToTheEnd has those that are being deleted as well.
+func (r *Reconciler) ringsToTheEnd(ctx context.Context, region *v1alpha1.Region) ([]v1alpha1.GossipRing, error) {
 	list := &v1alpha1.GossipRingList{}
 	if err := r.Client.List(ctx, list, client.InNamespace(region.Namespace)); err != nil {
 		return nil, fmt.Errorf("listing GossipRings: %w", err)
 	}
-	selected := slices.DeleteFunc(list.Items, func(g v1alpha1.GossipRing) bool {
-		return !g.DeletionTimestamp.IsZero() || !plan.Selects(&g, region)
-	})
+	selected := slices.DeleteFunc(list.Items, func(g v1alpha1.GossipRing) bool { return !plan.Selects(&g, region) })
 	slices.SortFunc(selected, func(a, b v1alpha1.GossipRing) int { return cmp.Compare(a.Name, b.Name) })
 	return selected, nil
 }

@@ -53,10 +53,10 @@ func (r *Reconciler) findFiles(ctx context.Context, s *scope, draft *plan.Plan, 
 	if err := r.Client.List(ctx, promotions, client.InNamespace(s.region.Namespace)); err != nil {
 		return fmt.Errorf("listing Promotions: %w", err)
 	}
-	repository, why := r.ArgoCD.Repository(ctx, source.URL, source.CredentialsSecretRef)
-	if why != nil {
-		f.Unchecked = append(f.Unchecked, plan.Unchecked{What: "configuration files", Why: why.Error()})
-		return nil
+	repository, err := r.ArgoCD.Repository(ctx, source.URL, source.CredentialsSecretRef)
+	if err != nil {
+		f.Unchecked = append(f.Unchecked, plan.Unchecked{What: "configuration files", Why: err.Error()})
+		return nil //nolint:nilerr // what cannot be checked does not hold a region, and is told
 	}
 	for _, app := range plan.Pins(draft.Profile, promotions.Items, s.environment.Name) {
 		if app.Revision == "" {
