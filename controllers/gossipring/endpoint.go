@@ -90,12 +90,11 @@ func (r *Reconciler) lookAtName(ctx context.Context, env *v1alpha1.Environment, 
 	if sight.leads {
 		return sight
 	}
-	// An alias record of Route 53 answers with the load balancer's addresses.
-	addresses, err := r.System.LookupNetIP(ctx, "ip4", balancer)
+	same, err := r.sharesAddress(ctx, answer, balancer)
 	switch {
 	case err != nil:
 		sight.note = fmt.Sprintf("%s has addresses and the load balancer %s does not resolve", name, balancer)
-	case slices.ContainsFunc(addresses, func(a netip.Addr) bool { return slices.Contains(answer.Addresses, a.Unmap()) }):
+	case same:
 		sight.leads = true
 	default:
 		sight.elsewhere = true
@@ -103,6 +102,16 @@ func (r *Reconciler) lookAtName(ctx context.Context, env *v1alpha1.Environment, 
 			name, target(answer), balancer)
 	}
 	return sight
+}
+
+// sharesAddress is for alias records of Route 53, which answer with the load balancer's
+// addresses. What leads out of the zones by a CNAME has none, and there is nothing to compare.
+func (r *Reconciler) sharesAddress(ctx context.Context, answer dns.Answer, balancer string) (bool, error) {
+	if len(answer.Addresses) == 0 {
+		return false, nil
+	}
+	addresses, err := r.System.LookupNetIP(ctx, "ip4", balancer)
+	return slices.ContainsFunc(addresses, func(a netip.Addr) bool { return slices.Contains(answer.Addresses, a.Unmap()) }), err
 }
 
 func leadsTo(answer dns.Answer, balancer string) bool {

@@ -99,6 +99,11 @@ func TestLookAtName(t *testing.T) {
 			want: nameSight{elsewhere: true, note: name + " leads to " + old + " and not to the load balancer " + balancer +
 				": ExternalDNS has not followed, or another record is in the way"},
 		},
+		"an alias to another load balancer, while the new one does not resolve yet": {
+			answer: &dns.Answer{CNAMEs: []string{old}},
+			want: nameSight{elsewhere: true, note: name + " leads to " + old + " and not to the load balancer " + balancer +
+				": ExternalDNS has not followed, or another record is in the way"},
+		},
 		"a load balancer that does not resolve yet": {
 			answer: &dns.Answer{Addresses: []netip.Addr{own}},
 			want:   nameSight{addresses: []string{"192.0.2.1"}, note: name + " has addresses and the load balancer " + balancer + " does not resolve"},

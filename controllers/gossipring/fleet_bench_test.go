@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
@@ -129,8 +131,7 @@ func (f *fleet) start(ctx context.Context, config *rest.Config, poll time.Durati
 	})
 	Expect(err).NotTo(HaveOccurred())
 	cloud, clk := fake.New(), clock.RealClock{}
-	// Whether an API server answers is no work of a ring: it is asked once.
-	f.clusters = remote.New(cloud, clk, time.Hour)
+	f.clusters = remote.New(cloud, clk, poll)
 	Expect(mgr.Add(f.clusters)).To(Succeed())
 	Expect(gossipring.NewReconciler(gossipring.Deps{
 		Client: counting{Client: mgr.GetClient(), passes: &f.passes}, Clock: clk, Events: mgr.GetEventRecorder("portolan-gossipring"),
@@ -178,15 +179,17 @@ func (f *fleet) register(ctx context.Context, s *site, seeds string) {
 
 func (f *fleet) connect(sites ...*site) {
 	GinkgoHelper()
-	for _, s := range sites {
-		_, err := f.clusters.Ensure(client.ObjectKeyFromObject(s.region), remote.Target{
-			Name: s.cluster, AWSRegion: string(s.region.Spec.AWSRegion), Endpoint: s.api.Endpoint(), CA: s.api.CA(),
-		})
-		Expect(err).NotTo(HaveOccurred())
-	}
-	for _, s := range sites {
-		cluster, _ := f.clusters.Get(client.ObjectKeyFromObject(s.region))
-		Eventually(cluster.Connected).WithTimeout(patience).Should(Succeed())
+	for some := range slices.Chunk(sites, 10) { // a busy machine cannot greet all at once
+		for _, s := range some {
+			_, err := f.clusters.Ensure(client.ObjectKeyFromObject(s.region), remote.Target{
+				Name: s.cluster, AWSRegion: string(s.region.Spec.AWSRegion), Endpoint: s.api.Endpoint(), CA: s.api.CA(),
+			})
+			Expect(err).NotTo(HaveOccurred())
+		}
+		for _, s := range some {
+			cluster, _ := f.clusters.Get(client.ObjectKeyFromObject(s.region))
+			Eventually(cluster.Connected).WithTimeout(patience).Should(Succeed())
+		}
 	}
 }
 
@@ -289,35 +292,52 @@ type journal struct {
 
 // watchFleet watches the cluster Secrets and the ring until the spec ends.
 func watchFleet(ctx context.Context, f *fleet) *journal {
-	GinkgoHelper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	j := &journal{seeds: map[string]string{}, news: make(chan struct{}, 1)}
-	secrets, err := f.client.Watch(ctx, &corev1.SecretList{}, client.InNamespace(f.argocd.Namespace))
-	Expect(err).NotTo(HaveOccurred())
-	rings, err := f.client.Watch(ctx, &v1alpha1.GossipRingList{}, client.InNamespace(f.namespace))
-	Expect(err).NotTo(HaveOccurred())
 	var running sync.WaitGroup
 	running.Go(func() {
-		for e := range secrets.ResultChan() {
-			if s, ok := e.Object.(*corev1.Secret); ok {
-				j.changed(string(s.Data["name"]), s.Annotations[v1alpha1.AnnotationWANSeedsPrefix+ringName], time.Now())
-			}
-		}
+		follow(ctx, f.client, f.argocd.Namespace, func() client.ObjectList { return &corev1.SecretList{} }, j.secret)
 	})
 	running.Go(func() {
-		for e := range rings.ResultChan() {
-			if r, ok := e.Object.(*v1alpha1.GossipRing); ok {
-				j.mu.Lock()
-				j.ring = r
-				j.mu.Unlock()
-			}
-		}
+		follow(ctx, f.client, f.namespace, func() client.ObjectList { return &v1alpha1.GossipRingList{} }, j.latest)
 	})
 	DeferCleanup(func() {
 		cancel()
 		running.Wait()
 	})
 	return j
+}
+
+// follow tells of every object as it is and whenever it changes. An API server ends watches
+// that are too slow for it, as they are when the machine has other things to do: what
+// happened meanwhile is then found by listing, at once and not after a pause.
+func follow(ctx context.Context, c client.WithWatch, namespace string, kind func() client.ObjectList, tell func(runtime.Object)) {
+	for ctx.Err() == nil {
+		list := kind()
+		if c.List(ctx, list, client.InNamespace(namespace)) != nil {
+			continue
+		}
+		_ = meta.EachListItem(list, func(o runtime.Object) error {
+			tell(o)
+			return nil
+		})
+		from := &metav1.ListOptions{ResourceVersion: list.GetResourceVersion()}
+		events, err := c.Watch(ctx, kind(), client.InNamespace(namespace), &client.ListOptions{Raw: from})
+		if err != nil {
+			continue
+		}
+		for e := range events.ResultChan() {
+			tell(e.Object)
+		}
+	}
+}
+
+func (j *journal) latest(o runtime.Object) {
+	if ring, ok := o.(*v1alpha1.GossipRing); ok {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		j.ring = ring
+	}
 }
 
 // born notes the seeds that a Secret is made with, which are no write of the ring's.
@@ -327,10 +347,16 @@ func (j *journal) born(cluster, seeds string) {
 	j.seeds[cluster] = seeds
 }
 
-func (j *journal) changed(cluster, seeds string, at time.Time) {
+func (j *journal) secret(o runtime.Object) {
+	s, ok := o.(*corev1.Secret)
+	at := time.Now()
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if cluster == "" || j.seeds[cluster] == seeds { // not registered yet, or something else has changed
+	if !ok || len(s.Data) == 0 { // it is not registered yet
+		return
+	}
+	cluster, seeds := string(s.Data["name"]), s.Annotations[v1alpha1.AnnotationWANSeedsPrefix+ringName]
+	if j.seeds[cluster] == seeds {
 		return
 	}
 	j.seeds[cluster] = seeds

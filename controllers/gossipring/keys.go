@@ -111,7 +111,7 @@ func unreachablePairs(members []*member) []v1alpha1.UnreachableEndpoint {
 	var pairs []v1alpha1.UnreachableEndpoint
 	for _, m := range members {
 		for _, row := range m.rows {
-			to := live[row.To]
+			to := live.members[row.To]
 			if to == nil || to.rolling || !bad(row.TCP) && !bad(row.UDP) {
 				continue
 			}

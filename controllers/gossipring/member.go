@@ -71,7 +71,7 @@ func (m *member) behind() bool {
 // changing tells whether the member's pods are still to pick up what was written, or
 // have not come back from it. Only members that were connected before count: others
 // cannot be made worse.
-func (m *member) changing(live map[string]*member) bool {
+func (m *member) changing(live alive) bool {
 	if !m.deliverable || !m.hasPods {
 		return false
 	}
@@ -83,24 +83,34 @@ func (m *member) changing(live map[string]*member) bool {
 
 // seesSeeds tells whether the member counts at least itself and each live member
 // among its seeds.
-func (m *member) seesSeeds(live map[string]*member) bool {
-	if m.seen == nil {
+func (m *member) seesSeeds(live alive) bool {
+	switch {
+	case m.seen == nil:
 		return false
+	case m.live() && *m.seen >= live.weight: // whatever its seeds are
+		return true
 	}
 	reached := m.weightOf()
-	for _, other := range live {
-		if other != m && slices.Contains(m.applied, other.endpoint) {
+	for _, other := range live.members {
+		if _, found := slices.BinarySearch(m.applied, other.endpoint); found && other != m {
 			reached += other.weightOf()
 		}
 	}
 	return *m.seen >= reached
 }
 
-func liveMembers(members []*member) map[string]*member {
-	live := map[string]*member{}
+// alive are the members that take part in gossip, by name, and how many they count for.
+type alive struct {
+	members map[string]*member
+	weight  int32
+}
+
+func liveMembers(members []*member) alive {
+	live := alive{members: map[string]*member{}}
 	for _, m := range members {
 		if m.live() {
-			live[m.name] = m
+			live.members[m.name] = m
+			live.weight += m.weightOf()
 		}
 	}
 	return live

@@ -30,6 +30,7 @@ type scope struct {
 	delivery    delivery.Delivery    // nil when the spec asks for one that cannot be
 	undelivered error                // why
 	split       plan.Partitioning
+	memo        memo
 }
 
 // observe looks at every member: first at what the caches have, then at what they have
@@ -40,7 +41,8 @@ func (r *Reconciler) observe(ctx context.Context, ring *v1alpha1.GossipRing) (*s
 	if err != nil {
 		return nil, err
 	}
-	s := &scope{ring: ring, environment: env}
+	key := client.ObjectKeyFromObject(ring)
+	s := &scope{ring: ring, environment: env, memo: r.memos.of(key, ring.Generation)}
 	if s.rival, err = r.rivalOf(ctx, ring); err != nil {
 		return nil, err
 	}
@@ -65,6 +67,7 @@ func (r *Reconciler) observe(ctx context.Context, ring *v1alpha1.GossipRing) (*s
 	r.lookAtAll(ctx, s)
 	r.forgetOthers(s)
 	seedAll(s)
+	r.memos.keep(key, s.memo)
 	s.split = splitOf(s)
 	return s, nil
 }
@@ -117,9 +120,9 @@ func older(a, b *v1alpha1.GossipRing) bool {
 // known starts from what the last pass reported.
 func known(ring *v1alpha1.GossipRing, region *v1alpha1.Region) *member {
 	m := &member{region: region, name: region.Name, cluster: plan.ClusterName(region)}
-	for _, before := range ring.Status.Members {
-		if before.Region == region.Name {
-			m.before = before
+	for i := range ring.Status.Members {
+		if before := &ring.Status.Members[i]; before.Region == region.Name {
+			m.before = *before
 			m.endpoint, m.source, m.addresses = before.Endpoint, before.Source, before.Addresses
 			m.joined, m.writtenAt = before.JoinedAt != nil, before.SeedsWrittenAt
 		}
@@ -161,11 +164,13 @@ func (m *member) found(s *scope, f delivery.Found) {
 }
 
 func (s *scope) parse(text string) ([]string, error) {
-	seeds, err := plan.ParseSeeds(text, s.ring.Spec.Seeds, s.port())
-	if err != nil {
-		return nil, fmt.Errorf("reading seeds: %w", err)
-	}
-	return seeds, nil
+	return s.memo.parse(text, func(text string) ([]string, error) {
+		seeds, err := plan.ParseSeeds(text, s.ring.Spec.Seeds, s.port())
+		if err != nil {
+			return nil, fmt.Errorf("reading seeds: %w", err)
+		}
+		return seeds, nil
+	})
 }
 
 func (s *scope) render(seeds []string) string {

@@ -134,7 +134,7 @@ func (r *Reconciler) rejoin(ctx context.Context, s *scope) (string, error) {
 	}
 	m := s.bridgeToOthers()
 	if m == nil {
-		return "no member has a seed on another side whose bridge could be restarted", nil
+		return "no member that could be evicted has a seed on another side and, as far as probes know, gets through to it", nil
 	}
 	evicted, err := m.remote.Evict(ctx, types.NamespacedName{Namespace: m.bridge.Namespace, Name: m.bridge.Name}, m.bridge.UID)
 	switch {
@@ -190,16 +190,28 @@ func (s *scope) bridgeToOthers() *member {
 	return s.lonely()
 }
 
-// lonely picks one of those that see fewest, where counts do not say who is with whom.
+// lonely picks one of those that see fewest, where counts do not say who is with whom: one
+// that, as far as its probe knows, gets through to more than it sees.
 func (s *scope) lonely() *member {
 	var least *member
 	for _, m := range s.members {
-		if m.joined && m.live() && m.bridge != nil && m.remote != nil && len(m.applied) > 0 && *m.seen < weightOfAll(s.members) &&
+		if m.joined && m.live() && m.bridge != nil && m.remote != nil && len(m.applied) > 0 && *m.seen < s.within(m) &&
 			(least == nil || *m.seen < *least.seen) {
 			least = m
 		}
 	}
 	return least
+}
+
+// within is how many members of the gossip there are where the member gets through to, its own included.
+func (s *scope) within(m *member) int32 {
+	var reached int32
+	for _, other := range s.members {
+		if other == m || m.reaches(other.name) {
+			reached += other.weightOf()
+		}
+	}
+	return reached
 }
 
 // reaches tells whether the member's probe gets through to a region, or has not said that it does not.

@@ -115,6 +115,13 @@ func TestWhoIsEvictedToRejoin(t *testing.T) {
 		"one of those that see fewest, where it is not known who is with whom": {
 			members: []*member{settled("a", 2, b), settled("b", 2, a), settled("c", 2, d), settled("d", 2, c)}, want: "a",
 		},
+		"one that gets through to more than it sees, where it is not known who is with whom": {
+			members: []*member{
+				settled("a", 2, b).but(probes(row("b", ok, ok), row("c", silent, silent), row("d", rejected, rejected))),
+				settled("b", 2, a).but(probes(row("a", ok, ok), row("c", silent, silent), row("d", silent, silent))),
+				settled("c", 2, d).but(probes(row("a", ok, ok), row("b", silent, silent), row("d", ok, ok))), settled("d", 2, c),
+			}, want: "c",
+		},
 		"nobody who has no seeds": {
 			members: []*member{settled("a", 2, b), settled("b", 2, a), settled("c", 1)}, want: "a",
 		},
@@ -130,7 +137,28 @@ func TestWhoIsEvictedToRejoin(t *testing.T) {
 		})
 	}
 	NewWithT(t).Expect(passOver(settled("a", 1, b), settled("b", 1, a)).bridgeToOthers()).To(BeNil(), "no pod is known")
-	_ = c
+}
+
+// While the network is cut, a successor would find nobody whom its predecessor has not found.
+func TestNobodyIsEvictedWhoGetsThroughToNobodyElse(t *testing.T) {
+	for name, peerLabel := range map[string]string{"counts": "", "names": "region"} {
+		t.Run(name, func(t *testing.T) {
+			members := []*member{
+				settled("a", 2, "c.example").but(probes(row("b", ok, ok), row("c", silent, silent), row("d", silent, silent))).but(sees("a", "b")),
+				settled("b", 2, "c.example").but(probes(row("a", ok, ok), row("c", silent, silent), row("d", silent, silent))).but(sees("a", "b")),
+				settled("c", 2, "a.example").but(probes(row("d", ok, ok), row("a", silent, silent), row("b", silent, silent))).but(sees("c", "d")),
+				settled("d", 2, "a.example").but(probes(row("c", ok, ok), row("a", silent, silent), row("b", silent, silent))).but(sees("c", "d")),
+			}
+			for _, m := range members {
+				bridged(m)
+			}
+			s := passOver(members...)
+			s.ring.Spec.Membership.PeerLabel = peerLabel
+			s.split = splitOf(s)
+			NewWithT(t).Expect(s.split.AtLeast).To(Equal(2))
+			NewWithT(t).Expect(s.bridgeToOthers()).To(BeNil())
+		})
+	}
 }
 
 func TestRejoinIsPatient(t *testing.T) {
@@ -166,7 +194,7 @@ func TestRejoinIsPatient(t *testing.T) {
 			want: "evicting a member was tried 5 times, the last in c: look whether the regions reach each other at port 7947, over TCP and UDP",
 		},
 		"somebody to evict is needed": {
-			after: time.Hour, want: "no member has a seed on another side whose bridge could be restarted",
+			after: time.Hour, want: "no member that could be evicted has a seed on another side and, as far as probes know, gets through to it",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package gossipring_test
 
 import (
 	"flag"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -148,9 +149,9 @@ func (f *fleet) replaceBalancer(ctx SpecContext, s *site) time.Duration {
 		select {
 		case <-f.seen.news:
 		case <-ctx.Done():
-			Fail("the new name does not reach all peers")
+			Fail("interrupted")
 		case <-time.After(patience):
-			Fail("the new name does not reach all peers")
+			Fail(fmt.Sprintf("the name of %s does not reach all peers, but %v: %s", s.region.Name, waiting, f.unready()))
 		}
 	}
 }

@@ -108,9 +108,17 @@ func (s *scope) describe(m *member, state v1alpha1.MemberState, message string, 
 // describeSeeds tells what the member should run with and what it runs with: in full where
 // that stays readable, else what differs.
 func (s *scope) describeSeeds(m *member, described *v1alpha1.RingMember) {
-	described.DesiredSeedsHash = hashOf(m.desired)
+	desired := s.memo.hashOf(m.name, m.desired)
+	// Hashing is more work than comparing, and most members have what they should.
+	hash := func(seeds []string) string {
+		if slices.Equal(seeds, m.desired) {
+			return desired
+		}
+		return hashOf(seeds)
+	}
+	described.DesiredSeedsHash = desired
 	if m.deliverable && !m.unfinished && !m.reform {
-		described.WrittenSeedsHash = hashOf(m.written)
+		described.WrittenSeedsHash = hash(m.written)
 	}
 	if len(s.members) <= mostListed {
 		described.DesiredSeeds = m.desired
@@ -118,7 +126,7 @@ func (s *scope) describeSeeds(m *member, described *v1alpha1.RingMember) {
 	if !m.hasPods || m.rolling || m.malformed != nil {
 		return // they differ, or cannot be read
 	}
-	described.AppliedSeedsHash = hashOf(m.applied)
+	described.AppliedSeedsHash = hash(m.applied)
 	if len(s.members) <= mostListed {
 		described.AppliedSeeds = m.applied
 	}

@@ -30,19 +30,22 @@ func (s *scope) maxConcurrent() int { return max(1, int(s.ring.Spec.Rollout.MaxC
 func nextWrites(members []*member, maxConcurrent int, awaited func(*member) bool) []*member {
 	live, expecting := liveMembers(members), slices.ContainsFunc(members, awaited)
 	free := maxConcurrent
-	var candidates []*member
+	changing := map[*member]bool{}
+	var urgent, others []*member
 	for _, m := range members {
-		changing := m.changing(live)
-		if changing {
+		if changing[m] = m.changing(live); changing[m] {
 			free--
 		}
-		if m.deliverable && m.behind() && (!changing || m.settledDown()) && (m.urgent(live) || !expecting) {
-			candidates = append(candidates, m)
+		switch {
+		case !m.deliverable || !m.behind() || changing[m] && !m.settledDown():
+		case m.urgent(live):
+			urgent = append(urgent, m)
+		case !expecting:
+			others = append(others, m)
 		}
 	}
-	slices.SortStableFunc(candidates, func(a, b *member) int { return rank(a, live) - rank(b, live) })
-	return slices.DeleteFunc(candidates, func(m *member) bool {
-		if m.changing(live) {
+	return slices.DeleteFunc(slices.Concat(urgent, others), func(m *member) bool {
+		if changing[m] {
 			return false // it has its place already
 		}
 		free--
@@ -51,30 +54,22 @@ func nextWrites(members []*member, maxConcurrent int, awaited func(*member) bool
 }
 
 // settledDown tells whether the member's pods run with what was written for it, or will not
-// before it is written once more.
+// before it is written once more: they may be waiting for it, and never become Ready without.
 func (m *member) settledDown() bool {
-	return !m.rolling && (m.unfinished || slices.Equal(m.applied, m.written))
+	return m.unfinished || !m.rolling && slices.Equal(m.applied, m.written)
 }
 
 // urgent tells whether the ring is worse off without the write: the member is not
 // connected to all others, or dials somebody who is not there any more, or cannot read what
 // it has.
-func (m *member) urgent(live map[string]*member) bool {
-	var all int32
-	for _, other := range live {
-		all += other.weightOf()
-	}
-	if m.seen == nil || *m.seen < all || m.reform {
+func (m *member) urgent(live alive) bool {
+	if m.seen == nil || *m.seen < live.weight || m.reform {
 		return true
 	}
-	return slices.ContainsFunc(m.written, func(seed string) bool { return !slices.Contains(m.desired, seed) })
-}
-
-func rank(m *member, live map[string]*member) int {
-	if m.urgent(live) {
-		return 0
-	}
-	return 1
+	return slices.ContainsFunc(m.written, func(seed string) bool {
+		_, found := slices.BinarySearch(m.desired, seed)
+		return !found
+	})
 }
 
 // awaited tells whether a region that is being deployed will soon have an endpoint. It is

@@ -182,11 +182,17 @@ func TestNextWrites(t *testing.T) {
 			},
 			maxConcurrent: 1, want: []string{"a"},
 		},
-		"and not while its pods restart": {
+		"also while its pods start, which may be waiting for it": {
 			members: []*member{
-				settled("a", 2, b).but(func(m *member) { m.unfinished, m.rolling = true, true }), settled("b", 2, a),
+				settled("a", 2, b).but(func(m *member) { m.unfinished, m.rolling, m.applied, m.seen = true, true, nil, nil }), settled("b", 2, a),
 			},
-			maxConcurrent: 1,
+			maxConcurrent: 1, want: []string{"a"},
+		},
+		"and one that runs as well, because a pod may be waiting there, but nobody else": {
+			members: []*member{
+				settled("a", 2, b).but(func(m *member) { m.unfinished, m.rolling = true, true }), settled("b", 2, a).but(wants(a, c)),
+			},
+			maxConcurrent: 1, want: []string{"a"},
 		},
 		"who dials somebody who has gone comes first": {
 			members: []*member{

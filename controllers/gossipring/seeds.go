@@ -18,7 +18,9 @@ func seedAll(s *scope) {
 			endpoints = append(endpoints, self)
 		}
 	}
-	desired := plan.SeedsBy(s.ring.Spec.Seeds.Topology, endpoints, selves)
+	desired := s.memo.desire(selves, func() map[string][]string {
+		return plan.SeedsBy(s.ring.Spec.Seeds.Topology, endpoints, selves)
+	})
 	complete := len(endpoints) == len(selves)
 	for _, m := range s.members {
 		m.desired = desired[m.name]

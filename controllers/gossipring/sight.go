@@ -143,7 +143,7 @@ func (r *Reconciler) slowInterval(s *scope, m *member) time.Duration {
 
 func (r *Reconciler) look(s *scope, m *member) func(context.Context) sight {
 	name, balancer, pods, probes := friendlyName(s.ring, m.region), m.balancer, m.pods, m.probes
-	cluster, ring, env, region := m.remote, s.ring.DeepCopy(), s.environment, m.region
+	cluster, membership, env, region := m.remote, *s.ring.Spec.Membership.DeepCopy(), s.environment, m.region
 	target, way := delivery.Target{Region: region, Cluster: m.cluster, Remote: cluster}, s.delivery
 	if s.fromCache() {
 		way = nil
@@ -154,7 +154,7 @@ func (r *Reconciler) look(s *scope, m *member) func(context.Context) sight {
 		if name != "" && balancer != "" && env != nil {
 			seen.name = r.lookAtName(ctx, env, name, balancer)
 		}
-		seen.view = viewOf(ctx, cluster, pods, ring.Spec.Membership)
+		seen.view = viewOf(ctx, cluster, pods, membership)
 		seen.rows, seen.probing = rowsOf(ctx, cluster, probes)
 		if way != nil {
 			seen.found = way.Read(ctx, []delivery.Target{target})[0]

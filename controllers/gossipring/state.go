@@ -19,7 +19,7 @@ func stateOf(m *member, members []*member) (v1alpha1.MemberState, string) {
 		return v1alpha1.MemberPending, "it has no member pods"
 	case m.seen == nil:
 		return v1alpha1.MemberUnknown, "its pods' membership metric cannot be read"
-	case *m.seen >= expected(m, liveMembers(members)):
+	case *m.seen >= expected(m, members):
 		return v1alpha1.MemberConverged, m.message
 	case m.malformed != nil:
 		return v1alpha1.MemberEndpointReady, m.malformed.Error()
@@ -35,10 +35,10 @@ func stateOf(m *member, members []*member) (v1alpha1.MemberState, string) {
 
 // expected is how many members one has to see: all that are live, itself at least.
 // Who was converged before is not held against members that are only just joining.
-func expected(m *member, live map[string]*member) int32 {
+func expected(m *member, members []*member) int32 {
 	var all int32
-	for _, other := range live {
-		if !m.joined || other.joined {
+	for _, other := range members {
+		if other.live() && (!m.joined || other.joined) {
 			all += other.weightOf()
 		}
 	}

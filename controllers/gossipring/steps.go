@@ -148,6 +148,9 @@ func (r *Reconciler) seeded(s *scope) error {
 			behind = append(behind, m.name)
 		}
 	}
+	if err := r.notDelivered(s, s.members); err != nil {
+		return err
+	}
 	if len(behind) > 0 {
 		return step.Poll(r.Poll, v1alpha1.ReasonRollingSeeds, "not yet running with its seeds: %s", strings.Join(behind, ", "))
 	}
@@ -179,7 +182,7 @@ func (r *Reconciler) write(ctx context.Context, s *scope, members []*member) err
 		writes = append(writes, delivery.Write{Target: s.target(m), Text: s.render(m.desired)})
 	}
 	now := metav1.NewTime(r.Clock.Now())
-	var failed, refused []error
+	var failed []error
 	for i, err := range s.delivery.Write(ctx, writes) {
 		m := members[i]
 		r.sights.expire(s.lookKey(m))
@@ -188,21 +191,14 @@ func (r *Reconciler) write(ctx context.Context, s *scope, members []*member) err
 			continue
 		}
 		m.undelivered = err
-		if err := fmt.Errorf("writing the seeds of %s: %w", m.name, err); s.passes(err) {
-			failed = append(failed, err)
-		} else {
-			refused = append(refused, err)
+		if s.passes(err) {
+			failed = append(failed, fmt.Errorf("writing the seeds of %s: %w", m.name, err))
 		}
 	}
-	switch {
-	case len(failed) > 0:
+	if len(failed) > 0 {
 		return errors.Join(failed...)
-	case len(refused) > 0 && s.ring.Spec.Seeds.Delivery.ConfigMap != nil: // an access entry takes effect late
-		return step.Poll(r.Poll, v1alpha1.ReasonSeedsNotDelivered, "%w", errors.Join(refused...))
-	case len(refused) > 0:
-		return step.Stuck(r.Poll, v1alpha1.ReasonSeedsNotDelivered, "%w", errors.Join(refused...))
 	}
-	return nil
+	return r.notDelivered(s, members)
 }
 
 // passes tells whether an error of a delivery is one to try again at once.

@@ -28,21 +28,13 @@ const concurrency = 4
 // SetupWithManager registers the controller and everything that wakes it.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	inEnvironment := watch.InNamespace(r.Client, func() client.ObjectList { return &v1alpha1.GossipRingList{} }, concerns)
-	toRegion := watch.ToRegion(r.Client)
-	ofSecret := func(ctx context.Context, secret client.Object) []reconcile.Request {
-		var all []reconcile.Request
-		for _, region := range toRegion(ctx, secret) {
-			all = append(all, r.ringsOf(ctx, region.NamespacedName)...)
-		}
-		return all
-	}
 	err := ctrl.NewControllerManagedBy(mgr).
 		Named("gossipring").
 		For(&v1alpha1.GossipRing{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.GossipRing{}, handler.EnqueueRequestsFromMapFunc(inEnvironment), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.Environment{}, handler.EnqueueRequestsFromMapFunc(inEnvironment), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.Region{}, handler.EnqueueRequestsFromMapFunc(inEnvironment), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(ofSecret)).
+		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.ringsOfSecret)).
 		WatchesRawSource(watch.Remote(r.Clusters, r.ringsOf, remote.Topology, remote.Pods)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency}).
 		Complete(reconcile.AsReconciler(r.Client, r))
@@ -73,13 +65,34 @@ func concerns(trigger, candidate client.Object) bool {
 
 // ringsOf returns the rings that a Region is a member of.
 func (r *Reconciler) ringsOf(ctx context.Context, key client.ObjectKey) []reconcile.Request {
-	region, rings := &v1alpha1.Region{}, &v1alpha1.GossipRingList{}
-	if r.Client.Get(ctx, key, region) != nil || r.Client.List(ctx, rings, client.InNamespace(key.Namespace)) != nil {
-		return nil // the Region is gone, or the cache is being stopped
+	return r.ringsWith(ctx, key.Name, "", client.InNamespace(key.Namespace))
+}
+
+// ringsOfSecret returns the rings of the Region that a cluster Secret names. In which
+// namespace that is, it does not say.
+func (r *Reconciler) ringsOfSecret(ctx context.Context, secret client.Object) []reconcile.Request {
+	labels := secret.GetLabels()
+	if labels[v1alpha1.LabelRegion] == "" {
+		return nil
+	}
+	return r.ringsWith(ctx, labels[v1alpha1.LabelRegion], labels[v1alpha1.LabelEnvironment])
+}
+
+// ringsWith returns the rings that have the Region of that name, in that environment unless it
+// is empty. Nothing is copied: a rollout changes as many Secrets as a ring's status has members.
+func (r *Reconciler) ringsWith(ctx context.Context, name, environment string, among ...client.ListOption) []reconcile.Request {
+	rings := &v1alpha1.GossipRingList{}
+	if err := r.Client.List(ctx, rings, append(among, client.UnsafeDisableDeepCopy)...); err != nil {
+		return nil // the cache is being stopped
 	}
 	var requests []reconcile.Request
 	for i := range rings.Items {
-		if ring := &rings.Items[i]; plan.Selects(ring, region) {
+		ring, region := &rings.Items[i], &v1alpha1.Region{}
+		if environment != "" && ring.Spec.EnvironmentRef.Name != environment ||
+			r.Client.Get(ctx, client.ObjectKey{Namespace: ring.Namespace, Name: name}, region, client.UnsafeDisableDeepCopy) != nil {
+			continue // the Region is gone, or another one of that name is meant
+		}
+		if plan.Selects(ring, region) {
 			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(ring)})
 		}
 	}

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -14,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
@@ -165,7 +165,7 @@ func restartPods(ctx context.Context, ring *v1alpha1.GossipRing, r *v1alpha1.Reg
 }
 
 // seedsIn are the seeds in a pod's environment.
-func seedsIn(pod *corev1.Pod) string {
+func seedsIn(pod corev1.Pod) string {
 	for _, container := range pod.Spec.Containers {
 		for _, v := range container.Env {
 			if v.Name == "UNKEY_GOSSIP_WAN_SEEDS" {
@@ -179,22 +179,14 @@ func seedsIn(pod *corev1.Pod) string {
 var memberGauge = regexp.MustCompile(`(?m)^unkey_gossip_members_count\{pool="wan"\} (\d+)$`)
 
 // counted is what a pod's own metric says, as whoever may use the API server's proxy sees it.
-func counted(ctx context.Context, cluster string, pod *corev1.Pod) (int, bool) {
-	config, ok := world.Regional(cluster)
-	if !ok {
-		return 0, false
-	}
-	regional, err := metricsClient(config)
-	if err != nil {
-		return 0, false
-	}
-	raw, err := regional.Pods(pod.Namespace).ProxyGet("http", pod.Name, "9090", "/metrics", nil).DoRaw(ctx)
+func counted(ctx context.Context, regional kubernetes.Interface, pod *corev1.Pod) (members int, known bool) {
+	raw, err := regional.CoreV1().Pods(pod.Namespace).ProxyGet("http", pod.Name, "9090", "/metrics", nil).DoRaw(ctx)
 	found := memberGauge.FindSubmatch(raw)
 	if err != nil || found == nil {
 		return 0, false
 	}
-	n, err := strconv.Atoi(string(found[1]))
-	return n, err == nil
+	members, err = strconv.Atoi(string(found[1]))
+	return members, err == nil
 }
 
 // agentsSee is how many members the bridge of each Region counts, without Portolan.
@@ -203,18 +195,18 @@ func agentsSee(ctx context.Context, ring *v1alpha1.GossipRing, regions ...*v1alp
 	seen := map[string]int{}
 	for _, r := range regions {
 		for _, p := range podsOf(ctx, ring, r) {
-			n, _ := counted(ctx, clusterOf(r), &p)
+			n, _ := counted(ctx, regionalClientOf(clusterOf(r)), &p)
 			seen[r.Name] = max(seen[r.Name], n)
 		}
 	}
 	return seen
 }
 
-// all is the same number for each Region.
-func all(n int, regions ...*v1alpha1.Region) map[string]int {
+// each is the same number for every Region.
+func each(n int, regions ...*v1alpha1.Region) map[string]int {
 	numbers := map[string]int{}
 	for _, r := range regions {
 		numbers[r.Name] = n
 	}
-	return maps.Clone(numbers)
+	return numbers
 }

@@ -46,6 +46,7 @@ func TestControlPlane(t *testing.T) {
 	t.Run("asks the webhook about other tokens", b.testWebhookToken)
 	t.Run("proxies to pods through the egress socket", b.testPodProxy)
 	t.Run("writes every request to the audit log", b.testAuditLog)
+	t.Run("answers nobody while it is frozen", b.testFreeze)
 	t.Run("forgets the data of a stopped API server", b.testForget)
 	t.Run("leaves no process behind", b.testStop)
 }
@@ -209,6 +210,20 @@ func requestsIn(g Gomega, log []byte) []string {
 		requests = append(requests, event.Verb+" "+event.RequestURI)
 	}
 	return requests
+}
+
+func (b *bed) testFreeze(t *testing.T) {
+	g := NewWithT(t)
+	impatient := b.second.Config()
+	impatient.Timeout = time.Second
+	version := func() error {
+		_, err := client(g, impatient).Discovery().ServerVersion()
+		return err
+	}
+	g.Expect(b.second.Freeze()).To(Succeed())
+	g.Expect(version()).To(MatchError(context.DeadlineExceeded))
+	g.Expect(b.second.Thaw()).To(Succeed())
+	g.Eventually(version, 30*time.Second).Should(Succeed())
 }
 
 func (b *bed) testForget(t *testing.T) {

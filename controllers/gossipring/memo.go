@@ -1,0 +1,98 @@
+package gossipring
+
+import (
+	"slices"
+	"sync"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/portolan-dev/portolan/controllers/plan"
+)
+
+// memo is what one pass worked out of a ring's seeds and the next need not work out again: N
+// members have N² seeds, and what happens in one region changes few of them. The lists in it
+// are never changed in place. An empty one remembers nothing.
+type memo struct {
+	generation int64 // of the ring, whose spec says how seeds are written and who gets which
+	last, now  map[string]parsed
+
+	selves  []plan.SeedMember
+	desired map[string][]string
+	hashes  map[string]string // of those, by Region
+}
+
+// parsed is what a text says.
+type parsed struct {
+	seeds []string
+	err   error
+}
+
+// parse reads a text, or knows it from the last pass or from another member.
+func (m *memo) parse(text string, read func(string) ([]string, error)) ([]string, error) {
+	p, ok := m.now[text]
+	if ok {
+		return p.seeds, p.err
+	}
+	if p, ok = m.last[text]; !ok {
+		p.seeds, p.err = read(text)
+	}
+	if m.now == nil {
+		m.now = map[string]parsed{}
+	}
+	m.now[text] = p
+	return p.seeds, p.err
+}
+
+// desire returns everybody's seeds, which are those of the last pass if the members are.
+func (m *memo) desire(selves []plan.SeedMember, seeds func() map[string][]string) map[string][]string {
+	if m.desired == nil || !slices.Equal(m.selves, selves) {
+		m.selves, m.desired, m.hashes = selves, seeds(), map[string]string{}
+	}
+	return m.desired
+}
+
+// hashOf returns the hash of the seeds that a member should have.
+func (m *memo) hashOf(region string, desired []string) string {
+	if m.desired == nil || !slices.Equal(m.desired[region], desired) {
+		return hashOf(desired)
+	}
+	hash, ok := m.hashes[region]
+	if !ok {
+		hash = hashOf(desired)
+		m.hashes[region] = hash
+	}
+	return hash
+}
+
+// memos are those of all rings.
+type memos struct {
+	mu   sync.Mutex
+	kept map[client.ObjectKey]memo
+}
+
+func newMemos() *memos { return &memos{kept: map[client.ObjectKey]memo{}} }
+
+// of returns what is remembered of a ring whose spec has the generation. No two passes over
+// one ring overlap.
+func (m *memos) of(ring client.ObjectKey, generation int64) memo {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	before := m.kept[ring]
+	if before.generation != generation {
+		return memo{generation: generation}
+	}
+	before.last, before.now = before.now, nil // texts that nobody has any more are forgotten
+	return before
+}
+
+func (m *memos) keep(ring client.ObjectKey, what memo) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.kept[ring] = what
+}
+
+func (m *memos) forget(ring client.ObjectKey) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.kept, ring)
+}

@@ -1,0 +1,85 @@
+package gossipring
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/gitrepo"
+	"github.com/portolan-dev/portolan/controllers/internal/step"
+)
+
+func fails(format string, args ...any) func(*member) {
+	return func(m *member) { m.undelivered = fmt.Errorf(format, args...) }
+}
+
+func TestWhatCannotBeDeliveredIsSaidOnceWithARemedy(t *testing.T) {
+	const a, b = "a.example", "b.example"
+	inGit := v1alpha1.SeedDelivery{Git: &v1alpha1.GitDelivery{}}
+	inConfigMap := v1alpha1.SeedDelivery{ConfigMap: &v1alpha1.ConfigMapDelivery{}}
+	for name, tc := range map[string]struct {
+		delivery    v1alpha1.SeedDelivery
+		members     []*member
+		want        string // nothing is the matter where it is empty
+		wantPassing bool
+	}{
+		"all is well": {delivery: inGit, members: []*member{settled("a", 2, b), settled("b", 2, a)}},
+		"one file is missing": {
+			delivery: inGit,
+			members:  []*member{settled("a", 2, b).but(fails("branch main has no file a.yaml: create it")), settled("b", 2, a)},
+			want:     "the seeds of a: branch main has no file a.yaml: create it",
+		},
+		"nothing can be read": {
+			delivery: inGit,
+			members:  []*member{settled("a", 2, b).but(fails("reading x: %w", gitrepo.ErrCredentials)), settled("b", 2, a).but(fails("reading x: %w", gitrepo.ErrCredentials))},
+			want:     "the seeds of a, b: reading x: credentials refused: put credentials that it accepts into the Secret that credentialsSecretRef names",
+		},
+		"two reasons": {
+			delivery: inGit,
+			members: []*member{
+				settled("a", 2, b).but(fails("x: %w: protected", gitrepo.ErrPushRefused)), settled("b", 2, a).but(fails("%w: main", gitrepo.ErrNoBranch)),
+				settled("c", 2, a).but(fails("x: %w", gitrepo.ErrNotFound)),
+			},
+			want: "the seeds of a: x: push refused: protected: let the credentials push to this branch, or name another one in spec.seeds.delivery.git.branch; " +
+				"the seeds of b: no such branch: main: create it, or name another one in spec.seeds.delivery.git.branch; " +
+				"the seeds of c: x: repository not found: correct the URL, or give the credentials access",
+		},
+		"what a moment may cure": {delivery: inGit, members: []*member{settled("a", 2, b).but(fails("x: %w", gitrepo.ErrUnreachable))}},
+		"a cache of our own":     {members: []*member{settled("a", 2, b).but(fails("x"))}},
+		"an access entry that is not effective yet": {
+			delivery: inConfigMap, members: []*member{settled("a", 2, b).but(fails("forbidden"))},
+			want: "the seeds of a: forbidden", wantPassing: true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			s := passOver(tc.members...)
+			s.ring.Spec.Seeds.Delivery = tc.delivery
+			for reported, err := range map[string]error{
+				"where it is written": driver(nil).notDelivered(s, s.members),
+				"where all is read":   driver(nil).seeded(s),
+			} {
+				if tc.want == "" {
+					g.Expect(step.ReasonOf(err)).NotTo(Equal(v1alpha1.ReasonSeedsNotDelivered), reported)
+					continue
+				}
+				g.Expect(err).To(MatchError(tc.want), reported)
+				g.Expect(step.ReasonOf(err)).To(Equal(v1alpha1.ReasonSeedsNotDelivered), reported)
+				g.Expect(step.IsTerminal(err)).To(Equal(!tc.wantPassing), reported)
+				g.Expect(step.PollAfter(err)).To(Equal(poll), "nothing announces the cure")
+			}
+		})
+	}
+}
+
+func TestOthersThanThoseThatWereWrittenAreLeftToTheEnd(t *testing.T) {
+	g := NewWithT(t)
+	a := settled("a", 2, "b.example").but(func(m *member) { m.undelivered = errors.New("no file") })
+	s := passOver(a, settled("b", 2, "a.example"))
+	s.ring.Spec.Seeds.Delivery.Git = &v1alpha1.GitDelivery{}
+	g.Expect(driver(nil).notDelivered(s, s.members[1:])).To(Succeed())
+	g.Expect(driver(nil).seeded(s)).To(MatchError("the seeds of a: no file"))
+}
