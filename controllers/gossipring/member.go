@@ -90,13 +90,18 @@ func (m *member) seesSeeds(live alive) bool {
 	case m.live() && *m.seen >= live.weight: // whatever its seeds are
 		return true
 	}
+	return *m.seen >= m.reach(m.applied, live)
+}
+
+// reach is how many members the seeds lead to, with the member's own.
+func (m *member) reach(seeds []string, live alive) int32 {
 	reached := m.weightOf()
 	for _, other := range live.members {
-		if _, found := slices.BinarySearch(m.applied, other.endpoint); found && other != m {
+		if _, found := slices.BinarySearch(seeds, other.endpoint); found && other != m {
 			reached += other.weightOf()
 		}
 	}
-	return *m.seen >= reached
+	return reached
 }
 
 // alive are the members that take part in gossip, by name, and how many they count for.

@@ -120,6 +120,8 @@ func (r *Reconciler) rejoin(ctx context.Context, s *scope) (string, error) {
 	switch {
 	case s.ring.Spec.OnPartition == v1alpha1.PartitionReport:
 		return "spec.onPartition is Report: restart the members of one side, one region at a time", nil
+	case hasReason(s.ring, v1alpha1.RingKeysMatch, v1alpha1.ReasonKeyMismatch):
+		return "no member is evicted while keys differ", nil
 	case !split || r.Clock.Since(since.Time) < rejoinAfter*r.Poll || s.restless():
 		return "", nil
 	}
@@ -163,8 +165,8 @@ func (s *scope) restless() bool {
 	})
 }
 
-// bridgeToOthers picks a member outside of the largest part that has a seed in another part
-// and, as far as its probe knows, gets through to it: of the smallest part, and by name.
+// bridgeToOthers picks a member that has a seed in another part and, as far as probes know,
+// gets through to it: of the smallest part, and by name.
 func (s *scope) bridgeToOthers() *member {
 	part := map[string]int{}
 	for i, p := range s.split.Partitions {
@@ -176,16 +178,20 @@ func (s *scope) bridgeToOthers() *member {
 	for _, m := range s.members {
 		byName[m.name] = m
 	}
-	for i := len(s.split.Partitions) - 1; i > 0; i-- {
+	named := len(s.split.Partitions)
+	for i := named - 1; i >= 0; i-- {
 		for _, name := range s.split.Partitions[i] {
 			m := byName[name]
 			if m.bridge != nil && m.remote != nil && slices.ContainsFunc(s.members, func(o *member) bool {
 				other, known := part[o.name]
-				return (!known || other != i) && slices.Contains(m.applied, o.endpoint) && m.reaches(o.name)
+				return (!known || other != i) && slices.Contains(m.applied, o.endpoint) && m.reaches(o.name) && o.reaches(m.name)
 			}) {
 				return m
 			}
 		}
+	}
+	if named+1 >= s.split.AtLeast { // one part at most has no names
+		return nil
 	}
 	return s.lonely()
 }

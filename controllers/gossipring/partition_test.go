@@ -123,7 +123,7 @@ func TestWhoIsEvictedToRejoin(t *testing.T) {
 			}, want: "c",
 		},
 		"nobody who has no seeds": {
-			members: []*member{settled("a", 2, b), settled("b", 2, a), settled("c", 1)}, want: "a",
+			members: []*member{settled("a", 2, b, c), settled("b", 2, a), settled("c", 1)}, want: "a",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -137,6 +137,19 @@ func TestWhoIsEvictedToRejoin(t *testing.T) {
 		})
 	}
 	NewWithT(t).Expect(passOver(settled("a", 1, b), settled("b", 1, a)).bridgeToOthers()).To(BeNil(), "no pod is known")
+	for name, members := range map[string][]*member{
+		"all parts have names": {settled("a", 3, d), settled("b", 3, d), settled("c", 3, d)},
+		"one has none":         {settled("a", 4, d), settled("b", 3, d), settled("c", 3, d)},
+	} {
+		t.Run("nobody, while only the odd one's key is in the way and "+name, func(t *testing.T) {
+			members = append(members, settled("d", 1, a, b, c).but(
+				probes(row("a", rejected, rejected), row("b", rejected, rejected), row("c", rejected, rejected))))
+			for _, m := range members {
+				bridged(m)
+			}
+			NewWithT(t).Expect(passOver(members...).bridgeToOthers()).To(BeNil())
+		})
+	}
 }
 
 // While the network is cut, a successor would find nobody whom its predecessor has not found.
@@ -192,6 +205,12 @@ func TestRejoinIsPatient(t *testing.T) {
 		"and not for ever": {
 			after: time.Hour, change: func(s *scope) { s.ring.Status.Rejoin = &v1alpha1.RingRejoin{Region: "c", Attempts: mostRejoins} },
 			want: "evicting a member was tried 5 times, the last in c: look whether the regions reach each other at port 7947, over TCP and UDP",
+		},
+		"not while keys differ": {
+			after: time.Hour, change: func(s *scope) {
+				s.ring.Status.Conditions = append(s.ring.Status.Conditions, metav1.Condition{Type: v1alpha1.RingKeysMatch, Reason: v1alpha1.ReasonKeyMismatch})
+			},
+			want: "no member is evicted while keys differ",
 		},
 		"somebody to evict is needed": {
 			after: time.Hour, want: "no member that could be evicted has a seed on another side and, as far as probes know, gets through to it",

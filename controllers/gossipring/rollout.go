@@ -22,19 +22,23 @@ func (s *scope) maxConcurrent() int { return max(1, int(s.ring.Spec.Rollout.MaxC
 // nextWrites returns the members whose seeds may be written now, in the order in
 // which to write them. Every write restarts the region's members, so at most
 // maxConcurrent regions change at once, and each has come back before the next. One that
-// has lost others counts as well, and may be written itself: it cannot be made worse.
+// has lost others counts as well, and may be written itself while no more restart than may:
+// everybody misses a region for a moment whose members restart.
 //
 // A region that is connected already and would only learn about more peers is left
 // alone while another is about to get its endpoint: regions that join together cost
 // their peers one restart.
 func nextWrites(members []*member, maxConcurrent int, awaited func(*member) bool) []*member {
 	live, expecting := liveMembers(members), slices.ContainsFunc(members, awaited)
-	free := maxConcurrent
+	free, cures := maxConcurrent, maxConcurrent
 	changing := map[*member]bool{}
 	var urgent, others []*member
 	for _, m := range members {
 		if changing[m] = m.changing(live); changing[m] {
 			free--
+			if !m.settledDown() {
+				cures--
+			}
 		}
 		switch {
 		case !m.deliverable || !m.behind() || changing[m] && !m.settledDown():
@@ -45,11 +49,16 @@ func nextWrites(members []*member, maxConcurrent int, awaited func(*member) bool
 		}
 	}
 	return slices.DeleteFunc(slices.Concat(urgent, others), func(m *member) bool {
-		if changing[m] {
-			return false // it has its place already
+		switch {
+		case !changing[m]:
+			free--
+			return free < 0
+		case m.unfinished && !m.live():
+			return false // nothing runs there that could restart
+		default: // it has its place already
+			cures--
+			return cures < 0
 		}
-		free--
-		return free < 0
 	})
 }
 
@@ -63,7 +72,13 @@ func (m *member) settledDown() bool {
 // connected to all others, or dials somebody who is not there any more, or cannot read what
 // it has.
 func (m *member) urgent(live alive) bool {
-	if m.seen == nil || *m.seen < live.weight || m.reform {
+	if m.seen == nil || m.reform {
+		return true
+	}
+	// A newcomer counts the others before their next look shows that they count it. Who was
+	// connected, or was born with seeds a moment ago, misses only those that it dials itself.
+	dialed := m.joined || m.endpoint == "" && len(m.written) > 0
+	if *m.seen < live.weight && (!dialed || *m.seen < m.reach(m.written, live)) {
 		return true
 	}
 	return slices.ContainsFunc(m.written, func(seed string) bool {

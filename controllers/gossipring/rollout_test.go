@@ -171,6 +171,27 @@ func TestNextWrites(t *testing.T) {
 			},
 			maxConcurrent: 1, want: []string{"a"},
 		},
+		"who misses one that restarts waits until it is back": {
+			members: []*member{
+				settled("a", 1, b, c, d).but(func(m *member) { m.rolling, m.applied = true, nil }),
+				settled("b", 2, a, c).but(wants(a, c, d)), settled("c", 2, a, b).but(wants(a, b, d)), settled("d", 4, a, b, c),
+			},
+			maxConcurrent: 1,
+		},
+		"unless there is a place for it as well": {
+			members: []*member{
+				settled("a", 1, b, c, d).but(func(m *member) { m.rolling, m.applied = true, nil }),
+				settled("b", 2, a, c).but(wants(a, c, d)), settled("c", 2, a, b).but(wants(a, b, d)), settled("d", 4, a, b, c),
+			},
+			maxConcurrent: 2, want: []string{"b"},
+		},
+		"of those that have lost others one at a time is given its cure": {
+			members: []*member{
+				settled("a", 4, b, c, d), settled("d", 4, a, b, c),
+				settled("b", 2, a, c).but(wants(a, c, d)), settled("c", 2, a, b).but(wants(a, b, d)),
+			},
+			maxConcurrent: 1, want: []string{"b"},
+		},
 		"seeds in another form are written anew": {
 			members:       []*member{settled("a", 2, b).but(func(m *member) { m.reform = true }), settled("b", 2, a)},
 			maxConcurrent: 1, want: []string{"a"},

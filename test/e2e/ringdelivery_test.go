@@ -68,7 +68,7 @@ var _ = Describe("Rings that differ in their seeds", Ordered, ContinueOnFailure,
 		},
 		montreal.Name: {
 			"---\n# A file that says nothing of seeds.\nenv:\n      OTHER: z # kept\nreplicas: 0x2\n",
-			"---\n# A file that says nothing of seeds.\nenv:\n      OTHER: z # kept\n      " + seedsVariable + ": {seeds}\nreplicas: 0x2\n",
+			"---\n# A file that says nothing of seeds.\nenv:\n      OTHER: z # kept\n      " + seedsVariable + ": \"{seeds}\"\nreplicas: 0x2\n",
 		},
 		seoul.Name: {"env:\n  " + seedsVariable + ": gone.example.com\n", "env:\n  " + seedsVariable + ": {seeds}\n"},
 		osaka.Name: {"env:\n  " + seedsVariable + ":   # none yet\n  OTHER: z\n", "env:\n  " + seedsVariable + ": {seeds}   # none yet\n  OTHER: z\n"},

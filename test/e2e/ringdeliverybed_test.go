@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -380,11 +381,24 @@ func (j *journal) note(ctx context.Context, d *delivered, r *v1alpha1.Region, te
 	for _, earlier := range j.founders {
 		if earlier.Name != r.Name && slices.Contains(j.changes[d.Name], earlier.Name) {
 			if reason := j.away(ctx, d, earlier); reason != "" {
-				j.hasty = append(j.hasty, key+" was changed while "+earlier.Name+" was not back: "+reason)
+				j.hasty = append(j.hasty, key+" was changed while "+earlier.Name+" was not back: "+reason+d.tell(ctx))
 			}
 		}
 	}
 	j.changes[d.Name] = append(j.changes[d.Name], r.Name)
+}
+
+// tell is what the ring says of its members, for whoever looks for the cause.
+func (d *delivered) tell(ctx context.Context) string {
+	now := &v1alpha1.GossipRing{}
+	if err := world.Client.Get(ctx, client.ObjectKeyFromObject(d), now); err != nil {
+		return ", " + err.Error()
+	}
+	var text strings.Builder
+	for _, m := range now.Status.Members {
+		fmt.Fprintf(&text, "; %s is %s, sees %d, written at %s", m.Region, m.State, ptr.Deref(m.MembersSeen, -1), ptr.Deref(m.SeedsWrittenAt, metav1.Time{}).Format("05"))
+	}
+	return text.String()
 }
 
 // away tells why a region that has new seeds is not yet back from its restart.

@@ -179,7 +179,8 @@ var _ = Describe("A ring's truth", Ordered, func() {
 			g.Expect(condition(ctx, api, v1alpha1.RingEndpointsReady)(g)).To(beReady(), "a key is no port")
 		}).WithContext(ctx).Should(Succeed())
 		Expect(agentsSee(ctx, api, others...)).To(Equal(each(3, others...)), "the others are connected")
-		Expect(api.Status.Rejoin).To(BeNil(), "another restart would help nobody")
+		// On the bed, a look comes sooner than the end of a probe's round, which tells of keys.
+		Expect(api.Status.Rejoin).To(Or(BeNil(), HaveValue(HaveField("Region", "mumbai"))), "a restart of the others would help nobody")
 
 		Expect(world.SetGossipKey(ctx, "ap-south-1", []byte(ringKey))).To(Succeed())
 		restartPods(ctx, api, mumbai)
