@@ -90,6 +90,10 @@ faults: bin/manager k8s ## Kill the real binary before and after each of its wri
 bench: build k8s ## Measure bring-ups and what they ask of AWS; ARGS=--regions=10.
 	@bin/bench $(ARGS)
 
+.PHONY: bench-rings
+bench-rings: k8s ## Measure how fast seeds spread in large rings; ARGS=--members=50.
+	@go test ./controllers/gossipring -run='^$$' -bench='^BenchmarkRings$$' -benchtime=1x -count=1 -timeout=40m -args $(ARGS)
+
 ##@ Build
 
 .PHONY: build

@@ -1,6 +1,7 @@
 package gossipring_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -119,7 +120,7 @@ func namespaceFor(ctx context.Context, c client.Client, prefix string) string {
 }
 
 // start runs the controller until the spec ends, in the same way as main.go.
-func (f *fleet) start(ctx context.Context, config *rest.Config, poll time.Duration) {
+func (f *fleet) start(ctx context.Context, config *rest.Config, interval time.Duration) {
 	GinkgoHelper()
 	options := controllers.Options{ArgoCDNamespace: f.argocd.Namespace}
 	unlimited := rest.CopyConfig(config)
@@ -131,13 +132,13 @@ func (f *fleet) start(ctx context.Context, config *rest.Config, poll time.Durati
 	})
 	Expect(err).NotTo(HaveOccurred())
 	cloud, clk := fake.New(), clock.RealClock{}
-	f.clusters = remote.New(cloud, clk, poll)
+	f.clusters = remote.New(cloud, clk, interval)
 	Expect(mgr.Add(f.clusters)).To(Succeed())
 	Expect(gossipring.NewReconciler(gossipring.Deps{
 		Client: counting{Client: mgr.GetClient(), passes: &f.passes}, Clock: clk, Events: mgr.GetEventRecorder("portolan-gossipring"),
 		DNS: dns.New(), Cloud: cloud, Clusters: f.clusters,
 		ArgoCD: &argocd.Clusters{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Namespace: f.argocd.Namespace},
-		Poll:   poll, SlowPoll: max(poll, 2*time.Minute), Resync: max(poll, 10*time.Minute),
+		Poll:   interval, SlowPoll: max(interval, 2*time.Minute), Resync: max(interval, 10*time.Minute),
 	}).SetupWithManager(mgr)).To(Succeed())
 
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // ctx ends with the node that calls us
@@ -177,19 +178,28 @@ func (f *fleet) register(ctx context.Context, s *site, seeds string) {
 	Expect(err).NotTo(HaveOccurred())
 }
 
+// connect begins anew where an API server did not answer in time: while nothing is polled, it
+// would not be asked again.
 func (f *fleet) connect(sites ...*site) {
 	GinkgoHelper()
 	for some := range slices.Chunk(sites, 10) { // a busy machine cannot greet all at once
-		for _, s := range some {
-			_, err := f.clusters.Ensure(client.ObjectKeyFromObject(s.region), remote.Target{
-				Name: s.cluster, AWSRegion: string(s.region.Spec.AWSRegion), Endpoint: s.api.Endpoint(), CA: s.api.CA(),
-			})
-			Expect(err).NotTo(HaveOccurred())
-		}
-		for _, s := range some {
-			cluster, _ := f.clusters.Get(client.ObjectKeyFromObject(s.region))
-			Eventually(cluster.Connected).WithTimeout(patience).Should(Succeed())
-		}
+		Eventually(func() error {
+			var waiting error
+			for _, s := range some {
+				key := client.ObjectKeyFromObject(s.region)
+				cluster, err := f.clusters.Ensure(key, remote.Target{
+					Name: s.cluster, AWSRegion: string(s.region.Spec.AWSRegion), Endpoint: s.api.Endpoint(), CA: s.api.CA(),
+				})
+				if err != nil {
+					return err
+				}
+				if cluster.Failed() {
+					f.clusters.Remove(key)
+				}
+				waiting = cmp.Or(waiting, cluster.Connected())
+			}
+			return waiting
+		}).WithTimeout(patience).Should(Succeed())
 	}
 }
 
@@ -271,7 +281,7 @@ func (c counting) Get(ctx context.Context, key client.ObjectKey, obj client.Obje
 	if _, ok := obj.(*v1alpha1.GossipRing); ok {
 		c.passes.Add(1)
 	}
-	return c.Client.Get(ctx, key, obj, opts...) //nolint:wrapcheck // nobody knows that we stand in between
+	return c.Client.Get(ctx, key, obj, opts...)
 }
 
 // write is a change of a region's seeds that the API server has acknowledged.

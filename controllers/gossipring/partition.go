@@ -116,23 +116,8 @@ const (
 // dials them: members of a gossip ring forget who has been dead for long, and never look for
 // anybody unless they are completely alone.
 func (r *Reconciler) rejoin(ctx context.Context, s *scope) (string, error) {
-	since, split := sinceReason(s.ring, v1alpha1.RingConverged, v1alpha1.ReasonPartitioned)
-	switch {
-	case s.ring.Spec.OnPartition == v1alpha1.PartitionReport:
-		return "spec.onPartition is Report: restart the members of one side, one region at a time", nil
-	case hasReason(s.ring, v1alpha1.RingKeysMatch, v1alpha1.ReasonKeyMismatch):
-		return "no member is evicted while keys differ", nil
-	case !split || r.Clock.Since(since.Time) < rejoinAfter*r.Poll || s.restless():
-		return "", nil
-	}
-	done := s.ring.Status.Rejoin
-	switch {
-	case done == nil:
-	case done.Attempts >= mostRejoins:
-		return fmt.Sprintf("evicting a member was tried %d times, the last in %s: look whether the regions reach each other at port %d, over TCP and UDP",
-			done.Attempts, done.Region, s.port()), nil
-	case r.Clock.Since(done.At.Time) < r.rejoinPause(s, done.Attempts):
-		return "a member of " + done.Region + " was evicted, so that its successor dials the other side", nil
+	if why, held := r.holdsRejoin(s); held {
+		return why, nil
 	}
 	m := s.bridgeToOthers()
 	if m == nil {
@@ -146,11 +131,35 @@ func (r *Reconciler) rejoin(ctx context.Context, s *scope) (string, error) {
 		return fmt.Sprintf("a disruption budget protects pod %s/%s of %s, whose successor would dial the other side", m.bridge.Namespace, m.bridge.Name, m.name), nil
 	}
 	attempts := int32(1)
-	if done != nil {
+	if done := s.ring.Status.Rejoin; done != nil {
 		attempts += done.Attempts
 	}
 	s.ring.Status.Rejoin = &v1alpha1.RingRejoin{Region: m.name, At: metav1.NewTime(r.Clock.Now()), Attempts: attempts}
 	return "a member of " + m.name + " was evicted, so that its successor dials the other side", nil
+}
+
+// holdsRejoin tells whether it is not the time to evict anybody, and why if there is more to
+// say than that it is early.
+func (r *Reconciler) holdsRejoin(s *scope) (why string, held bool) {
+	since, split := sinceReason(s.ring, v1alpha1.RingConverged, v1alpha1.ReasonPartitioned)
+	switch {
+	case s.ring.Spec.OnPartition == v1alpha1.PartitionReport:
+		return "spec.onPartition is Report: restart the members of one side, one region at a time", true
+	case hasReason(s.ring, v1alpha1.RingKeysMatch, v1alpha1.ReasonKeyMismatch):
+		return "no member is evicted while keys differ", true
+	case !split || r.Clock.Since(since.Time) < rejoinAfter*r.Poll || s.restless():
+		return "", true
+	}
+	done := s.ring.Status.Rejoin
+	switch {
+	case done == nil:
+	case done.Attempts >= mostRejoins:
+		return fmt.Sprintf("evicting a member was tried %d times, the last in %s: look whether the regions reach each other at port %d, over TCP and UDP",
+			done.Attempts, done.Region, s.port()), true
+	case r.Clock.Since(done.At.Time) < r.rejoinPause(s, done.Attempts):
+		return "a member of " + done.Region + " was evicted, so that its successor dials the other side", true
+	}
+	return "", false
 }
 
 // rejoinPause doubles with every attempt.
@@ -168,40 +177,47 @@ func (s *scope) restless() bool {
 // bridgeToOthers picks a member that has a seed in another part and, as far as probes know,
 // gets through to it: of the smallest part, and by name.
 func (s *scope) bridgeToOthers() *member {
-	part := map[string]int{}
+	byName, part := map[string]*member{}, map[string]int{}
+	for _, m := range s.members {
+		byName[m.name], part[m.name] = m, noPart
+	}
 	for i, p := range s.split.Partitions {
 		for _, name := range p {
 			part[name] = i
 		}
 	}
-	byName := map[string]*member{}
-	for _, m := range s.members {
-		byName[m.name] = m
-	}
-	named := len(s.split.Partitions)
-	for i := named - 1; i >= 0; i-- {
-		for _, name := range s.split.Partitions[i] {
-			m := byName[name]
-			if m.bridge != nil && m.remote != nil && slices.ContainsFunc(s.members, func(o *member) bool {
-				other, known := part[o.name]
-				return (!known || other != i) && slices.Contains(m.applied, o.endpoint) && m.reaches(o.name) && o.reaches(m.name)
-			}) {
+	for _, p := range slices.Backward(s.split.Partitions) {
+		for _, name := range p {
+			if m := byName[name]; m.evictable() && s.dialsAnotherPart(m, part) {
 				return m
 			}
 		}
 	}
-	if named+1 >= s.split.AtLeast { // one part at most has no names
+	if len(s.split.Partitions)+1 >= s.split.AtLeast { // one part at most has no names
 		return nil
 	}
 	return s.lonely()
 }
+
+// noPart is the part of those of which it is not known which one it is.
+const noPart = -1
+
+// dialsAnotherPart tells whether a successor of the member would find somebody new.
+func (s *scope) dialsAnotherPart(m *member, part map[string]int) bool {
+	return slices.ContainsFunc(s.members, func(o *member) bool {
+		return part[o.name] != part[m.name] && slices.Contains(m.applied, o.endpoint) && m.reaches(o.name) && o.reaches(m.name)
+	})
+}
+
+// evictable tells whether the pod that is the member is known.
+func (m *member) evictable() bool { return m.bridge != nil && m.remote != nil }
 
 // lonely picks one of those that see fewest, where counts do not say who is with whom: one
 // that, as far as its probe knows, gets through to more than it sees.
 func (s *scope) lonely() *member {
 	var least *member
 	for _, m := range s.members {
-		if m.joined && m.live() && m.bridge != nil && m.remote != nil && len(m.applied) > 0 && *m.seen < s.within(m) &&
+		if m.evictable() && m.joined && m.live() && len(m.applied) > 0 && *m.seen < s.within(m) &&
 			(least == nil || *m.seen < *least.seen) {
 			least = m
 		}

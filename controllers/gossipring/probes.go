@@ -58,7 +58,7 @@ func (r *Reconciler) reconcileProbes(ctx context.Context, s *scope) error {
 	r.installs.refresh(ctx, jobs)
 	var missing []string
 	for _, j := range jobs {
-		switch done, ok := r.installs.last(j.key, j.question, r.Resync); {
+		switch done, ok := r.installs.last(j.key, j.question, staleAfter*r.Resync); {
 		case !ok:
 			missing = append(missing, j.key.region.Name)
 		case done.note != "":

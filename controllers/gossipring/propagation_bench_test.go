@@ -3,7 +3,6 @@ package gossipring_test
 import (
 	"flag"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -98,14 +97,6 @@ func ringSizes(b *testing.B) []int {
 func propagation(ctx SpecContext, config *rest.Config, figures *ringFigures, n int) {
 	f := newFleet(ctx, config, n, 0, pace{poll: poll, concurrent: unlimited})
 	result := spread{members: n}
-	go func() {
-		hc, _ := rest.HTTPClientFor(config)
-		r, err := hc.Get(config.Host + "debug/pprof/profile?seconds=15")
-		if err != nil { fmt.Println(err); return }
-		out, _ := os.Create("/tmp/bench/apiserver.cpu")
-		fmt.Println(io.Copy(out, r.Body))
-		out.Close()
-	}()
 	for range repeat(n, 100, 40, 15) {
 		s := f.sites[rand.IntN(n)]
 		result.times = append(result.times, f.replaceBalancer(ctx, s))

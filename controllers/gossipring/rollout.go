@@ -30,15 +30,12 @@ func (s *scope) maxConcurrent() int { return max(1, int(s.ring.Spec.Rollout.MaxC
 // their peers one restart.
 func nextWrites(members []*member, maxConcurrent int, awaited func(*member) bool) []*member {
 	live, expecting := liveMembers(members), slices.ContainsFunc(members, awaited)
-	free, cures := maxConcurrent, maxConcurrent
+	left := places{healthy: maxConcurrent, cures: maxConcurrent}
 	changing := map[*member]bool{}
 	var urgent, others []*member
 	for _, m := range members {
 		if changing[m] = m.changing(live); changing[m] {
-			free--
-			if !m.settledDown() {
-				cures--
-			}
+			left.occupy(m)
 		}
 		switch {
 		case !m.deliverable || !m.behind() || changing[m] && !m.settledDown():
@@ -48,18 +45,32 @@ func nextWrites(members []*member, maxConcurrent int, awaited func(*member) bool
 			others = append(others, m)
 		}
 	}
-	return slices.DeleteFunc(slices.Concat(urgent, others), func(m *member) bool {
-		switch {
-		case !changing[m]:
-			free--
-			return free < 0
-		case m.unfinished && !m.live():
-			return false // nothing runs there that could restart
-		default: // it has its place already
-			cures--
-			return cures < 0
-		}
-	})
+	return slices.DeleteFunc(slices.Concat(urgent, others), func(m *member) bool { return !left.take(m, changing[m]) })
+}
+
+// places are how many members may yet be written: healthy ones, and those that have lost others.
+type places struct{ healthy, cures int }
+
+// occupy takes the place of one that changes already.
+func (p *places) occupy(m *member) {
+	p.healthy--
+	if !m.settledDown() {
+		p.cures--
+	}
+}
+
+// take finds a place for one that is to be written. One that has lost others has its own.
+func (p *places) take(m *member, changing bool) bool {
+	switch {
+	case !changing:
+		p.healthy--
+		return p.healthy >= 0
+	case m.unfinished && !m.live():
+		return true // nothing runs there that could restart
+	default:
+		p.cures--
+		return p.cures >= 0
+	}
 }
 
 // settledDown tells whether the member's pods run with what was written for it, or will not

@@ -40,6 +40,8 @@ type delivered struct {
 	values map[string]any
 	// text is where the seeds are written, as an annotation of the cluster Secret.
 	text string
+	// later leaves it to the spec to create the ring.
+	later bool
 }
 
 // newDelivered is a ring whose seeds are handed on by a template of an ApplicationSet.
@@ -110,7 +112,9 @@ func deliver(ctx context.Context, env *v1alpha1.Environment, revision string, ri
 	for _, d := range rings {
 		env.Spec.Profiles[0].Applications = append(env.Spec.Profiles[0].Applications, v1alpha1.Application{Name: d.Name})
 		Expect(world.Client.Create(ctx, d.applicationSet())).To(Succeed())
-		Expect(world.Client.Create(ctx, d.GossipRing)).To(Succeed())
+		if !d.later {
+			Expect(world.Client.Create(ctx, d.GossipRing)).To(Succeed())
+		}
 	}
 	for _, obj := range []client.Object{env, newPromotion(env.Name, v1alpha1.GitRevision(revision))} {
 		Expect(world.Client.Create(ctx, obj)).To(Succeed())
@@ -408,7 +412,7 @@ func (j *journal) away(ctx context.Context, d *delivered, r *v1alpha1.Region) st
 		switch {
 		case slices.Contains(j.before[d.Name][r.Name], string(p.UID)):
 			return "pod " + p.Name + " is an old one"
-		case !podIsReady(&p):
+		case !podIsReady(p):
 			return "pod " + p.Name + " is not Ready"
 		}
 	}
@@ -431,7 +435,17 @@ func (j *journal) tooEarly() []string {
 	return slices.Clone(j.hasty)
 }
 
-func podIsReady(pod *corev1.Pod) bool {
+// waitsFor is what keeps a pod's container from starting.
+func waitsFor(pod corev1.Pod) string {
+	for _, c := range pod.Status.ContainerStatuses {
+		if c.State.Waiting != nil {
+			return c.State.Waiting.Reason
+		}
+	}
+	return ""
+}
+
+func podIsReady(pod corev1.Pod) bool {
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.PodReady {
 			return c.Status == corev1.ConditionTrue

@@ -15,7 +15,6 @@ import (
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/test/bed"
-	"github.com/portolan-dev/portolan/test/simulator/cloud"
 	"github.com/portolan-dev/portolan/test/simulator/network"
 )
 
@@ -50,6 +49,12 @@ var _ = Describe("A ring's truth", Ordered, func() {
 	AfterEach(func() {
 		if watch != nil {
 			Expect(watch.found()).To(BeEmpty())
+		}
+	})
+
+	AfterAll(func() {
+		if watch != nil {
+			watch.stop()
 		}
 	})
 
@@ -193,7 +198,7 @@ var _ = Describe("A ring's truth", Ordered, func() {
 			g.Expect(condition(ctx, api, v1alpha1.RingKeysMatch)(g)).To(haveReason(v1alpha1.ReasonKeyMismatch, "mumbai: another version of secret "+ringSecret))
 			g.Expect(condition(ctx, api, v1alpha1.RingConverged)(g)).To(beReady())
 		}).WithContext(ctx).Should(Succeed())
-		Expect(world.Cloud.Delete(cloud.Key{Type: "secretsmanager/secret", Region: "ap-south-1", ID: ringSecret})).To(Succeed())
+		Expect(world.AWS.SetSecretVersion("ap-south-1", ringSecret, world.AWS.SecretVersion("us-east-1", ringSecret))).To(Succeed())
 		awaitRing(ctx, api)
 	})
 

@@ -32,6 +32,7 @@ const (
 type ringWatch struct {
 	rings   []*v1alpha1.GossipRing
 	regions []*watchedRegion
+	stop    func()
 
 	mu     sync.Mutex
 	faults []string
@@ -45,6 +46,7 @@ type watchedRegion struct {
 	pods cache.SharedIndexInformer
 }
 
+// watchRings watches until stop is called.
 func watchRings(ctx context.Context, rings []*v1alpha1.GossipRing, regions ...*v1alpha1.Region) *ringWatch {
 	GinkgoHelper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -73,13 +75,13 @@ func watchRings(ctx context.Context, rings []*v1alpha1.GossipRing, regions ...*v
 	}
 	var asking sync.WaitGroup
 	asking.Go(func() { w.ask(ctx) })
-	DeferCleanup(func() {
+	w.stop = func() {
 		cancel()
 		asking.Wait()
 		for _, factory := range factories {
 			factory.Shutdown()
 		}
-	})
+	}
 	return w
 }
 
