@@ -33,12 +33,21 @@ var _ = Describe("what holds a Region", func() {
 		GinkgoHelper()
 		for range enoughPasses {
 			b.reconcile(ctx)
+			reached := false
 			for _, obj := range b.ACK.List(ctx, b.Namespace) {
-				if _, last := obj.(*ec2.VPC); !last && obj.GetDeletionTimestamp() != nil {
+				switch _, last := obj.(*ec2.VPC); {
+				case obj.GetDeletionTimestamp() == nil:
+				case last:
+					reached = true
+				default:
 					letGo(ctx, obj)
 				}
 			}
+			if reached {
+				break
+			}
 		}
+		b.reconcile(ctx)
 		Expect(b.region).To(testenv.HaveCondition("Deleting", "True", "DeletingNetwork", "VPC "+prefix))
 	}
 	// refuse plays AWS, which does not delete the VPC.
@@ -103,6 +112,7 @@ var _ = Describe("what holds a Region", func() {
 	It("is not looked for while AWS refuses nothing", func(ctx SpecContext) {
 		b.AWS.SetHolders("eu-west-1", vpcID, aws.Holder{Kind: aws.KindVPCEndpoint, ID: "vpce-1"})
 		untilVPC(ctx)
+		b.rest(ctx)
 		Expect(b.AWS.Calls(fake.Holders)).To(BeZero())
 	})
 

@@ -106,6 +106,25 @@ func (b *bed) settle(ctx context.Context, except ...client.Object) {
 	Fail("the Region does not settle")
 }
 
+// rest makes passes, while ACK does nothing, until there is nothing to do, now or a while later.
+func (b *bed) rest(ctx context.Context) {
+	GinkgoHelper()
+	quiet := 0
+	for range enoughPasses {
+		b.Recorder.Reset()
+		b.reconcile(ctx)
+		if len(b.Recorder.Writes()) > 0 {
+			quiet = 0
+			continue
+		}
+		if quiet++; quiet == 2 {
+			return
+		}
+		b.Clock.Step(testenv.Poll)
+	}
+	Fail("the Region does not come to rest")
+}
+
 // enoughPasses is more than any Region needs from one event to the next.
 const enoughPasses = 30
 

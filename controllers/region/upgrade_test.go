@@ -173,9 +173,7 @@ var _ = Describe("another Kubernetes version", func() {
 			b.settle(ctx, &eks.Nodegroup{})
 		}
 		b.ACK.MarkSyncedWith(ctx, object(ctx, b, held, suffix), map[string]any{"status": status})
-		for range enoughPasses {
-			b.reconcile(ctx)
-		}
+		b.rest(ctx)
 		Expect(versions(ctx)).To(HaveExactElements(want...))
 		Expect(b.region).To(testenv.HaveCondition("Ready", "Unknown", ""))
 	},

@@ -7,6 +7,8 @@
 package testenv
 
 import (
+	"time"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,9 +23,13 @@ import (
 	"github.com/portolan-dev/portolan/controllers/internal/argocd"
 )
 
+// patience is how long a spec waits for what happens at once on a machine that has nothing
+// else to do.
+const patience = 20 * time.Second
+
 // Env is the management cluster of a suite.
 type Env struct {
-	// Client reads and writes without a cache.
+	// Client reads what is stored and writes.
 	Client client.Client
 
 	server client.WithWatch
@@ -44,6 +50,10 @@ func Start() *Env {
 		CRDs:                  crds,
 		BinaryAssetsDirectory: binaries(root),
 	}
+	// Nobody watches here, and with a cache for watches, a list waits for etcd's word that the
+	// cache is up to date, which the API server asks for ten times a second.
+	environment.ControlPlane.GetAPIServer().Configure().Set("watch-cache", "false")
+	GinkgoT().Setenv("GOGC", "400") // the programs that are started here have memory to spare
 	config, err := environment.Start()
 	Expect(err).NotTo(HaveOccurred(), "starting the API server; `make k8s` builds it")
 	DeferCleanup(environment.Stop)
@@ -51,6 +61,8 @@ func Start() *Env {
 
 	server, err := client.NewWithWatch(config, client.Options{Scheme: known})
 	Expect(err).NotTo(HaveOccurred())
+	server = newMemory().over(server)
+	SetDefaultEventuallyTimeout(patience)
 	return &Env{Client: strict(server), server: server}
 }
 

@@ -35,6 +35,8 @@ const region = "eu-west-1"
 var (
 	// management is the one API server of this package.
 	management *rest.Config
+	// definitions are the CRDs that it has. To parse them takes longer than most tests.
+	definitions []*apiextensionsv1.CustomResourceDefinition
 	// complete is whether it knows all fields of ACK, not just those of Portolan's views.
 	complete bool
 )
@@ -43,12 +45,12 @@ func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
 	log.SetLogger(logr.Discard())
-	crds, err := ack.CRDs()
-	if err != nil {
+	var err error
+	if definitions, err = ack.CRDs(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	environment := &envtest.Environment{CRDs: crds, BinaryAssetsDirectory: binaries()}
+	environment := &envtest.Environment{CRDs: definitions, BinaryAssetsDirectory: binaries()}
 	if management, err = environment.Start(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -59,7 +61,7 @@ func run(m *testing.M) int {
 		}
 	}()
 	management.QPS = -1
-	if complete = hasAllFields(crds); complete {
+	if complete = hasAllFields(definitions); complete {
 		management.Wrap(refuseUnknownFields)
 	}
 	return m.Run()
@@ -154,9 +156,7 @@ func (b *bed) start() {
 // cleanUp leaves no object behind that the controllers of another test would take up.
 func (b *bed) cleanUp() {
 	b.running.Stop()
-	crds, err := ack.CRDs()
-	b.Expect(err).NotTo(HaveOccurred())
-	for _, crd := range crds {
+	for _, crd := range definitions {
 		list := &unstructured.UnstructuredList{}
 		list.SetGroupVersionKind(schema.GroupVersionKind{
 			Group: crd.Spec.Group, Version: "v1alpha1", Kind: crd.Spec.Names.ListKind,
