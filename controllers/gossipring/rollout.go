@@ -98,16 +98,28 @@ func (m *member) urgent(live alive) bool {
 	})
 }
 
-// awaited tells whether a region that is being deployed will soon have an endpoint. It is
-// waited for only so long: a region that never comes up must not keep others from seeds.
+// awaited tells whether a region that is being deployed will soon have an endpoint, or be
+// connected by the seeds that it was born with. It is waited for only so long: a region that
+// never comes up must not keep others from seeds.
 func (r *Reconciler) awaited(s *scope) func(*member) bool {
+	live := liveMembers(s.members)
 	return func(m *member) bool {
-		if !m.deliverable || !m.reachable || m.endpoint != "" {
-			return false
-		}
 		pending := m.before.State == v1alpha1.MemberPending
-		return !pending || r.Clock.Since(m.before.LastTransitionTime.Time) < s.convergeTimeout()
+		recent := r.Clock.Since(m.before.LastTransitionTime.Time) < s.convergeTimeout()
+		switch {
+		case !m.deliverable || !m.reachable:
+			return false
+		case m.endpoint == "":
+			return !pending || recent
+		default:
+			return m.arriving(live) && (pending || recent)
+		}
 	}
+}
+
+// arriving tells whether the member runs and was never yet connected to all others.
+func (m *member) arriving(live alive) bool {
+	return m.hasPods && !m.joined && (m.seen == nil || *m.seen < live.weight)
 }
 
 // overdue returns the regions that have not connected again in time after their seeds were written.

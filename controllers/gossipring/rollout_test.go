@@ -3,8 +3,10 @@ package gossipring
 import (
 	"slices"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	testingclock "k8s.io/utils/clock/testing"
 	"k8s.io/utils/ptr"
 
@@ -45,6 +47,35 @@ func names(members []*member) []string {
 // awaited are members that have no endpoint yet, none of them for too long.
 func awaited(m *member) bool {
 	return (&Reconciler{Deps: Deps{Clock: testingclock.NewFakeClock(start)}}).awaited(passOver())(m)
+}
+
+func TestWhoIsAwaited(t *testing.T) {
+	newcomer := func(m *member) {
+		m.joined, m.before.State, m.before.LastTransitionTime = false, v1alpha1.MemberSeeded, metav1.NewTime(start.Add(-time.Minute))
+	}
+	long := func(m *member) { m.before.LastTransitionTime = metav1.NewTime(start.Add(-time.Hour)) }
+	pending := func(m *member) { m.before.State = v1alpha1.MemberPending }
+	for name, tc := range map[string]struct {
+		member *member
+		want   bool
+	}{
+		"one without an endpoint":             {settled("b", 0).but(newcomer).but(func(m *member) { m.endpoint = "" }), true},
+		"but not for ever":                    {settled("b", 0).but(newcomer).but(pending).but(long).but(func(m *member) { m.endpoint = "" }), false},
+		"one that is not connected yet":       {settled("b", 1).but(newcomer), true},
+		"one that cannot be measured yet":     {settled("b", 1).but(newcomer).but(func(m *member) { m.seen = nil }), true},
+		"one that has its endpoint just now":  {settled("b", 1).but(newcomer).but(pending).but(long), true},
+		"not one that takes too long":         {settled("b", 1).but(newcomer).but(long), false},
+		"nor one that is connected":           {settled("b", 2).but(newcomer), false},
+		"nor one that was":                    {settled("b", 1).but(newcomer).but(func(m *member) { m.joined = true }), false},
+		"nor one that does not run":           {settled("b", 1).but(newcomer).but(func(m *member) { m.hasPods, m.seen = false, nil }), false},
+		"nor one that nothing can be said of": {settled("b", 1).but(newcomer).but(func(m *member) { m.reachable = false }), false},
+		"nor one that is not registered":      {settled("b", 1).but(newcomer).but(func(m *member) { m.deliverable = false }), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := passOver(settled("a", 2, "b.example"), tc.member)
+			NewWithT(t).Expect(driver(nil).awaited(s)(tc.member)).To(Equal(tc.want))
+		})
+	}
 }
 
 func TestNextWrites(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -57,8 +58,10 @@ func (r *Reconciler) lookAtAll(ctx context.Context, s *scope) {
 			slow = append(slow, job[slowSight]{key: s.lookKey(m), question: s.slowQuestion(m), every: r.slowInterval(s, m), ask: r.lookSlowly(s, m)})
 		}
 	}
-	r.sights.refresh(ctx, jobs)
+	var looking sync.WaitGroup
+	looking.Go(func() { r.sights.refresh(ctx, jobs) })
 	r.slowSights.refresh(ctx, slow)
+	looking.Wait()
 	for _, m := range s.members {
 		r.recall(s, m)
 	}

@@ -137,9 +137,10 @@ var _ = Describe("A ring's truth", Ordered, func() {
 		onPartition(ctx, api, v1alpha1.PartitionRejoin)
 		pods := uidsOf(ctx, api, regions...)
 		Consistently(func(g Gomega) {
-			split(g)
+			g.Expect(world.Client.Get(ctx, client.ObjectKeyFromObject(api), api)).To(Succeed())
 			g.Expect(api.Status.Rejoin).To(BeNil())
-		}).WithContext(ctx).WithTimeout(forgotten).WithPolling(time.Second).Should(Succeed())
+		}).WithContext(ctx).WithTimeout(forgotten).WithPolling(quick).Should(Succeed())
+		Eventually(split).WithContext(ctx).WithPolling(quick).Should(Succeed())
 
 		// Members stay apart although the network is whole again, which test/simulator/gossip shows.
 		// On a machine that is so busy that one of them was alone for a moment, it dials again.
@@ -292,6 +293,7 @@ var _ = Describe("A ring's truth", Ordered, func() {
 
 	It("lets a region go, whose peers drop its seed one at a time", NodeTimeout(patience), func(ctx SpecContext) {
 		written := map[string]int{api.Name: len(watch.order(api)), frontline.Name: len(watch.order(frontline))}
+		watch.leaves("mumbai")
 		deleteConfirmed(ctx, mumbai)
 		var states []v1alpha1.MemberState
 		Eventually(func(g Gomega) {

@@ -47,6 +47,8 @@ type watchedRegion struct {
 	name string
 	api  kubernetes.Interface
 	pods cache.SharedIndexInformer
+	// leaving tells that its workload may go: nobody dials it any more.
+	leaving atomic.Bool
 }
 
 // watchRings watches until stop is called.
@@ -186,6 +188,9 @@ func (w *ringWatch) disconnected(ctx context.Context, ring *v1alpha1.GossipRing)
 // disconnected tells whether the region has no running pod, or none that sees anybody else. It
 // is false when nobody can tell.
 func (r *watchedRegion) disconnected(ctx context.Context, ring *v1alpha1.GossipRing) bool {
+	if r.leaving.Load() {
+		return false
+	}
 	ctx, cancel := context.WithTimeout(ctx, bridgePatience)
 	defer cancel()
 	for _, pod := range r.podsOf(ring) {
@@ -214,6 +219,15 @@ func (r *watchedRegion) podsOf(ring *v1alpha1.GossipRing) []*corev1.Pod {
 // of tells whether a pod is of a ring's workload.
 func of(ring *v1alpha1.GossipRing, pod *corev1.Pod) bool {
 	return pod.Namespace == ring.Spec.Service.Namespace && labels.SelectorFromSet(ring.Spec.Workload.MatchLabels).Matches(labels.Set(pod.Labels))
+}
+
+// leaves makes a region's connection nobody's matter.
+func (w *ringWatch) leaves(name string) {
+	for _, region := range w.regions {
+		if region.name == name {
+			region.leaving.Store(true)
+		}
+	}
 }
 
 // found are the faults so far.
