@@ -153,8 +153,20 @@ func hashOf(seeds []string) string {
 	return hex.EncodeToString(sum[:])[:hashLength]
 }
 
+// settling tells whether a member that was given seeds a moment ago is not connected again: the
+// leaver's members must not go while another region's are away.
+func (s *scope) settling(now metav1.Time) bool {
+	live := liveMembers(s.members)
+	return slices.ContainsFunc(s.members, func(m *member) bool {
+		return m.writtenAt != nil && m.changing(live) && now.Sub(m.writtenAt.Time) < s.convergeTimeout()
+	})
+}
+
 func (s *scope) describeLeaver(m *member, now metav1.Time) v1alpha1.RingMember {
 	state, dropped := leaverState(m, s.members)
+	if dropped && m.before.DroppedAt == nil && s.settling(now) {
+		state, dropped = v1alpha1.MemberLeaving, false
+	}
 	described := v1alpha1.RingMember{
 		Region: m.name, AWSRegion: m.region.Spec.AWSRegion, State: state,
 		Endpoint: m.endpoint, Source: m.source, JoinedAt: m.before.JoinedAt, LastTransitionTime: now,

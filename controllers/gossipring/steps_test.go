@@ -265,6 +265,22 @@ func TestReport(t *testing.T) {
 	g.Expect(s.ring).To(Equal(whole), "a second pass changes nothing")
 }
 
+func TestALeaverStaysUntilItsPeersAreBack(t *testing.T) {
+	g := NewWithT(t)
+	now := metav1.NewTime(start)
+	written := metav1.NewTime(start.Add(-time.Minute))
+	back := settled("a", 2, "b.example").but(func(m *member) { m.writtenAt = &written })
+	away := settled("b", 1, "a.example").but(func(m *member) { m.writtenAt = &written })
+	g.Expect(passOver(back, away).describeLeaver(settled("gone", 3), now)).To(And(
+		HaveField("State", v1alpha1.MemberLeaving), HaveField("DroppedAt", BeNil())))
+
+	away.seen = new(int32(2))
+	g.Expect(passOver(back, away).describeLeaver(settled("gone", 3), now)).To(HaveField("DroppedAt", Not(BeNil())))
+	away.seen = new(int32(1))
+	late := metav1.NewTime(start.Add(time.Hour))
+	g.Expect(passOver(back, away).describeLeaver(settled("gone", 3), late)).To(HaveField("DroppedAt", Not(BeNil())), "nobody waits for ever")
+}
+
 func TestARingOfMembersThatAreNotThereIsNotWhole(t *testing.T) {
 	g := NewWithT(t)
 	fresh := func(m *member) { m.joined = false }
