@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 )
 
@@ -55,7 +57,7 @@ func SeedsBy(topology v1alpha1.RingTopology, members, selves []SeedMember) map[s
 func InitialSeeds(ring *v1alpha1.GossipRing, region *v1alpha1.Region) string {
 	seeds := ring.Spec.Seeds
 	port := cmp.Or(ring.Spec.Port, defaultRingPort)
-	if seeds.Delivery.ConfigMap != nil || seeds.Delivery.Git != nil {
+	if seeds.Delivery.ConfigMap != nil || seeds.Delivery.Git != nil || Overruled(ring) {
 		return RenderSeeds(nil, seeds, port)
 	}
 	var members []SeedMember
@@ -66,6 +68,12 @@ func InitialSeeds(ring *v1alpha1.GossipRing, region *v1alpha1.Region) string {
 	}
 	self := SeedMember{Region: region.Name, AWSRegion: string(region.Spec.AWSRegion)}
 	return RenderSeeds(SeedsBy(seeds.Topology, members, []SeedMember{self})[region.Name], seeds, port)
+}
+
+// Overruled tells whether a ring was seen to do nothing, because an older one has its Service.
+func Overruled(ring *v1alpha1.GossipRing) bool {
+	c := meta.FindStatusCondition(ring.Status.Conditions, v1alpha1.RingEndpointsReady)
+	return c != nil && c.Reason == v1alpha1.ReasonServiceShared
 }
 
 // dialable returns the members that have an endpoint, by name.

@@ -203,7 +203,7 @@ func (r *Reconciler) birth(ctx context.Context, region *v1alpha1.Region, p *plan
 // pin stays good when its Promotion is deleted.
 func (b birth) presentIn(secret *corev1.Secret) error {
 	for _, k := range slices.Sorted(maps.Keys(b.keys)) {
-		if _, ok := secret.Annotations[k]; !ok {
+		if _, ok := secret.Annotations[k]; !ok && !b.unread(k) {
 			return step.Wait(v1alpha1.ReasonSyncing, "the cluster Secret has no annotation %s yet", k)
 		}
 	}
@@ -214,6 +214,15 @@ func (b birth) presentIn(secret *corev1.Secret) error {
 		return b.noPin(unpinned)
 	}
 	return nil
+}
+
+// unread tells whether a key is that of a ring which does not deliver by it, or delivers nothing:
+// one that came after the Secret was born will never write it.
+func (b birth) unread(key string) bool {
+	return slices.ContainsFunc(b.rings, func(ring v1alpha1.GossipRing) bool {
+		way := ring.Spec.Seeds.Delivery
+		return key == v1alpha1.AnnotationWANSeedsPrefix+ring.Name && (way.ConfigMap != nil || way.Git != nil || plan.Overruled(&ring))
+	})
 }
 
 func (b birth) noPin(applications []string) error {

@@ -77,3 +77,20 @@ func TestARegionWaitsForSeedsThatComeByGit(t *testing.T) {
 	ring.Status.Members = []v1alpha1.RingMember{{Region: "dublin", DesiredSeedsHash: "1", WrittenSeedsHash: "1"}}
 	g.Expect((&birth{rings: []v1alpha1.GossipRing{ring}}).delivered("dublin")).To(Succeed())
 }
+
+func TestKeysThatNobodyReadsAreNotWaitedFor(t *testing.T) {
+	g := NewWithT(t)
+	ring := v1alpha1.GossipRing{}
+	ring.Name = "unkey-api"
+	key := v1alpha1.AnnotationWANSeedsPrefix + ring.Name
+	g.Expect(birth{rings: []v1alpha1.GossipRing{ring}}.unread(key)).To(BeFalse(), "ApplicationSets read it")
+
+	inGit := *ring.DeepCopy()
+	inGit.Spec.Seeds.Delivery.Git = &v1alpha1.GitDelivery{}
+	g.Expect(birth{rings: []v1alpha1.GossipRing{inGit}}.unread(key)).To(BeTrue())
+	g.Expect(birth{rings: []v1alpha1.GossipRing{inGit}}.unread("portolan.dev/revision.unkey-api")).To(BeFalse(), "a pin is another matter")
+
+	overruled := *ring.DeepCopy()
+	overruled.Status.Conditions = []metav1.Condition{{Type: v1alpha1.RingEndpointsReady, Reason: v1alpha1.ReasonServiceShared}}
+	g.Expect(birth{rings: []v1alpha1.GossipRing{overruled}}.unread(key)).To(BeTrue())
+}

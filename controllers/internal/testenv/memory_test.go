@@ -22,17 +22,20 @@ var _ = Describe("the memory of an Env", func() {
 		c         client.Client
 		namespace string
 		reads     int
-		during    func() // a read, once
+		during    func() // a read or an update, once
 	)
 	BeforeEach(func(ctx SpecContext) {
 		server, err := client.NewWithWatch(adminConfig, client.Options{Scheme: known})
 		Expect(err).NotTo(HaveOccurred())
 		reads, during = 0, func() {}
-		read := func() {
-			reads++
+		answer := func() {
 			now := during
 			during = func() {}
 			now()
+		}
+		read := func() {
+			reads++
+			answer()
 		}
 		c = newMemory().over(interceptor.NewClient(server, interceptor.Funcs{
 			Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
@@ -42,6 +45,10 @@ var _ = Describe("the memory of an Env", func() {
 			List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
 				defer read()
 				return c.List(ctx, list, opts...)
+			},
+			Update: func(ctx context.Context, c client.WithWatch, obj client.Object, opts ...client.UpdateOption) error {
+				defer answer()
+				return c.Update(ctx, obj, opts...)
 			},
 		}))
 		ns := &corev1.Namespace{}
@@ -115,6 +122,19 @@ var _ = Describe("the memory of an Env", func() {
 		Expect(seen(ctx, c)).To(Equal(seen(ctx, administrator)))
 		during = func() { repaint("red") }
 		Expect(c.List(ctx, &ec2.VPCList{})).To(Succeed())
+		Expect(seen(ctx, c)).To(Equal(seen(ctx, administrator)))
+	})
+
+	It("does not keep what a write says that another one has overtaken", func(ctx SpecContext) {
+		v := vpc("one", "red")
+		Expect(c.Create(ctx, v)).To(Succeed())
+		during = func() {
+			reshape := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"shape":"round"}}}`))
+			Expect(c.Patch(ctx, vpc("one", ""), reshape)).To(Succeed())
+		}
+		v.Labels["colour"] = "blue"
+		Expect(c.Update(ctx, v)).To(Succeed())
+		Expect(v.Labels).NotTo(HaveKey("shape"))
 		Expect(seen(ctx, c)).To(Equal(seen(ctx, administrator)))
 	})
 
