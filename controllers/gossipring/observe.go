@@ -165,11 +165,7 @@ func (m *member) found(s *scope, f delivery.Found) {
 
 func (s *scope) parse(text string) ([]string, error) {
 	return s.memo.parse(text, func(text string) ([]string, error) {
-		seeds, err := plan.ParseSeeds(text, s.ring.Spec.Seeds, s.port())
-		if err != nil {
-			return nil, fmt.Errorf("reading seeds: %w", err)
-		}
-		return seeds, nil
+		return plan.ParseSeeds(text, s.ring.Spec.Seeds, s.port())
 	})
 }
 

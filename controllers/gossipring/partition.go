@@ -108,8 +108,11 @@ const (
 	// rejoinAfter is for how many looks a ring has to be split before anything is done: members
 	// that lose each other for a moment find each other again by themselves.
 	rejoinAfter = 2
-	// mostRejoins is how often evicting a member is tried before people are asked.
-	mostRejoins = 5
+	// patientRejoins is how often evicting a member is tried before people are asked; from then
+	// on it is tried seldom, so that a ring heals whose network is whole again.
+	patientRejoins = 5
+	// seldom is how many convergeTimeouts lie between such attempts.
+	seldom = 6
 )
 
 // rejoin evicts one member of a part whose seeds are on another side, so that its successor
@@ -152,18 +155,21 @@ func (r *Reconciler) holdsRejoin(s *scope) (why string, held bool) {
 	}
 	done := s.ring.Status.Rejoin
 	switch {
-	case done == nil:
-	case done.Attempts >= mostRejoins:
-		return fmt.Sprintf("evicting a member was tried %d times, the last in %s: look whether the regions reach each other at port %d, over TCP and UDP",
-			done.Attempts, done.Region, s.port()), true
-	case r.Clock.Since(done.At.Time) < r.rejoinPause(s, done.Attempts):
+	case done == nil || r.Clock.Since(done.At.Time) >= r.rejoinPause(s, done.Attempts):
+	case done.Attempts >= patientRejoins:
+		return fmt.Sprintf("evicting a member was tried %d times, the last in %s, and will be every %s: look whether the regions reach each other at port %d, over TCP and UDP",
+			done.Attempts, done.Region, r.rejoinPause(s, done.Attempts), s.port()), true
+	default:
 		return "a member of " + done.Region + " was evicted, so that its successor dials the other side", true
 	}
 	return "", false
 }
 
-// rejoinPause doubles with every attempt.
+// rejoinPause doubles with every attempt, and is long after many.
 func (r *Reconciler) rejoinPause(s *scope, attempts int32) time.Duration {
+	if attempts >= patientRejoins {
+		return seldom * s.convergeTimeout()
+	}
 	return min(s.convergeTimeout(), (2*rejoinAfter*r.Poll)<<attempts)
 }
 

@@ -202,9 +202,18 @@ func TestRejoinIsPatient(t *testing.T) {
 			},
 			want: "a member of c was evicted, so that its successor dials the other side",
 		},
-		"and not for ever": {
-			after: time.Hour, change: func(s *scope) { s.ring.Status.Rejoin = &v1alpha1.RingRejoin{Region: "c", Attempts: mostRejoins} },
-			want: "evicting a member was tried 5 times, the last in c: look whether the regions reach each other at port 7947, over TCP and UDP",
+		"seldom after many": {
+			after: time.Hour, change: func(s *scope) {
+				s.ring.Status.Rejoin = &v1alpha1.RingRejoin{Region: "c", At: metav1.NewTime(start.Add(time.Minute)), Attempts: patientRejoins}
+			},
+			want: "evicting a member was tried 5 times, the last in c, and will be every 1h0m0s: " +
+				"look whether the regions reach each other at port 7947, over TCP and UDP",
+		},
+		"but not never": {
+			after: time.Hour, change: func(s *scope) {
+				s.ring.Status.Rejoin = &v1alpha1.RingRejoin{Region: "c", At: metav1.NewTime(start), Attempts: 2 * patientRejoins}
+			},
+			want: "no member that could be evicted has a seed on another side and, as far as probes know, gets through to it",
 		},
 		"not while keys differ": {
 			after: time.Hour, change: func(s *scope) {

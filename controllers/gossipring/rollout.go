@@ -4,6 +4,9 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 )
 
@@ -105,7 +108,7 @@ func (r *Reconciler) awaited(s *scope) func(*member) bool {
 	live := liveMembers(s.members)
 	return func(m *member) bool {
 		pending := m.before.State == v1alpha1.MemberPending
-		recent := r.Clock.Since(m.before.LastTransitionTime.Time) < s.convergeTimeout()
+		recent := r.Clock.Since(m.deploying(r.Clock.Now())) < s.convergeTimeout()
 		switch {
 		case !m.deliverable || !m.reachable:
 			return false
@@ -115,6 +118,22 @@ func (r *Reconciler) awaited(s *scope) func(*member) bool {
 			return m.arriving(live) && (pending || recent)
 		}
 	}
+}
+
+// deploying is since when the member is expected to come up: its state may be as old as its
+// Region, and building a cluster takes longer than anybody waits for pods.
+func (m *member) deploying(now time.Time) time.Time {
+	since := m.before.LastTransitionTime.Time
+	registered := meta.FindStatusCondition(m.region.Status.Conditions, v1alpha1.RegionRegistered)
+	switch {
+	case registered == nil:
+		return since
+	case registered.Reason == v1alpha1.ReasonSyncing: // at this moment
+		return now
+	case registered.Status == metav1.ConditionTrue && registered.LastTransitionTime.After(since):
+		return registered.LastTransitionTime.Time
+	}
+	return since
 }
 
 // arriving tells whether the member runs and was never yet connected to all others.

@@ -55,12 +55,28 @@ func TestWhoIsAwaited(t *testing.T) {
 	}
 	long := func(m *member) { m.before.LastTransitionTime = metav1.NewTime(start.Add(-time.Hour)) }
 	pending := func(m *member) { m.before.State = v1alpha1.MemberPending }
+	registration := func(status metav1.ConditionStatus, reason string, ago time.Duration) func(*member) {
+		return func(m *member) {
+			m.region.Status.Conditions = []metav1.Condition{{
+				Type: v1alpha1.RegionRegistered, Status: status, Reason: reason, LastTransitionTime: metav1.NewTime(start.Add(-ago)),
+			}}
+		}
+	}
+	registering := registration(metav1.ConditionFalse, v1alpha1.ReasonSyncing, time.Hour)
+	registered := registration(metav1.ConditionTrue, v1alpha1.ReasonSucceeded, time.Minute)
+	registeredLong := registration(metav1.ConditionTrue, v1alpha1.ReasonSucceeded, time.Hour)
+	unregistered := registration(metav1.ConditionFalse, v1alpha1.ReasonNoPin, time.Minute)
+	unserved := func(m *member) { newcomer(m); pending(m); long(m); m.endpoint = "" }
 	for name, tc := range map[string]struct {
 		member *member
 		want   bool
 	}{
 		"one without an endpoint":             {settled("b", 0).but(newcomer).but(func(m *member) { m.endpoint = "" }), true},
-		"but not for ever":                    {settled("b", 0).but(newcomer).but(pending).but(long).but(func(m *member) { m.endpoint = "" }), false},
+		"but not for ever":                    {settled("b", 0).but(unserved), false},
+		"from when it is being registered":    {settled("b", 0).but(unserved).but(registering), true},
+		"from when it was registered":         {settled("b", 0).but(unserved).but(registered), true},
+		"nor for ever then":                   {settled("b", 0).but(unserved).but(registeredLong), false},
+		"nor while it cannot be registered":   {settled("b", 0).but(unserved).but(unregistered), false},
 		"one that is not connected yet":       {settled("b", 1).but(newcomer), true},
 		"one that cannot be measured yet":     {settled("b", 1).but(newcomer).but(func(m *member) { m.seen = nil }), true},
 		"one that has its endpoint just now":  {settled("b", 1).but(newcomer).but(pending).but(long), true},

@@ -30,7 +30,10 @@ func (d *clusterSecret) Read(ctx context.Context, targets []Target) []Found {
 			found[i].Err = err
 			continue
 		}
-		found[i] = Found{Text: secret.Annotations[v1alpha1.AnnotationWANSeedsPrefix+d.ring.Name], Known: true}
+		// ApplicationSets need the key also where there is nothing to write: without it they fail
+		// for every region.
+		text, exists := secret.Annotations[v1alpha1.AnnotationWANSeedsPrefix+d.ring.Name]
+		found[i] = Found{Text: text, Known: true, Unfinished: !exists}
 	}
 	return found
 }

@@ -63,6 +63,19 @@ func TestTheClusterSecretIsReadWhereThereIsOne(t *testing.T) {
 	g.Expect(found[3].Holds("")).To(BeFalse())
 }
 
+func TestAnAnnotationThatIsMissingIsWrittenEvenIfItIsEmpty(t *testing.T) {
+	g := NewWithT(t)
+	clusters, writes := argoCD(map[string]string{"a": ""}, "")
+	ring := build.Ring("portolan", "younger")
+	target := Target{Cluster: "a"}
+	d := ForClusterSecret(clusters, ring)
+	g.Expect(d.Read(t.Context(), []Target{target})).To(HaveExactElements(Found{Known: true, Unfinished: true}))
+	g.Expect(d.Write(t.Context(), []Write{{Target: target}})).To(HaveExactElements(BeNil()))
+	g.Expect(d.Read(t.Context(), []Target{target})).To(HaveExactElements(Found{Known: true}))
+	g.Expect(d.Write(t.Context(), []Write{{Target: target}})).To(HaveExactElements(BeNil()))
+	g.Expect(writes.Load()).To(Equal(int32(1)))
+}
+
 func TestTheClusterSecretIsWrittenWhereItDiffers(t *testing.T) {
 	g := NewWithT(t)
 	clusters, writes := argoCD(map[string]string{"a": "x,y", "b": "x"}, "d")

@@ -51,12 +51,12 @@ func (m *memory) ofSubresources() interceptor.Funcs {
 		},
 		SubResourceUpdate: func(ctx context.Context, c client.Client, sub string, obj client.Object, opts ...client.SubResourceUpdateOption) error {
 			o := (&client.SubResourceUpdateOptions{}).ApplyOptions(opts)
-			tells := sub == "status" && o.SubResourceBody == nil && len(o.DryRun) == 0
+			tells := tellsAll(sub, o.DryRun, o.SubResourceBody)
 			return m.write(c, obj, tells, func() error { return c.SubResource(sub).Update(ctx, obj, opts...) })
 		},
 		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, obj client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
 			o := (&client.SubResourcePatchOptions{}).ApplyOptions(opts)
-			tells := sub == "status" && o.SubResourceBody == nil && len(o.DryRun) == 0
+			tells := tellsAll(sub, o.DryRun, o.SubResourceBody)
 			return m.write(c, obj, tells, func() error { return c.SubResource(sub).Patch(ctx, obj, patch, opts...) })
 		},
 		SubResourceApply: func(ctx context.Context, c client.Client, sub string, obj runtime.ApplyConfiguration, opts ...client.SubResourceApplyOption) error {
@@ -64,4 +64,9 @@ func (m *memory) ofSubresources() interceptor.Funcs {
 			return c.SubResource(sub).Apply(ctx, obj, opts...)
 		},
 	}
+}
+
+// tellsAll reports whether the answer to a write of a subresource is the whole object.
+func tellsAll(subresource string, dryRun []string, body client.Object) bool {
+	return subresource == "status" && len(dryRun) == 0 && body == nil
 }
