@@ -103,17 +103,18 @@ func (m *member) urgent(live alive) bool {
 
 // awaited tells whether a region that is being deployed will soon have an endpoint, or be
 // connected by the seeds that it was born with. It is waited for only so long: a region that
-// never comes up must not keep others from seeds.
+// never comes up must not keep others from seeds. Who has an endpoint can be written to, even
+// if the last look found nothing to write into.
 func (r *Reconciler) awaited(s *scope) func(*member) bool {
 	live := liveMembers(s.members)
 	return func(m *member) bool {
 		pending := m.before.State == v1alpha1.MemberPending
 		recent := r.Clock.Since(m.deploying(r.Clock.Now())) < s.convergeTimeout()
 		switch {
-		case !m.deliverable || !m.reachable:
+		case !m.reachable:
 			return false
 		case m.endpoint == "":
-			return !pending || recent
+			return m.deliverable && (!pending || recent)
 		default:
 			return m.arriving(live) && (pending || recent)
 		}

@@ -85,7 +85,8 @@ func TestWhoIsAwaited(t *testing.T) {
 		"nor one that was":                    {settled("b", 1).but(newcomer).but(func(m *member) { m.joined = true }), false},
 		"nor one that does not run":           {settled("b", 1).but(newcomer).but(func(m *member) { m.hasPods, m.seen = false, nil }), false},
 		"nor one that nothing can be said of": {settled("b", 1).but(newcomer).but(func(m *member) { m.reachable = false }), false},
-		"nor one that is not registered":      {settled("b", 1).but(newcomer).but(func(m *member) { m.deliverable = false }), false},
+		"nor one that is not registered":      {settled("b", 0).but(newcomer).but(func(m *member) { m.deliverable, m.endpoint = false, "" }), false},
+		"one whose place was only just made":  {settled("b", 1).but(newcomer).but(func(m *member) { m.deliverable = false }), true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := passOver(settled("a", 2, "b.example"), tc.member)

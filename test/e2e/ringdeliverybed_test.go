@@ -224,7 +224,11 @@ func newDepot(regions ...*v1alpha1.Region) *depot {
 	Expect(err).NotTo(HaveOccurred())
 	Expect(repository.Serve()).To(Succeed())
 	DeferCleanup(repository.Stop)
-	return &depot{Repository: repository, regions: regions, born: map[string]string{}}
+	d := &depot{Repository: repository, born: map[string]string{}}
+	for _, r := range regions { // specs read theirs anew while this deploys
+		d.regions = append(d.regions, r.DeepCopy())
+	}
+	return d
 }
 
 func fileOf(r *v1alpha1.Region) string {
@@ -323,8 +327,19 @@ type journal struct {
 }
 
 // watchSeeds begins a journal of what becomes of regions that are there. It ends with the context.
-func watchSeeds(ctx context.Context, rings []*delivered, founders ...*v1alpha1.Region) *journal {
+// Specs read their rings and Regions anew meanwhile, so it has its own.
+func watchSeeds(ctx context.Context, specs []*delivered, regions ...*v1alpha1.Region) *journal {
 	GinkgoHelper()
+	var rings []*delivered
+	for _, d := range specs {
+		own := *d
+		own.GossipRing = d.DeepCopy()
+		rings = append(rings, &own)
+	}
+	var founders []*v1alpha1.Region
+	for _, r := range regions {
+		founders = append(founders, r.DeepCopy())
+	}
 	j := &journal{founders: founders, before: map[string]map[string][]string{}, texts: map[string]string{}, changes: map[string][]string{}}
 	for _, d := range rings {
 		j.before[d.Name] = uidsOf(ctx, d.GossipRing, founders...)
