@@ -39,11 +39,12 @@ generate: $(CONTROLLER_GEN) ## Generate the DeepCopy methods.
 	$(CONTROLLER_GEN) object:headerFile=hack/boilerplate.go.txt paths=./api/... paths=./controllers/internal/ack/... paths=./controllers/internal/argocd/...
 
 .PHONY: manifests
-manifests: $(CONTROLLER_GEN) ## Generate CRDs and RBAC from the markers.
+manifests: $(CONTROLLER_GEN) ## Generate CRDs and RBAC from the markers, and what Argo CD needs to judge the kinds.
 	rm -f config/crd/bases/*.yaml test/simulator/ack/crds/*.yaml
 	$(CONTROLLER_GEN) crd paths=./api/... output:crd:dir=config/crd/bases
 	$(CONTROLLER_GEN) rbac:roleName=manager-role paths=./controllers/... output:rbac:dir=config/rbac
 	$(CONTROLLER_GEN) crd paths=./controllers/internal/ack/... output:crd:dir=test/simulator/ack/crds
+	hack/argocd-cm.sh
 
 .PHONY: docs
 docs: $(CRD_REF_DOCS) ## Generate the API reference.
@@ -76,7 +77,7 @@ test: test-unit e2e faults ## Run all tests: unit, reconcilers, end to end, cras
 
 .PHONY: test-unit
 test-unit: k8s ## Run all tests but the end-to-end ones.
-	@hack/test.sh $$(go list ./... | grep -vE '/test/(e2e|faults)$$')
+	@hack/test.sh $$(go list ./... | grep -vE '/test/(e2e|faults|argocd)$$')
 
 .PHONY: e2e
 e2e: bin/manager k8s ## Run the end-to-end tests against the real binary.
@@ -85,6 +86,11 @@ e2e: bin/manager k8s ## Run the end-to-end tests against the real binary.
 .PHONY: faults
 faults: bin/manager k8s ## Kill the real binary before and after each of its writes.
 	@GOFLAGS="$$GOFLAGS -v" hack/test.sh ./test/faults/...
+
+.PHONY: e2e-argocd
+e2e-argocd: k8s ## Run the end-to-end tests against the real Argo CD, which is built once; needs redis-server.
+	@hack/argocd/build.sh
+	@hack/test.sh ./test/argocd/...
 
 .PHONY: bench
 bench: build k8s ## Measure bring-ups and what they ask of AWS; ARGS=--regions=10.

@@ -78,6 +78,7 @@ func (o Options) CacheOptions() cache.Options {
 		ByObject: map[client.Object]cache.ByObject{
 			&corev1.Secret{}:             {Namespaces: inArgoCD, Label: clusters},
 			&argocd.Application{}:        {Namespaces: inArgoCD},
+			&argocd.ApplicationSet{}:     {Namespaces: inArgoCD},
 			&appsv1.ControllerRevision{}: {Label: ofEnvironments}, // StatefulSets and DaemonSets have many
 		},
 	}
@@ -106,6 +107,8 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	}
 	registry := &argocd.Clusters{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Namespace: o.ArgoCDNamespace}
 
+	files := gitrepo.New(clk)
+
 	if err := environment.NewReconciler(environment.Deps{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: clk,
 		Events: mgr.GetEventRecorder("portolan-environment"), Resync: o.Resync,
@@ -118,7 +121,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		Cloud:  cloud, Survey: cloud, Finder: cloud, Traffic: cloud, Secrets: cloud,
 		Inspector: region.Inspection{Reader: cloud}, DriftInterval: o.Drift, Patience: o.Patience,
 		Revisions: &revision.Records{Client: mgr.GetClient(), Clock: clk},
-		Clusters:  clusters, ArgoCD: registry, Files: gitrepo.New(clk),
+		Clusters:  clusters, ArgoCD: registry, Files: files,
 		Charts: bootstrap.NewSource(bootstrap.Options{}), Installs: &bootstrap.Installer{Poll: min(o.Poll, establishing)},
 		Poll: o.Poll, SlowPoll: o.SlowPoll, Resync: o.Resync,
 	}).SetupWithManager(mgr, clk); err != nil {
@@ -133,6 +136,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	}
 	return promotion.NewReconciler(promotion.Deps{
 		Client: mgr.GetClient(), Clock: clk, Events: mgr.GetEventRecorder("portolan-promotion"),
-		ArgoCD: registry, Resync: o.Resync,
+		ArgoCD: registry, Files: files, Commits: gitrepo.NewHistory(clk),
+		Poll: o.Poll, SlowPoll: o.SlowPoll, Resync: o.Resync,
 	}).SetupWithManager(mgr, clk)
 }

@@ -9,7 +9,7 @@ trap 'rm -rf "$before"' EXIT
 
 generated() {
   find api controllers -name 'zz_generated.*.go'
-  find config/crd/bases config/rbac/role.yaml test/simulator/ack/crds docs/reference/api.md -type f 2>/dev/null || true
+  find config/crd/bases config/rbac/role.yaml test/simulator/ack/crds docs/reference/api.md config/argocd/argocd-cm.yaml config/argocd/health -type f 2>/dev/null || true
 }
 
 while IFS= read -r file; do

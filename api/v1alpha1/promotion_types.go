@@ -12,6 +12,10 @@ type GitRevision string
 
 // PromotionSpec pins applications to a git revision. The object is kept in git:
 // a new commit of it moves the pins, a revert moves them back.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.revision) != has(self.track)",message="either revision or track"
+// +kubebuilder:validation:XValidation:rule="!has(self.urgency) || self.urgency != 'Emergency' || has(self.reason)",message="urgency Emergency needs a reason"
+// +kubebuilder:validation:XValidation:rule="!has(self.waves) || self.waves.all(w, !has(w.regions) || self.waves.all(v, v.name == w.name || !has(v.regions) || !v.regions.exists(r, r in w.regions)))",message="a region is named by one wave only"
 type PromotionSpec struct {
 	// environmentRef names the Environment, in the same namespace.
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="environmentRef is immutable"
@@ -27,8 +31,14 @@ type PromotionSpec struct {
 	Applications []string `json:"applications,omitempty"`
 
 	// revision is a full commit hash: 40 hexadecimal digits, never a branch or a tag.
-	// +required
-	Revision GitRevision `json:"revision"`
+	// +optional
+	Revision GitRevision `json:"revision,omitempty"`
+
+	// track follows the head of a branch instead of naming a revision: for environments in
+	// which everything is to be tried that was merged. It needs spec.argocd.repository of the
+	// Environment.
+	// +optional
+	Track *BranchTracking `json:"track,omitempty"`
 
 	// overrides pin single applications elsewhere.
 	// +listType=map
@@ -36,6 +46,60 @@ type PromotionSpec struct {
 	// +kubebuilder:validation:MaxItems=64
 	// +optional
 	Overrides []RevisionOverride `json:"overrides,omitempty"`
+
+	// waves say which regions move together, and in which order. Regions that no wave selects come
+	// last, in a wave of their own. Default: one region at a time, the oldest first.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	Waves []PromotionWave `json:"waves,omitempty"`
+
+	// gates are what a region has to pass before the next one moves, and a revision before the first.
+	// +optional
+	Gates PromotionGates `json:"gates,omitzero"`
+
+	// windows are when regions may begin to move: within one that allows, if there is any that
+	// allows, and within none that denies. What has begun is finished.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	Windows []PromotionWindow `json:"windows,omitempty"`
+
+	// approval asks people before a rollout begins.
+	// +optional
+	Approval *PromotionApproval `json:"approval,omitempty"`
+
+	// onFailure says what happens when a region fails: Halt leaves everything as it is, Rollback
+	// puts the previous revisions back.
+	// +kubebuilder:default=Halt
+	// +optional
+	OnFailure FailurePolicy `json:"onFailure,omitempty"`
+
+	// paused lets no further region begin to move, in either direction. What Argo CD has begun
+	// goes on, and pins that somebody else changes are put right.
+	// +optional
+	Paused bool `json:"paused,omitempty"`
+
+	// urgency Emergency moves all regions at once, with no soak and outside of windows too.
+	// +kubebuilder:default=Normal
+	// +optional
+	Urgency Urgency `json:"urgency,omitempty"`
+
+	// reason for an urgency, kept in the history.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	// +optional
+	Reason string `json:"reason,omitempty"`
+}
+
+// BranchTracking follows a branch.
+type BranchTracking struct {
+	// branch whose head is the revision.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=255
+	// +required
+	Branch string `json:"branch"`
 }
 
 // RevisionOverride pins one application.
@@ -50,63 +114,146 @@ type RevisionOverride struct {
 	Revision GitRevision `json:"revision"`
 }
 
-// RegionPins is how far one region has come.
-type RegionPins struct {
-	// region is the Region's name.
+// PromotionWave is a group of regions that move after those of the waves before it have passed
+// their gates. A region belongs to the first wave that names or selects it.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.regions) != has(self.selector)",message="either regions or selector"
+type PromotionWave struct {
+	// name of the wave.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
 	// +required
-	Region string `json:"region"`
-	// pinned is how many of the applications carry the wanted pin.
+	Name string `json:"name"`
+
+	// regions are names of Regions, in the order in which they move.
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=63
 	// +optional
-	Pinned int32 `json:"pinned,omitempty"`
-	// applications is how many applications of the region this promotion pins.
+	Regions []string `json:"regions,omitempty"`
+
+	// selector selects Regions by their labels.
 	// +optional
-	Applications int32 `json:"applications,omitempty"`
-	// healthy says whether all of them are healthy at the wanted revision.
+	Selector *metav1.LabelSelector `json:"selector,omitempty"`
+
+	// maxConcurrent is how many regions of the wave move at a time. Default: all.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=256
 	// +optional
-	Healthy bool `json:"healthy,omitempty"`
-	// message says what the region waits for.
-	// +optional
-	Message string `json:"message,omitempty"`
+	MaxConcurrent *int32 `json:"maxConcurrent,omitempty"`
 }
 
-// PromotionStatus is what was seen of the promotion.
-type PromotionStatus struct {
-	// conditions: Valid, RolledOut, Ready.
-	// +listType=map
-	// +listMapKey=type
+// PromotionGates are conditions on the way.
+type PromotionGates struct {
+	// soak is for how long a region has to be healthy at the revision. Default: 0s, no longer
+	// than it takes Argo CD to confirm it.
 	// +optional
-	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	Soak *metav1.Duration `json:"soak,omitempty"`
 
-	// observedGeneration is the generation that the status describes.
+	// progressDeadline is how long a region may take until it is healthy at the revision; then
+	// it has failed.
+	// +kubebuilder:default="30m"
 	// +optional
-	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	ProgressDeadline *metav1.Duration `json:"progressDeadline,omitempty"`
 
-	// currentRevision is the revision that every region was last seen to run healthily.
+	// ringsConverged asks that the region is connected to all others in each of its gossip rings.
+	// +kubebuilder:default=true
 	// +optional
-	CurrentRevision GitRevision `json:"currentRevision,omitempty"`
+	RingsConverged *bool `json:"ringsConverged,omitempty"`
 
-	// regions is how far each region has come, in the order in which they move.
-	// +listType=map
-	// +listMapKey=region
-	// +kubebuilder:validation:MaxItems=256
+	// verifiedIn is an Environment in which each application has to have
+	// been promoted to its revision, healthily, before.
 	// +optional
-	Regions []RegionPins `json:"regions,omitempty"`
+	VerifiedIn *VerifiedIn `json:"verifiedIn,omitempty"`
+
+	// onBranch is the branch on which revisions have to be. It needs spec.argocd.repository of
+	// the Environment.
+	// +kubebuilder:validation:MaxLength=255
+	// +optional
+	OnBranch string `json:"onBranch,omitempty"`
 }
 
-// Conditions of a Promotion besides Ready.
+// VerifiedIn names where a revision has to have been before.
+type VerifiedIn struct {
+	// namespace of the Environment. Default: the Promotion's.
+	// +kubebuilder:validation:MaxLength=63
+	// +optional
+	Namespace string `json:"namespace,omitempty"`
+
+	// environment is the name of an Environment.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +required
+	Environment string `json:"environment"`
+}
+
+// PromotionWindow is a time that comes again and again.
+type PromotionWindow struct {
+	// kind says whether regions may begin to move in it, or may not.
+	// +required
+	Kind WindowKind `json:"kind"`
+
+	// schedule is when it opens, as in a CronJob: minute, hour, day of the month, month, day of
+	// the week.
+	// +kubebuilder:validation:MinLength=6
+	// +kubebuilder:validation:MaxLength=128
+	// +kubebuilder:validation:XValidation:rule="!self.contains('TZ=')",message="set timeZone instead"
+	// +required
+	Schedule string `json:"schedule"`
+
+	// duration is how long it stays open.
+	// +required
+	Duration metav1.Duration `json:"duration"`
+
+	// timeZone of the schedule, by its IANA name, for example Europe/Berlin.
+	// +kubebuilder:default=UTC
+	// +kubebuilder:validation:MaxLength=64
+	// +optional
+	TimeZone string `json:"timeZone,omitempty"`
+}
+
+// WindowKind says what a window is for.
+// +kubebuilder:validation:Enum=Allow;Deny
+type WindowKind string
+
+// Kinds of windows.
 const (
-	// PromotionValid is True when no other Promotion claims the same applications.
-	PromotionValid = "Valid"
-	// PromotionRolledOut is True when every region runs the revision healthily.
-	PromotionRolledOut = "RolledOut"
+	WindowAllow WindowKind = "Allow"
+	WindowDeny  WindowKind = "Deny"
 )
 
-// Reasons of a Promotion's conditions.
+// PromotionApproval asks people. Somebody who has the verb approve on the Promotion approves by an
+// annotation approval.portolan.dev/<any name> with the value "<user name> <rollout id>"; both are
+// told while a rollout waits.
+type PromotionApproval struct {
+	// required is how many people have to approve.
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=8
+	// +kubebuilder:default=1
+	// +optional
+	Required int32 `json:"required,omitempty"`
+}
+
+// FailurePolicy says what happens when a region fails.
+// +kubebuilder:validation:Enum=Halt;Rollback
+type FailurePolicy string
+
+// Failure policies.
 const (
-	// ReasonRollingOut means a region is moving to the revision.
-	ReasonRollingOut = "RollingOut"
-	// ReasonConflict means another Promotion of the environment claims the same application.
-	ReasonConflict = "Conflict"
+	FailureHalt     FailurePolicy = "Halt"
+	FailureRollback FailurePolicy = "Rollback"
+)
+
+// Urgency of a promotion.
+// +kubebuilder:validation:Enum=Normal;Emergency
+type Urgency string
+
+// Urgencies.
+const (
+	UrgencyNormal    Urgency = "Normal"
+	UrgencyEmergency Urgency = "Emergency"
 )
 
 // Promotion is to a git revision what a Deployment is to an image: the pins of an
@@ -116,7 +263,8 @@ const (
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:categories=portolan
 // +kubebuilder:printcolumn:name="Environment",type=string,JSONPath=`.spec.environmentRef.name`
-// +kubebuilder:printcolumn:name="Revision",type=string,JSONPath=`.spec.revision`
+// +kubebuilder:printcolumn:name="Revision",type=string,JSONPath=`.status.targetRevision`
+// +kubebuilder:printcolumn:name="Wave",type=string,JSONPath=`.status.wave`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`

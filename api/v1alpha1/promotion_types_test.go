@@ -2,6 +2,7 @@ package v1alpha1_test
 
 import (
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,7 +19,24 @@ func validPromotion() *v1alpha1.Promotion {
 	}
 }
 
+func wave(name string, regions ...string) v1alpha1.PromotionWave {
+	return v1alpha1.PromotionWave{Name: name, Regions: regions}
+}
+
+func window(edits ...func(*v1alpha1.PromotionWindow)) func(*v1alpha1.Promotion) {
+	w := v1alpha1.PromotionWindow{Kind: v1alpha1.WindowAllow, Schedule: "0 8 * * 1-5", Duration: metav1.Duration{Duration: time.Hour}}
+	for _, edit := range edits {
+		edit(&w)
+	}
+	return func(p *v1alpha1.Promotion) { p.Spec.Windows = []v1alpha1.PromotionWindow{w} }
+}
+
+func waves(all ...v1alpha1.PromotionWave) func(*v1alpha1.Promotion) {
+	return func(p *v1alpha1.Promotion) { p.Spec.Waves = all }
+}
+
 var _ = Describe("Promotion", func() {
+	selected := v1alpha1.PromotionWave{Name: "europe", Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"continent": "eu"}}}
 	override := v1alpha1.RevisionOverride{Application: "unkey-api", Revision: commit}
 
 	DescribeTable("is accepted", func(ctx SpecContext, edit func(*v1alpha1.Promotion)) {
@@ -26,6 +44,12 @@ var _ = Describe("Promotion", func() {
 	},
 		Entry("for every application", func(*v1alpha1.Promotion) {}),
 		Entry("for some applications", func(p *v1alpha1.Promotion) { p.Spec.Applications = []string{"unkey-api", "frontline"} }),
+		Entry("following a branch", func(p *v1alpha1.Promotion) {
+			p.Spec.Revision, p.Spec.Track = "", &v1alpha1.BranchTracking{Branch: "main"}
+		}),
+		Entry("in an emergency", func(p *v1alpha1.Promotion) { p.Spec.Urgency, p.Spec.Reason = v1alpha1.UrgencyEmergency, "CVE" }),
+		Entry("with waves of names and of labels", waves(wave("canary", "dublin", "paris"), selected)),
+		Entry("with a window", window(func(w *v1alpha1.PromotionWindow) { w.TimeZone = "Europe/Berlin" })),
 		Entry("with an override", func(p *v1alpha1.Promotion) { p.Spec.Overrides = []v1alpha1.RevisionOverride{override} }),
 	)
 
@@ -45,6 +69,24 @@ var _ = Describe("Promotion", func() {
 		Entry("with an override of nothing", func(p *v1alpha1.Promotion) {
 			p.Spec.Overrides = []v1alpha1.RevisionOverride{{Revision: commit}}
 		}, "spec.overrides[0].application in body should be at least 1 chars long"),
+		Entry("at a revision and a branch", func(p *v1alpha1.Promotion) { p.Spec.Track = &v1alpha1.BranchTracking{Branch: "main"} }, "either revision or track"),
+		Entry("at neither", func(p *v1alpha1.Promotion) { p.Spec.Revision = "" }, "either revision or track"),
+		Entry("following no branch", func(p *v1alpha1.Promotion) { p.Spec.Revision, p.Spec.Track = "", &v1alpha1.BranchTracking{} }, "spec.track.branch in body should be at least 1 chars long"),
+		Entry("in an emergency without a reason", func(p *v1alpha1.Promotion) { p.Spec.Urgency = v1alpha1.UrgencyEmergency }, "urgency Emergency needs a reason"),
+		Entry("with another urgency", func(p *v1alpha1.Promotion) { p.Spec.Urgency, p.Spec.Reason = "Soon", "CVE" }, `spec.urgency: Unsupported value: "Soon"`),
+		Entry("with a reason that is too long", func(p *v1alpha1.Promotion) { p.Spec.Reason = strings.Repeat("a", 257) }, "spec.reason: Too long"),
+		Entry("with another failure policy", func(p *v1alpha1.Promotion) { p.Spec.OnFailure = "Ignore" }, `spec.onFailure: Unsupported value: "Ignore"`),
+		Entry("with a region in two waves", waves(wave("canary", "dublin"), wave("rest", "paris", "dublin")), "a region is named by one wave only"),
+		Entry("with a wave twice", waves(wave("canary", "dublin"), wave("canary", "paris")), "spec.waves[1]: Duplicate value"),
+		Entry("with a wave of names and labels", waves(v1alpha1.PromotionWave{Name: "both", Regions: []string{"dublin"}, Selector: selected.Selector}), "either regions or selector"),
+		Entry("with a wave of nothing", waves(wave("empty")), "either regions or selector"),
+		Entry("with a wave of no name", waves(wave("", "dublin")), "spec.waves[0].name in body should be at least 1 chars long"),
+		Entry("with a wave that never moves", waves(v1alpha1.PromotionWave{Name: "canary", Regions: []string{"dublin"}, MaxConcurrent: new(int32(0))}), "spec.waves[0].maxConcurrent in body should be greater than or equal to 1"),
+		Entry("with another kind of window", window(func(w *v1alpha1.PromotionWindow) { w.Kind = "Maybe" }), `spec.windows[0].kind: Unsupported value: "Maybe"`),
+		Entry("with a window that never comes", window(func(w *v1alpha1.PromotionWindow) { w.Schedule = "* * *" }), "spec.windows[0].schedule in body should be at least 6 chars long"),
+		Entry("with a zone in a schedule", window(func(w *v1alpha1.PromotionWindow) { w.Schedule = "CRON_TZ=UTC 0 8 * * *" }), "set timeZone instead"),
+		Entry("with more approvals than people", func(p *v1alpha1.Promotion) { p.Spec.Approval = &v1alpha1.PromotionApproval{Required: 9} }, "spec.approval.required in body should be less than or equal to 8"),
+		Entry("verified nowhere", func(p *v1alpha1.Promotion) { p.Spec.Gates.VerifiedIn = &v1alpha1.VerifiedIn{} }, "spec.gates.verifiedIn.environment in body should be at least 1 chars long"),
 	)
 
 	DescribeTable("when it is edited", func(ctx SpecContext, edit func(*v1alpha1.Promotion), message string) {

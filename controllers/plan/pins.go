@@ -1,19 +1,77 @@
 package plan
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 )
 
-// Pin returns the revision at which an environment's Promotions want an application,
-// and whether any of them pins it.
+// PinSet is a revision and the applications that are pinned elsewhere.
+type PinSet struct {
+	Revision  v1alpha1.GitRevision
+	Overrides []v1alpha1.RevisionOverride
+}
+
+// Of returns an application's revision.
+func (p PinSet) Of(application string) v1alpha1.GitRevision {
+	for _, o := range p.Overrides {
+		if o.Application == application {
+			return o.Revision
+		}
+	}
+	return p.Revision
+}
+
+// ID names the pins: the revision, followed by a hash of the overrides if there are any.
+func (p PinSet) ID() string {
+	if len(p.Overrides) == 0 {
+		return string(p.Revision)
+	}
+	const length = 8
+	lines := make([]string, 0, len(p.Overrides))
+	for _, o := range p.Overrides {
+		lines = append(lines, fmt.Sprintf("%s=%s\n", o.Application, o.Revision))
+	}
+	slices.Sort(lines)
+	sum := sha256.Sum256([]byte(strings.Join(lines, "")))
+	return string(p.Revision) + "+" + hex.EncodeToString(sum[:])[:length]
+}
+
+// Pin returns the revision that an environment's Promotions have for an application of a region
+// that is born, and whether they have one: that of the rollout which was accepted last, or what
+// was there before one that failed. A revision that was never accepted counts only
+// when there was none before it.
 func Pin(promotions []v1alpha1.Promotion, environment, application string) (v1alpha1.GitRevision, bool) {
 	p := Responsible(promotions, environment, application)
 	if p == nil {
 		return "", false
 	}
-	return RevisionOf(p, application), true
+	pin := pinOf(p, application)
+	return pin, pin != ""
+}
+
+func pinOf(p *v1alpha1.Promotion, application string) v1alpha1.GitRevision {
+	rollout := p.Status.Rollout
+	if rollout == nil {
+		return PinSet{Revision: p.Spec.Revision, Overrides: p.Spec.Overrides}.Of(application)
+	}
+	pins := PinSet{Revision: rollout.Revision, Overrides: rollout.Overrides}
+	switch rollout.Phase {
+	case v1alpha1.RolloutHalted, v1alpha1.RolloutRollingBack, v1alpha1.RolloutRolledBack:
+	default:
+		return pins.Of(application)
+	}
+	var most int
+	for _, previous := range rollout.Previous {
+		if before := (PinSet{Overrides: previous.Pins}).Of(application); before != "" && len(previous.Regions) > most {
+			most, pins = len(previous.Regions), PinSet{Revision: before}
+		}
+	}
+	return pins.Of(application)
 }
 
 // Responsible returns the Promotion that pins an application, or nil. One that names
@@ -41,14 +99,4 @@ func firstByName(a, b *v1alpha1.Promotion) *v1alpha1.Promotion {
 		return b
 	}
 	return a
-}
-
-// RevisionOf returns the revision at which one Promotion wants an application.
-func RevisionOf(p *v1alpha1.Promotion, application string) v1alpha1.GitRevision {
-	for _, o := range p.Spec.Overrides {
-		if o.Application == application {
-			return o.Revision
-		}
-	}
-	return p.Spec.Revision
 }

@@ -55,9 +55,49 @@ func TestPin(t *testing.T) {
 }
 
 func TestOverrideLeavesOtherApplicationsAlone(t *testing.T) {
-	p := promotion("all", "g")
-	p.Spec.Overrides = []v1alpha1.RevisionOverride{{Application: "frontline", Revision: "f"}}
+	pins := PinSet{Revision: "g", Overrides: []v1alpha1.RevisionOverride{{Application: "frontline", Revision: "f"}}}
 	g := NewWithT(t)
-	g.Expect(RevisionOf(&p, "frontline")).To(BeEquivalentTo("f"))
-	g.Expect(RevisionOf(&p, "api")).To(BeEquivalentTo("g"))
+	g.Expect(pins.Of("frontline")).To(BeEquivalentTo("f"))
+	g.Expect(pins.Of("api")).To(BeEquivalentTo("g"))
+}
+
+func TestPinsAreNamedByWhatTheyAre(t *testing.T) {
+	g := NewWithT(t)
+	a, b := v1alpha1.RevisionOverride{Application: "a", Revision: "1"}, v1alpha1.RevisionOverride{Application: "b", Revision: "2"}
+	id := PinSet{Revision: "g", Overrides: []v1alpha1.RevisionOverride{a, b}}.ID()
+	g.Expect(PinSet{Revision: "g"}.ID()).To(Equal("g"))
+	g.Expect(id).To(HavePrefix("g+"))
+	g.Expect(PinSet{Revision: "g", Overrides: []v1alpha1.RevisionOverride{b, a}}.ID()).To(Equal(id), "whatever their order")
+	g.Expect(PinSet{Revision: "g", Overrides: []v1alpha1.RevisionOverride{a}}.ID()).NotTo(Equal(id))
+}
+
+// A region is born with what the fleet has, or goes to: never with what nobody accepted, or what failed.
+func TestWhatARegionIsBornWith(t *testing.T) {
+	previous := []v1alpha1.PreviousPins{
+		{Regions: []string{"x"}, Pins: []v1alpha1.RevisionOverride{{Application: "api", Revision: "older"}}},
+		{Regions: []string{"y", "z"}, Pins: []v1alpha1.RevisionOverride{{Application: "api", Revision: "old"}}},
+		{Regions: []string{"1", "2", "3"}},
+	}
+	for name, tc := range map[string]struct {
+		phase v1alpha1.RolloutPhase
+		want  v1alpha1.GitRevision
+	}{
+		"nothing was rolled out yet": {"", "spec"},
+		"on its way":                 {v1alpha1.RolloutProgressing, "rolled"},
+		"rolled out":                 {v1alpha1.RolloutCompleted, "rolled"},
+		"halted":                     {v1alpha1.RolloutHalted, "old"},
+		"on its way back":            {v1alpha1.RolloutRollingBack, "old"},
+		"rolled back":                {v1alpha1.RolloutRolledBack, "old"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := promotion("all", "spec")
+			if tc.phase != "" {
+				p.Status.Rollout = &v1alpha1.PromotionRollout{Revision: "rolled", Phase: tc.phase, Previous: previous}
+			}
+			pin, ok := Pin([]v1alpha1.Promotion{p}, "production001", "api")
+			g := NewWithT(t)
+			g.Expect(ok).To(BeTrue())
+			g.Expect(pin).To(Equal(tc.want))
+		})
+	}
 }

@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
@@ -12,82 +15,165 @@ import (
 	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
-// observe collects the regions that Argo CD knows, oldest first. A region that is not
+// scope is what one pass has seen. It is never kept between passes.
+type scope struct {
+	promotion   *v1alpha1.Promotion
+	environment *v1alpha1.Environment // nil when there is none
+	promotions  []v1alpha1.Promotion  // all of the namespace
+	regions     []*v1alpha1.Region    // of the environment, by age, without those that are being deleted
+	rings       []v1alpha1.GossipRing
+	found       map[string]map[string]*argocd.Application // by Region and application; nil without Argo CD
+	broken      argocd.BrokenSets
+	world       world
+	progress    map[string]*v1alpha1.RegionProgress // as it was recorded
+	conflicts   []string                            // applications that another Promotion pins with the same right
+	accepted    bool                                // the target may be rolled out, as far as git and other Promotions tell
+	decision    *decision
+}
+
+// observe collects the regions that Argo CD knows, the oldest first. A region that is not
 // registered yet is born with the promotion's pins and is no part of a rollout.
 func (r *Reconciler) observe(ctx context.Context, promotion *v1alpha1.Promotion) (*scope, error) {
-	s := &scope{promotion: promotion}
-	env := &v1alpha1.Environment{}
+	s := &scope{promotion: promotion, environment: &v1alpha1.Environment{}}
 	key := client.ObjectKey{Namespace: promotion.Namespace, Name: promotion.Spec.EnvironmentRef.Name}
-	if err := r.Client.Get(ctx, key, env); err != nil {
+	if err := r.Client.Get(ctx, key, s.environment); err != nil {
+		s.environment = nil
 		return s, client.IgnoreNotFound(err)
 	}
-	s.environment = env
-	regions := &v1alpha1.RegionList{}
-	if err := r.Client.List(ctx, regions, client.InNamespace(promotion.Namespace)); err != nil {
-		return nil, fmt.Errorf("listing Regions: %w", err)
+	if err := r.list(ctx, s); err != nil {
+		return nil, err
 	}
-	slices.SortFunc(regions.Items, byAge)
-	promotions := &v1alpha1.PromotionList{}
-	if err := r.Client.List(ctx, promotions, client.InNamespace(promotion.Namespace)); err != nil {
-		return nil, fmt.Errorf("listing Promotions: %w", err)
-	}
-	for i := range regions.Items {
-		region := &regions.Items[i]
-		if region.Spec.EnvironmentRef != promotion.Spec.EnvironmentRef || !region.DeletionTimestamp.IsZero() {
-			continue
-		}
-		state, err := r.look(ctx, s, env, region, promotions.Items)
+	s.world = world{now: r.Clock.Now(), rollout: promotion.Status.Rollout, policy: policyOf(&promotion.Spec), retry: promotion.Annotations[v1alpha1.AnnotationRetry]}
+	s.progress = progressIn(s.world.rollout)
+	for _, region := range s.regions {
+		state, err := r.look(ctx, s, region)
 		if err != nil {
 			return nil, err
 		}
 		if state != nil {
-			s.fleet.regions = append(s.fleet.regions, *state)
+			s.world.regions = append(s.world.regions, *state)
 		}
 	}
 	return s, nil
 }
 
-func byAge(a, b v1alpha1.Region) int {
+func (r *Reconciler) list(ctx context.Context, s *scope) error {
+	here := []client.ListOption{client.InNamespace(s.promotion.Namespace), client.UnsafeDisableDeepCopy}
+	regions, promotions, rings := &v1alpha1.RegionList{}, &v1alpha1.PromotionList{}, &v1alpha1.GossipRingList{}
+	for _, list := range []client.ObjectList{regions, promotions, rings} {
+		if err := r.Client.List(ctx, list, here...); err != nil {
+			return fmt.Errorf("listing %T: %w", list, err)
+		}
+	}
+	s.promotions, s.rings = promotions.Items, rings.Items
+	for i := range regions.Items {
+		if region := &regions.Items[i]; region.Spec.EnvironmentRef == s.promotion.Spec.EnvironmentRef && region.DeletionTimestamp.IsZero() {
+			s.regions = append(s.regions, region)
+		}
+	}
+	slices.SortFunc(s.regions, byAge)
+	found, err := r.ArgoCD.AllApplications(ctx, s.environment.Name)
+	if err != nil && !meta.IsNoMatchError(err) {
+		return err
+	}
+	s.found = found
+	s.broken, err = r.ArgoCD.BrokenSets(ctx)
+	return err
+}
+
+func byAge(a, b *v1alpha1.Region) int {
 	if older := a.CreationTimestamp.Compare(b.CreationTimestamp.Time); older != 0 {
 		return older
 	}
-	if a.Name < b.Name {
-		return -1
-	}
-	return 1
+	return strings.Compare(a.Name, b.Name)
 }
 
-// look observes one region, or returns nil when there is nothing in it to pin.
-func (r *Reconciler) look(ctx context.Context, s *scope, env *v1alpha1.Environment, region *v1alpha1.Region, promotions []v1alpha1.Promotion) (*regionState, error) {
-	profile, err := plan.Profile(env, region.Spec.Profile)
+// look observes one region, or returns nil when it has no part in a rollout.
+func (r *Reconciler) look(ctx context.Context, s *scope, region *v1alpha1.Region) (*regionState, error) {
+	profile, err := plan.Profile(s.environment, region.Spec.Profile)
 	if err != nil {
 		return nil, nil //nolint:nilerr,nilnil // the Region itself reports it
 	}
-	cluster := plan.ClusterName(region)
-	secret, err := r.ArgoCD.Get(ctx, cluster)
-	if err != nil || secret == nil {
-		return nil, err
-	}
-	found, err := r.ArgoCD.Applications(ctx, region)
+	state := &regionState{name: region.Name, cluster: plan.ClusterName(region), unconnected: s.unconnected(region)}
+	secret, err := r.ArgoCD.Get(ctx, state.cluster)
 	if err != nil {
 		return nil, err
 	}
-	state := &regionState{name: region.Name, cluster: cluster}
+	if secret == nil && s.progress[region.Name] == nil {
+		return nil, nil //nolint:nilnil // it is born with its pins
+	}
 	for _, app := range profile.Applications {
-		responsible := plan.Responsible(promotions, env.Name, app.Name)
+		responsible := plan.Responsible(s.promotions, s.environment.Name, app.Name)
 		if responsible == nil || responsible.Name != s.promotion.Name {
 			s.noteConflict(app.Name, responsible)
 			continue
 		}
-		pinned := secret.Annotations[v1alpha1.AnnotationRevisionPrefix+app.Name]
-		state.apps = append(state.apps, appState{
-			name:    app.Name,
-			want:    string(plan.RevisionOf(s.promotion, app.Name)),
-			pinned:  pinned,
-			verdict: argocd.Evaluate(found[app.Name], pinned),
-		})
+		state.apps = append(state.apps, s.lookAt(region.Name, app.Name, secret))
 	}
+	state.unknown = s.unknown(region, secret, state.apps)
 	return state, nil
+}
+
+func (s *scope) lookAt(region, application string, secret *corev1.Secret) appState {
+	if secret == nil {
+		return appState{name: application}
+	}
+	pinned := secret.Annotations[v1alpha1.AnnotationRevisionPrefix+application]
+	found := s.found[region][application]
+	state := appState{
+		name: application, pinned: v1alpha1.GitRevision(pinned),
+		verdict: s.broken.Explain(found, argocd.Evaluate(found, pinned)),
+	}
+	if at := s.progress[region]; at != nil && at.ConfirmAt != nil {
+		state.confirmed = argocd.Confirmed(found, at.ConfirmAt.Time, s.world.now)
+	}
+	return state
+}
+
+// progressIn is how far the rollout that is recorded has come in each Region that it goes to.
+func progressIn(rollout *v1alpha1.PromotionRollout) map[string]*v1alpha1.RegionProgress {
+	progress := map[string]*v1alpha1.RegionProgress{}
+	if rollout != nil {
+		p := &planner{world: world{rollout: rollout}}
+		p.progress(func(_ *v1alpha1.WaveStatus, at *v1alpha1.RegionProgress) { progress[at.Region] = at })
+	}
+	return progress
+}
+
+// unknown says why a region cannot be judged, or must not be touched.
+func (s *scope) unknown(region *v1alpha1.Region, secret *corev1.Secret, apps []appState) string {
+	switch {
+	case secret == nil:
+		return "it is not registered in Argo CD any more; it goes on when it is"
+	case region.Spec.Paused:
+		return "its Region is paused; it goes on when that ends"
+	case region.Spec.ManagementPolicy == v1alpha1.ManagementObserve:
+		return "its Region is only observed"
+	case s.found == nil:
+		return "the management cluster has no kind Application: install Argo CD"
+	}
+	for _, a := range apps {
+		if a.verdict.Class == argocd.Unreachable {
+			return a.name + " is " + a.verdict.String() + "; it goes on when Argo CD gets through"
+		}
+	}
+	return ""
+}
+
+// unconnected names a ring in which the region does not see all others.
+func (s *scope) unconnected(region *v1alpha1.Region) string {
+	for i := range s.rings {
+		ring := &s.rings[i]
+		if !plan.Selects(ring, region) || plan.Overruled(ring) {
+			continue
+		}
+		for _, m := range ring.Status.Members {
+			if m.Region == region.Name && m.State != v1alpha1.MemberConverged {
+				return fmt.Sprintf("ring %s: it is %s, not yet Converged", ring.Name, m.State)
+			}
+		}
+	}
+	return ""
 }
 
 // noteConflict remembers an application that this promotion and another one pin with
@@ -100,4 +186,22 @@ func (s *scope) noteConflict(app string, responsible *v1alpha1.Promotion) {
 	if slices.Contains(ours, app) || len(ours) == 0 && len(theirs) == 0 {
 		s.conflicts = append(s.conflicts, app)
 	}
+}
+
+// applications are those that the promotion is responsible for, in any profile of a region.
+func (s *scope) applications() []string {
+	var names []string
+	for _, region := range s.regions {
+		profile, err := plan.Profile(s.environment, region.Spec.Profile)
+		if err != nil {
+			continue // the Region itself reports it
+		}
+		for _, app := range profile.Applications {
+			if p := plan.Responsible(s.promotions, s.environment.Name, app.Name); p != nil && p.Name == s.promotion.Name {
+				names = append(names, app.Name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }

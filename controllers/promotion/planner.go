@@ -1,76 +1,275 @@
 package promotion
 
 import (
-	"fmt"
+	"slices"
+	"strings"
+	"time"
 
+	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/argocd"
+	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
-// fleet is everything that the planner knows.
-type fleet struct {
-	regions []regionState // in the order in which they move
+// planner works out one decision. It has no clock, no client and no memory but the rollout's.
+type planner struct {
+	world
+
+	until time.Time // the earliest moment at which time alone changes something
+	// next is why the rollout that the spec asks for does not begin yet; nothing more of the one
+	// before begins to move meanwhile.
+	next *decision
 }
 
-// regionState is one region and the applications in it that the promotion pins.
-type regionState struct {
-	name    string
-	cluster string
-	apps    []appState
+// decide returns the one thing to do about the world as it is seen. A rollout goes region by
+// region, and a wave begins when the one before has passed; a region that cannot be judged and
+// has not begun to move holds up its wave's end, not the others in it.
+func decide(w world) *decision {
+	p := &planner{world: w}
+	p.rollout = w.rollout.DeepCopy()
+	p.note()
+	d := p.first(p.supersede, p.resume, p.hurry, p.judge, p.keep, p.rollBack, p.confirm, p.standBy, p.move, p.finish, p.wait)
+	d.rollout = p.rollout
+	if d.until.IsZero() {
+		d.until = p.until
+	}
+	return d
 }
 
-// appState is one application in one region.
-type appState struct {
-	name    string
-	want    string // the revision that the promotion asks for
-	pinned  string // the revision on the cluster Secret
-	verdict argocd.Verdict
-}
-
-// verb is what to do next.
-type verb int
-
-const (
-	hold     verb = iota // wait for a region
-	advance              // write a region's pins
-	complete             // every region runs the revision healthily
-)
-
-// action is the one thing that brings the fleet closer to its target.
-type action struct {
-	verb   verb
-	region int // index into fleet.regions
-	reason string
-}
-
-// next returns the action to take. A region moves only when all before it are healthy at
-// the revision, so that a bad revision stops at the first region that has it.
-func next(f fleet) action {
-	for i, r := range f.regions {
-		if !r.pinned() {
-			return action{verb: advance, region: i, reason: r.name + " is moving"}
-		}
-		if waits := r.waitsFor(); waits != "" {
-			return action{verb: hold, region: i, reason: waits}
+func (p *planner) first(rules ...func() *decision) *decision {
+	for _, rule := range rules {
+		if d := rule(); d != nil {
+			return d
 		}
 	}
-	return action{verb: complete}
+	return &decision{verb: hold}
 }
 
-func (r regionState) pinned() bool {
-	for _, a := range r.apps {
-		if a.pinned != a.want {
-			return false
+// pins are those of the rollout.
+func (p *planner) pins() plan.PinSet {
+	return plan.PinSet{Revision: p.rollout.Revision, Overrides: p.rollout.Overrides}
+}
+
+func (p *planner) phase() v1alpha1.RolloutPhase { return p.rollout.Phase }
+
+// progress calls f with each region's.
+func (p *planner) progress(f func(w *v1alpha1.WaveStatus, at *v1alpha1.RegionProgress)) {
+	for i := range p.rollout.Waves {
+		for j := range p.rollout.Waves[i].Regions {
+			f(&p.rollout.Waves[i], &p.rollout.Waves[i].Regions[j])
 		}
 	}
-	return true
 }
 
-// waitsFor says what keeps the region from being healthy at its pins, or nothing.
-func (r regionState) waitsFor() string {
+// at returns the progress of a region, or nil if it came after the rollout began.
+func (p *planner) at(region string) *v1alpha1.RegionProgress {
+	var found *v1alpha1.RegionProgress
+	p.progress(func(_ *v1alpha1.WaveStatus, at *v1alpha1.RegionProgress) {
+		if at.Region == region {
+			found = at
+		}
+	})
+	return found
+}
+
+// supersede begins a rollout when the spec asks for something else than the last one was for:
+// between regions, never inside one, unless it is on its way back or can get no further. Until
+// it may begin, the one before is looked after.
+func (p *planner) supersede() *decision {
+	if p.rollout != nil && p.target.ID() == p.rollout.ID && slices.Equal(p.target.applications, p.rollout.Applications) {
+		return nil
+	}
+	inside := p.inside()
+	switch {
+	case !p.anythingMoves():
+		return p.begin()
+	case p.unapproved != nil:
+		p.next = (&decision{verb: hold}).by(p.unapproved)
+	case p.closed != nil:
+		p.next = (&decision{verb: hold}).by(p.closed)
+	case inside != nil:
+		p.next = (&decision{verb: hold}).because(v1alpha1.ReasonRollingOut, "%s finishes the rollout of %.7s first: %s", inside.Region, p.rollout.Revision, inside.Message)
+	default:
+		return p.begin()
+	}
+	if p.rollout == nil {
+		return p.next
+	}
+	return nil
+}
+
+// standBy waits until the rollout that the spec asks for may begin.
+func (p *planner) standBy() *decision { return p.next }
+
+func (p *planner) anythingMoves() bool {
+	return slices.ContainsFunc(p.regions, func(r regionState) bool { return !r.has(p.target.PinSet) })
+}
+
+// inside returns a region in which Argo CD is at work on the rollout before.
+func (p *planner) inside() (inside *v1alpha1.RegionProgress) {
+	if p.rollout == nil || p.policy.emergency() {
+		return nil
+	}
+	p.progress(func(_ *v1alpha1.WaveStatus, at *v1alpha1.RegionProgress) {
+		if at.State != v1alpha1.RegionRolloutMoving || at.HealthySince != nil || p.onItsWayBack(at.Region) {
+			return
+		}
+		_, other := p.region(at.Region).healthy(p.pins())
+		if other != nil && (other.verdict.Class == argocd.Pending || other.verdict.Class == argocd.Stale) {
+			inside = at
+		}
+	})
+	return inside
+}
+
+// onItsWayBack tells whether the spec asks for what the region had before.
+func (p *planner) onItsWayBack(region string) bool {
+	previous := p.previous(region)
+	return !slices.ContainsFunc(p.region(region).apps, func(a appState) bool { return previous.Of(a.name) != p.target.Of(a.name) })
+}
+
+// resume goes on with a rollout that failed, when somebody asks for it.
+func (p *planner) resume() *decision {
+	failed := p.phase() == v1alpha1.RolloutHalted || p.phase() == v1alpha1.RolloutRolledBack
+	if p.retry == "" || p.retry == p.rollout.Retried || p.next != nil {
+		return nil
+	}
+	p.rollout.Retried = p.retry
+	if !failed {
+		return &decision{verb: record}
+	}
+	p.rollout.Phase, p.rollout.Failure, p.rollout.FinishedAt = v1alpha1.RolloutProgressing, "", nil
+	p.progress(func(w *v1alpha1.WaveStatus, at *v1alpha1.RegionProgress) {
+		switch at.State {
+		case v1alpha1.RegionRolloutFailed:
+			at.State, at.MovedAt, at.HealthySince, at.ConfirmAt = v1alpha1.RegionRolloutMoving, p.moment(), nil, nil
+		case v1alpha1.RegionRolloutRolledBack:
+			*at = v1alpha1.RegionProgress{Region: at.Region, State: v1alpha1.RegionRolloutPending, Applications: at.Applications}
+		default:
+		}
+		w.FinishedAt = nil
+	})
+	return (&decision{verb: record}).because(v1alpha1.ReasonRollingOut, "going on, as %s asks", v1alpha1.AnnotationRetry)
+}
+
+// hurry makes one wave of all that has not passed, when a rollout becomes an emergency.
+func (p *planner) hurry() *decision {
+	if !p.policy.emergency() || p.rollout.Urgency == v1alpha1.UrgencyEmergency || p.phase() != v1alpha1.RolloutProgressing || p.next != nil {
+		return nil
+	}
+	p.rollout.Urgency, p.rollout.Reason = p.policy.urgency, p.policy.reason
+	for i := range p.rollout.Waves {
+		p.rollout.Waves[i].MaxConcurrent = 0
+	}
+	return (&decision{verb: record}).because(v1alpha1.ReasonRollingOut, "hurrying: %s", p.policy.reason)
+}
+
+// judge ends a rollout in which a region has failed.
+func (p *planner) judge() *decision {
+	if p.phase() != v1alpha1.RolloutProgressing {
+		return nil
+	}
+	var failed []string
+	p.progress(func(_ *v1alpha1.WaveStatus, at *v1alpha1.RegionProgress) {
+		if at.State == v1alpha1.RegionRolloutFailed {
+			failed = append(failed, at.Region+": "+at.Message)
+		}
+	})
+	if len(failed) == 0 {
+		return nil
+	}
+	p.rollout.Failure = clip(strings.Join(failed, "; "))
+	if p.policy.rollback {
+		p.rollout.Phase = v1alpha1.RolloutRollingBack
+		return (&decision{verb: record}).because(v1alpha1.ReasonRollingBack, "%s", p.rollout.Failure)
+	}
+	return p.end(v1alpha1.RolloutHalted)
+}
+
+// end records how a rollout ended.
+func (p *planner) end(phase v1alpha1.RolloutPhase) *decision {
+	p.rollout.Phase, p.rollout.FinishedAt = phase, p.moment()
+	d := p.wait()
+	d.verb, d.ended = record, p.recordOf(phase)
+	return d
+}
+
+func (p *planner) recordOf(outcome v1alpha1.RolloutPhase) *v1alpha1.PromotionRecord {
+	r := p.rollout
+	message := r.Failure
+	if message == "" {
+		message = r.Reason
+	}
+	return &v1alpha1.PromotionRecord{
+		ID: r.ID, Revision: r.Revision, Overrides: r.Overrides, Applications: r.Applications,
+		StartedAt: r.StartedAt, FinishedAt: *p.moment(), Outcome: outcome,
+		Urgency: r.Urgency, Message: message, ApprovedBy: r.ApprovedBy,
+	}
+}
+
+// keep writes pins again that somebody took away: what has moved keeps the new ones, what waits
+// keeps the previous ones, and who came later has what it was born with.
+func (p *planner) keep() *decision {
+	d := &decision{verb: write}
+	for i := range p.regions {
+		r := &p.regions[i]
+		if r.unknown != "" {
+			continue
+		}
+		if want := p.owed(r); !r.has(want) {
+			d.writes = append(d.writes, pinning{r, want})
+		}
+	}
+	if len(d.writes) == 0 {
+		return nil
+	}
+	return d.because(v1alpha1.ReasonRollingOut, "writing pins again that were changed")
+}
+
+// owed are the pins that a region should have as far as the rollout has come. While a region
+// waits for its turn, a pin of the rollout's is as good: writing it may have been interrupted.
+func (p *planner) owed(r *regionState) plan.PinSet {
+	at := p.at(r.name)
+	switch {
+	case p.phase() == v1alpha1.RolloutRollingBack: // on their way
+		return plan.PinSet{}
+	case at == nil:
+		return p.born()
+	case at.MovedAt != nil && at.State != v1alpha1.RegionRolloutRolledBack:
+		return p.pins()
+	case slices.Contains(p.rollout.LeftInside, r.name) && at.MovedAt == nil: // until its turn
+		return plan.PinSet{}
+	}
+	previous, back := p.previous(r.name), p.phase() == v1alpha1.RolloutRolledBack
+	return plan.PinSet{Overrides: slices.DeleteFunc(slices.Clone(previous.Overrides), func(o v1alpha1.RevisionOverride) bool {
+		return !back && r.pinOf(o.Application) == p.pins().Of(o.Application)
+	})}
+}
+
+// born are the pins of regions that came after the rollout began.
+func (p *planner) born() plan.PinSet {
+	if p.phase() == v1alpha1.RolloutHalted || p.phase() == v1alpha1.RolloutRolledBack {
+		return p.common()
+	}
+	return p.pins()
+}
+
+func (r *regionState) pinOf(application string) v1alpha1.GitRevision {
 	for _, a := range r.apps {
-		if !a.verdict.Healthy {
-			return fmt.Sprintf("%s in %s is %s", a.name, r.name, a.verdict)
+		if a.name == application {
+			return a.pinned
 		}
 	}
 	return ""
+}
+
+// common are the pins that most regions had before.
+func (p *planner) common() plan.PinSet {
+	var most int
+	var pins plan.PinSet
+	for _, group := range p.rollout.Previous {
+		if len(group.Regions) > most {
+			most, pins = len(group.Regions), plan.PinSet{Overrides: group.Pins}
+		}
+	}
+	return pins
 }

@@ -20,6 +20,7 @@ import (
 )
 
 // +kubebuilder:rbac:groups=portolan.dev,resources=promotions/status,verbs=patch
+// +kubebuilder:rbac:groups="",resources=configmaps,verbs=create;patch
 
 // SetupWithManager registers the controller and everything that wakes it.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, clk clock.WithTicker) error {
@@ -37,10 +38,15 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, clk clock.WithTicker) er
 	})
 	c, err := ctrl.NewControllerManagedBy(mgr).
 		Named("promotion").
-		For(&v1alpha1.Promotion{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&v1alpha1.Promotion{}, all, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		For(&v1alpha1.Promotion{}, builder.WithPredicates(predicate.Or(
+			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{},
+		))).
+		Watches(&v1alpha1.Promotion{}, all, builder.WithPredicates(watch.Changed(whatOthersAsk))).
 		Watches(&v1alpha1.Environment{}, all, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&v1alpha1.Region{}, all, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.Region{}, all, builder.WithPredicates(predicate.Or(
+			predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{},
+		))).
+		Watches(&v1alpha1.GossipRing{}, all, builder.WithPredicates(watch.Changed(whoIsConnected))).
 		Watches(&corev1.Secret{}, ofRegion).
 		Build(reconcile.AsReconciler(r.Client, r))
 	if err != nil {
@@ -48,4 +54,18 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, clk clock.WithTicker) er
 	}
 	applications := source.Kind(mgr.GetCache(), client.Object(&argocd.Application{}), ofRegion)
 	return watch.WhenInstalled(mgr, clk, c, &argocd.Application{}, applications)
+}
+
+// whatOthersAsk of a Promotion: what it pins, and what it has completed.
+func whatOthersAsk(p *v1alpha1.Promotion) any {
+	return []any{p.Generation, p.DeletionTimestamp.IsZero(), p.Status.History}
+}
+
+// whoIsConnected is what the gate asks of a ring.
+func whoIsConnected(ring *v1alpha1.GossipRing) any {
+	states := map[string]v1alpha1.MemberState{}
+	for _, m := range ring.Status.Members {
+		states[m.Region] = m.State
+	}
+	return []any{ring.Generation, states}
 }

@@ -34,22 +34,41 @@ func (r *Reconciler) reconcileApplications(ctx context.Context, s *scope) error 
 	if err != nil {
 		return err
 	}
-	status := &v1alpha1.ApplicationsStatus{Total: int32(len(s.plan.Profile.Applications))}
-	var first string
-	for _, app := range s.plan.Profile.Applications {
-		verdict := argocd.Evaluate(found[app.Name], secret.Annotations[v1alpha1.AnnotationRevisionPrefix+app.Name])
-		if verdict.Healthy {
-			status.Healthy++
-			continue
-		}
-		if first == "" {
-			first = app.Name + " is " + verdict.String()
-		}
-		status.Blocked = append(status.Blocked, v1alpha1.BlockedApplication{Name: app.Name, Reason: verdict.Reason})
+	first, err := r.judgeApplications(ctx, s, found, secret.Annotations)
+	if err != nil {
+		return err
 	}
-	s.region.Status.Applications, s.healthy = status, len(status.Blocked) == 0
+	status := s.region.Status.Applications
+	s.healthy = len(status.Blocked) == 0
 	if len(status.Blocked) > 0 {
 		return step.Wait(v1alpha1.ReasonApplicationsNotHealthy, "%d of %d applications are healthy; %s", status.Healthy, status.Total, first)
 	}
 	return nil
+}
+
+// judgeApplications writes down how many applications are healthy at their pins, and says of the first
+// that is not what is missing.
+func (r *Reconciler) judgeApplications(ctx context.Context, s *scope, found map[string]*argocd.Application, annotations map[string]string) (first string, err error) {
+	broken, err := r.ArgoCD.BrokenSets(ctx)
+	if err != nil {
+		return "", err
+	}
+	status := &v1alpha1.ApplicationsStatus{Total: int32(len(s.plan.Profile.Applications))}
+	for _, app := range s.plan.Profile.Applications {
+		pin := annotations[v1alpha1.AnnotationRevisionPrefix+app.Name]
+		verdict := argocd.Evaluate(found[app.Name], pin)
+		if verdict.Healthy {
+			status.Healthy++
+			continue
+		}
+		if err := r.retries.Retry(ctx, r.ArgoCD, found[app.Name], pin, verdict, r.Clock.Now()); err != nil {
+			return "", err
+		}
+		if first == "" {
+			first = app.Name + " is " + broken.Explain(found[app.Name], verdict).String()
+		}
+		status.Blocked = append(status.Blocked, v1alpha1.BlockedApplication{Name: app.Name, Reason: verdict.Reason})
+	}
+	s.region.Status.Applications = status
+	return first, nil
 }

@@ -75,6 +75,7 @@ type Reconciler struct {
 	copying    replication // what Secrets Manager was asked to copy
 	seen       recently    // what was found settled, and when
 	drifted    drifted     // what has to be put right in AWS
+	retries    argocd.Retries
 }
 
 // scope is what one pass has seen. It is never kept between passes.

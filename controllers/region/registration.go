@@ -111,6 +111,9 @@ func (r *Reconciler) bear(ctx context.Context, s *scope, b birth) error {
 	if err := b.keepSeeds(s.remote); err != nil {
 		return err
 	}
+	if err := r.complete(ctx, s, b); err != nil {
+		return err
+	}
 	return r.ArgoCD.Bear(ctx, s.plan.Cluster, b.keys)
 }
 

@@ -50,10 +50,13 @@ func (b *bed) Find(context.Context, string, string, []client.Object) ([]drift.Fi
 }
 
 // files plays the git repository.
-type files struct{ missing []string }
+type files struct {
+	missing []string
+	err     error
+}
 
 func (f *files) Missing(context.Context, gitrepo.Repository, string, []string) ([]string, error) {
-	return f.missing, nil
+	return f.missing, f.err
 }
 
 func newBed(ctx context.Context) *bed {

@@ -62,7 +62,7 @@ func (r *Reconciler) findFiles(ctx context.Context, s *scope, draft *plan.Plan, 
 		if app.Revision == "" {
 			continue
 		}
-		paths, err := configFiles(s, source, app.Name)
+		paths, err := plan.ConfigFiles(s.environment, s.region.Spec.AWSRegion, app.Name)
 		if err != nil {
 			return fromFinding(err)
 		}
@@ -79,20 +79,6 @@ func (r *Reconciler) findFiles(ctx context.Context, s *scope, draft *plan.Plan, 
 		}
 	}
 	return nil
-}
-
-func configFiles(s *scope, source *v1alpha1.ConfigRepository, application string) ([]string, error) {
-	paths := make([]string, 0, len(source.ConfigFiles))
-	for _, template := range source.ConfigFiles {
-		path, err := plan.Expand(template, plan.Variables{
-			"environment": s.environment.Name, "region": string(s.region.Spec.AWSRegion), "application": application,
-		})
-		if err != nil {
-			return nil, err
-		}
-		paths = append(paths, path)
-	}
-	return paths, nil
 }
 
 // findAccount reads the account that ACK is told to act in for everything in the namespace.

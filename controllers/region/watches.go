@@ -44,6 +44,7 @@ const concurrency = 8
 // +kubebuilder:rbac:groups="",resources=namespaces;configmaps,verbs=get
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch;delete,namespace=argocd
 // +kubebuilder:rbac:groups=argoproj.io,resources=applications,verbs=list;watch;patch;delete,namespace=argocd
+// +kubebuilder:rbac:groups=argoproj.io,resources=applicationsets,verbs=list;watch,namespace=argocd
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // SetupWithManager registers the controller and everything that wakes it.

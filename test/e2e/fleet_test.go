@@ -25,7 +25,6 @@ const (
 	fleet = "production001"
 	// oldRevision is for environments that name no repository, so that nobody looks it up.
 	oldRevision = "1d9c3076d63027f5fa770b43d08a4453318b2f8e"
-	newRevision = "8e2f4c1a9b7d6035e1f2a3b4c5d6e7f8091a2b3c"
 )
 
 var _ = Describe("A fleet", Ordered, func() {
@@ -109,14 +108,16 @@ var _ = Describe("A fleet", Ordered, func() {
 	})
 
 	It("moves to another revision one region at a time", func(ctx SpecContext) {
+		newRevision, err := world.Git.Commit(map[string]string{"CHANGES.md": "Faster\n"}, "Make it faster (#7)")
+		Expect(err).NotTo(HaveOccurred())
 		promotion := &v1alpha1.Promotion{ObjectMeta: metav1.ObjectMeta{Namespace: fleet, Name: fleet}}
 		Expect(world.Client.Get(ctx, client.ObjectKeyFromObject(promotion), promotion)).To(Succeed())
-		promotion.Spec.Revision = newRevision
+		promotion.Spec.Revision = v1alpha1.GitRevision(newRevision)
 		Expect(world.Client.Update(ctx, promotion)).To(Succeed())
 
 		worst := 0
 		Eventually(func(g Gomega) {
-			worst = max(worst, movingRegions(ctx, g))
+			worst = max(worst, movingRegions(ctx, g, newRevision))
 			g.Expect(condition(ctx, promotion, v1alpha1.ConditionReady)(g)).To(beReady())
 			g.Expect(promotion.Status.CurrentRevision).To(BeEquivalentTo(newRevision))
 		}).WithContext(ctx).Should(Succeed())
@@ -256,13 +257,18 @@ func peersOf(name string, all []string) string {
 }
 
 // movingRegions counts the regions that carry the new pin and are not healthy with it.
-func movingRegions(ctx context.Context, g Gomega) int {
+func movingRegions(ctx context.Context, g Gomega, revision string) int {
 	p := &v1alpha1.Promotion{}
 	g.Expect(world.Client.Get(ctx, client.ObjectKey{Namespace: fleet, Name: fleet}, p)).To(Succeed())
 	moving := 0
-	for _, r := range p.Status.Regions {
-		if r.Pinned > 0 && !r.Healthy && p.Spec.Revision == newRevision && p.Status.ObservedGeneration == p.Generation {
-			moving++
+	if p.Status.Rollout == nil || string(p.Status.Rollout.Revision) != revision {
+		return moving
+	}
+	for _, w := range p.Status.Rollout.Waves {
+		for _, r := range w.Regions {
+			if r.MovedAt != nil && r.State != v1alpha1.RegionRolloutPassed {
+				moving++
+			}
 		}
 	}
 	return moving

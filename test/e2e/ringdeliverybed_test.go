@@ -330,16 +330,7 @@ type journal struct {
 // Specs read their rings and Regions anew meanwhile, so it has its own.
 func watchSeeds(ctx context.Context, specs []*delivered, regions ...*v1alpha1.Region) *journal {
 	GinkgoHelper()
-	var rings []*delivered
-	for _, d := range specs {
-		own := *d
-		own.GossipRing = d.DeepCopy()
-		rings = append(rings, &own)
-	}
-	var founders []*v1alpha1.Region
-	for _, r := range regions {
-		founders = append(founders, r.DeepCopy())
-	}
+	rings, founders := copies(specs, regions)
 	j := &journal{founders: founders, before: map[string]map[string][]string{}, texts: map[string]string{}, changes: map[string][]string{}}
 	for _, d := range rings {
 		j.before[d.Name] = uidsOf(ctx, d.GossipRing, founders...)
@@ -371,6 +362,18 @@ func watchSeeds(ctx context.Context, specs []*delivered, regions ...*v1alpha1.Re
 		}
 	}
 	return j
+}
+
+func copies(specs []*delivered, regions []*v1alpha1.Region) (rings []*delivered, own []*v1alpha1.Region) {
+	for _, d := range specs {
+		ring := *d
+		ring.GossipRing = d.DeepCopy()
+		rings = append(rings, &ring)
+	}
+	for _, r := range regions {
+		own = append(own, r.DeepCopy())
+	}
+	return rings, own
 }
 
 // inform shows the Secrets and ConfigMaps of a namespace, and each change of one.

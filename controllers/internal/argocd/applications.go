@@ -27,6 +27,26 @@ func (c *Clusters) Applications(ctx context.Context, region *v1alpha1.Region) (m
 	return byName, nil
 }
 
+// AllApplications returns an environment's Applications by Region and the application's name.
+// They are shared with a cache: nobody may change them.
+func (c *Clusters) AllApplications(ctx context.Context, environment string) (map[string]map[string]*Application, error) {
+	list := &ApplicationList{}
+	if err := c.Client.List(ctx, list, client.InNamespace(c.Namespace),
+		client.MatchingLabels{v1alpha1.LabelEnvironment: environment}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("listing Applications: %w", err)
+	}
+	all := map[string]map[string]*Application{}
+	for i := range list.Items {
+		app := &list.Items[i]
+		region := app.Labels[v1alpha1.LabelRegion]
+		if all[region] == nil {
+			all[region] = map[string]*Application{}
+		}
+		all[region][app.Labels[v1alpha1.LabelApplication]] = app
+	}
+	return all, nil
+}
+
 // DeleteApplications deletes the Region's Applications and everything that they
 // deployed, and returns the names of those that are still there, sorted. It has to be
 // called while Argo CD still knows the cluster: afterwards it would only forget them

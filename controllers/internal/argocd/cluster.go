@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -180,6 +181,25 @@ func (c *Clusters) SetSeeds(ctx context.Context, cluster, ring, seeds string) (c
 // SetPin writes an application's revision, if the Secret does not have it already.
 func (c *Clusters) SetPin(ctx context.Context, cluster, application, revision string) (changed bool, err error) {
 	return c.annotate(ctx, cluster, client.FieldOwner(ownerPromotionPrefix+application), v1alpha1.AnnotationRevisionPrefix+application, revision)
+}
+
+// PinOwner names the field manager that last wrote an application's revision.
+func (c *Clusters) PinOwner(ctx context.Context, cluster, application string) (string, error) {
+	owner, last := "somebody", time.Time{}
+	secret := &corev1.Secret{}
+	if err := c.Live.Get(ctx, c.Key(cluster), secret); err != nil { // caches leave the managers out
+		return owner, client.IgnoreNotFound(fmt.Errorf("reading who wrote cluster Secret %s: %w", SecretName(cluster), err))
+	}
+	for _, f := range secret.ManagedFields {
+		owns := f.FieldsV1 != nil && strings.Contains(f.FieldsV1.GetRawString(), `"f:`+v1alpha1.AnnotationRevisionPrefix+application+`"`)
+		if owns && (f.Time == nil || !f.Time.Time.Before(last)) {
+			owner = f.Manager
+			if f.Time != nil {
+				last = f.Time.Time
+			}
+		}
+	}
+	return owner, nil
 }
 
 func (c *Clusters) annotate(ctx context.Context, cluster string, owner client.FieldOwner, key, value string) (changed bool, err error) {

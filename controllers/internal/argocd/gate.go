@@ -1,13 +1,9 @@
 package argocd
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"slices"
-
-	"k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/runtime"
+	"time"
 )
 
 // Verdict is what the gate says of one Application.
@@ -16,11 +12,34 @@ import (
 type Verdict struct {
 	// Healthy is true when the Application is deployed and healthy at the revision.
 	Healthy bool
+	// Class says what kind of thing is missing, empty when healthy.
+	Class Class
 	// Reason is one word for what is missing, empty when healthy.
 	Reason string
 	// Message adds what Argo CD says, if anything.
 	Message string
+	// Since is when the health or the error that it speaks of began, as far as Argo CD tells.
+	Since time.Time
 }
+
+// Class of a verdict: what may come of it.
+type Class string
+
+// Classes of verdicts.
+const (
+	// Pending passes by itself.
+	Pending Class = "Pending"
+	// Stale passes when Argo CD compares once more.
+	Stale Class = "Stale"
+	// Blocked needs somebody.
+	Blocked Class = "Blocked"
+	// Failed is a sync of this revision that failed.
+	Failed Class = "Failed"
+	// Degraded is an application that runs badly at this revision.
+	Degraded Class = "Degraded"
+	// Unreachable says nothing of the application: Argo CD does not get through to its cluster.
+	Unreachable Class = "Unreachable"
+)
 
 func (v Verdict) String() string {
 	if v.Message == "" {
@@ -29,13 +48,11 @@ func (v Verdict) String() string {
 	return v.Reason + ": " + v.Message
 }
 
-// comparisonErrors are condition types that keep an Application from being compared.
-var comparisonErrors = []string{"InvalidSpecError", "ComparisonError", "UnknownError"}
-
 // Evaluate tells whether an Application is healthy at a revision. Synced and
 // Healthy are not enough: sync.revision is filled in before anything is rendered,
 // health ignores what cannot be rendered, and both lag behind a finished operation.
-// Each check closes one of those holes.
+// Each check closes one of those holes. What it cannot see in one look is whether the
+// comparison knew the newest spec: Confirmed tells.
 func Evaluate(a *Application, revision string) Verdict {
 	for _, check := range []func(*Application, string) *Verdict{
 		specUpdated, comparisonWorked, operationSettled, compared, healthy,
@@ -44,40 +61,37 @@ func Evaluate(a *Application, revision string) Verdict {
 			return *v
 		}
 	}
-	return Verdict{Healthy: true}
+	return Verdict{Healthy: true, Since: a.Status.Health.since()}
 }
 
-func missing(reason, format string, args ...any) *Verdict {
-	return &Verdict{Reason: reason, Message: fmt.Sprintf(format, args...)}
+// Reasons that an ApplicationSet may be the cause of.
+const (
+	reasonApplicationMissing = "ApplicationMissing"
+	reasonSpecNotUpdated     = "SpecNotUpdated"
+)
+
+func missing(class Class, reason, format string, args ...any) *Verdict {
+	return &Verdict{Class: class, Reason: reason, Message: fmt.Sprintf(format, args...)}
 }
 
 func specUpdated(a *Application, revision string) *Verdict {
 	switch {
 	case a == nil:
-		return missing("ApplicationMissing", "no Application carries the labels portolan.dev/application, portolan.dev/region and portolan.dev/environment: see docs/argocd.md")
+		return missing(Pending, reasonApplicationMissing,
+			"no Application carries the labels portolan.dev/application, portolan.dev/region and portolan.dev/environment: see docs/argocd.md")
 	case !a.DeletionTimestamp.IsZero():
-		return missing("ApplicationTerminating", "")
+		return missing(Pending, "ApplicationTerminating", "")
 	case a.Spec.SourceHydrator != nil:
-		return missing("HydratorNotSupported", "the Application syncs hydrated revisions")
-	case a.Spec.Source == nil || a.Spec.Source.TargetRevision != revision:
-		return missing("SpecNotUpdated", "the ApplicationSet has not rendered %.7s", revision)
+		return missing(Blocked, "HydratorNotSupported", "the Application syncs hydrated revisions")
+	case !slices.Contains(targets(a.sources()), revision):
+		return missing(Pending, reasonSpecNotUpdated, "the ApplicationSet has not rendered %.7s", revision)
 	}
 	return nil
 }
 
-// comparisonWorked looks for an error of a comparison at this revision. Argo CD reports it
-// beside a Synced status and a Healthy one.
-func comparisonWorked(a *Application, revision string) *Verdict {
-	i := slices.IndexFunc(a.Status.Conditions, func(c Condition) bool { return slices.Contains(comparisonErrors, c.Type) })
-	if i < 0 || a.Status.Sync.ComparedTo.Source.TargetRevision != revision {
-		return nil
-	}
-	return missing(a.Status.Conditions[i].Type, "%s", a.Status.Conditions[i].Message)
-}
-
 func operationSettled(a *Application, revision string) *Verdict {
 	if a.Operation != nil {
-		return missing("OperationRequested", "")
+		return missing(Pending, "OperationRequested", "")
 	}
 	op := a.Status.OperationState
 	if op == nil {
@@ -85,14 +99,17 @@ func operationSettled(a *Application, revision string) *Verdict {
 	}
 	switch op.Phase {
 	case "Running", "Terminating": // also with finishedAt set: it waits for a retry
-		return missing("OperationRunning", "")
+		return missing(Pending, "OperationRunning", "")
 	case "Failed", "Error":
-		if op.SyncResult != nil && op.SyncResult.Revision == revision {
-			return missing("SyncFailed", "%s", op.Message)
+		if op.SyncResult != nil && (op.SyncResult.Revision == revision || slices.Contains(op.SyncResult.Revisions, revision)) {
+			if unreachable.MatchString(op.Message) {
+				return missing(Unreachable, reasonClusterUnreachable, "%s", op.Message)
+			}
+			return missing(Failed, "SyncFailed", "%s", op.Message)
 		}
 	case "Succeeded":
 		if op.FinishedAt == nil { // argo-cd #29636
-			return missing("StuckOperationState", "the last operation succeeded and never finished: refresh the Application")
+			return missing(Blocked, "StuckOperationState", "the last operation succeeded and never finished: refresh the Application")
 		}
 	}
 	return nil
@@ -101,47 +118,39 @@ func operationSettled(a *Application, revision string) *Verdict {
 // compared asks for a comparison with this very spec that began after the last operation.
 // The operation's revision is not asked for: a commit that changes no manifest starts none.
 func compared(a *Application, revision string) *Verdict {
-	sync := a.Status.Sync
-	if sync.Revision != revision || !sameSource(sync.ComparedTo.Source, *a.Spec.Source) {
-		return missing("NotCompared", "")
+	if !a.comparedAt(revision) {
+		return missing(Pending, "NotCompared", "")
 	}
-	if sync.Status != "Synced" {
-		return missing("OutOfSync", "sync status is %q", sync.Status)
+	if status := a.Status.Sync.Status; status != "Synced" {
+		return missing(Pending, "OutOfSync", "sync status is %q", status)
 	}
 	op := a.Status.OperationState
 	if a.Status.ReconciledAt == nil || (op != nil && op.FinishedAt != nil && a.Status.ReconciledAt.Before(op.FinishedAt)) {
-		return missing("StaleAfterOperation", "")
+		return missing(Stale, "StaleAfterOperation", "")
 	}
 	return nil
 }
 
 func healthy(a *Application, _ string) *Verdict {
-	switch {
+	var v *Verdict
+	switch health := a.Status.Health; {
 	case len(a.Status.Resources) == 0: // an empty render is Synced and Healthy
-		return missing("NothingDeployed", "the Application renders no objects")
-	case a.Status.Health.Status != "Healthy":
-		return missing("NotHealthy", "health is %q", a.Status.Health.Status)
-	}
-	return nil
-}
-
-func sameSource(a, b Source) bool {
-	return a.RepoURL == b.RepoURL && a.Path == b.Path && a.TargetRevision == b.TargetRevision &&
-		bytes.Equal(canonical(a.Helm), canonical(b.Helm))
-}
-
-// canonical renders Helm values so that the order of keys does not matter.
-func canonical(h *Helm) []byte {
-	if h == nil || h.ValuesObject == nil || equality.Semantic.DeepEqual(*h.ValuesObject, runtime.RawExtension{}) {
+		v = missing(Blocked, "NothingDeployed", "the Application renders no objects")
+	case health.Status == "Degraded":
+		v = missing(Degraded, "NotHealthy", "health is %q", health.Status)
+	case health.Status != "Healthy":
+		v = missing(Pending, "NotHealthy", "health is %q", health.Status)
+	default:
 		return nil
 	}
-	var values any
-	if err := json.Unmarshal(h.ValuesObject.Raw, &values); err != nil {
-		return h.ValuesObject.Raw
+	v.Since = a.Status.Health.since()
+	return v
+}
+
+// since is when the health began; Argo CD cuts off what is less than a second.
+func (h Health) since() time.Time {
+	if h.LastTransitionTime == nil {
+		return time.Time{}
 	}
-	raw, err := json.Marshal(values)
-	if err != nil {
-		return h.ValuesObject.Raw
-	}
-	return raw
+	return h.LastTransitionTime.Add(time.Second)
 }

@@ -1,6 +1,7 @@
 package argocd
 
 import (
+	"cmp"
 	"strings"
 	"testing"
 	"time"
@@ -45,12 +46,22 @@ func settled(revision string) *Application {
 	return a
 }
 
+// classes of the reasons.
+var classes = map[string]Class{
+	"ApplicationTerminating": Pending, "SpecNotUpdated": Pending, "NotCompared": Pending, "OutOfSync": Pending,
+	"OperationRequested": Pending, "OperationRunning": Pending, "NotHealthy": Pending,
+	"StaleAfterOperation": Stale, "SyncFailed": Failed,
+	"InvalidSpecError": Blocked, "RevisionLacksRegionConfig": Blocked, "StuckOperationState": Blocked,
+	"NothingDeployed": Blocked, "HydratorNotSupported": Blocked,
+}
+
 // Every case begins with an Application that passes and re-enacts one race or trap.
 func TestGate(t *testing.T) {
 	for name, tc := range map[string]struct {
 		begin       string // the revision at which everything is settled, if not the asked one
 		change      func(*Application)
 		wantReason  string // empty: healthy
+		wantClass   Class  // empty: the reason's
 		wantMessage string
 	}{
 		"settled at the revision": {},
@@ -74,7 +85,7 @@ func TestGate(t *testing.T) {
 				a.Status.Sync.Status = "Unknown"
 				a.Status.Conditions = []Condition{{Type: "ComparisonError", Message: "no such file or directory"}}
 			},
-			wantReason: "ComparisonError", wantMessage: "no such file or directory",
+			wantReason: "RevisionLacksRegionConfig", wantMessage: "no such file or directory (pin a revision that has the files)",
 		},
 		"a comparison failed beside Synced and Healthy": {
 			change: func(a *Application) {
@@ -150,11 +161,17 @@ func TestGate(t *testing.T) {
 			},
 			wantReason: "SyncFailed", wantMessage: "hook failed",
 		},
+		"the sync of this revision did not get through to the cluster": {
+			change: func(a *Application) {
+				a.Status.OperationState.Phase, a.Status.OperationState.Message = "Error", "Get https://x: dial tcp: i/o timeout"
+			},
+			wantReason: "ClusterUnreachable", wantClass: Unreachable, wantMessage: "Get https://x: dial tcp: i/o timeout",
+		},
 		"the sync of this revision met an error": {
 			change: func(a *Application) {
-				a.Status.OperationState.Phase, a.Status.OperationState.Message = "Error", "timeout"
+				a.Status.OperationState.Phase, a.Status.OperationState.Message = "Error", "too long"
 			},
-			wantReason: "SyncFailed", wantMessage: "timeout",
+			wantReason: "SyncFailed", wantMessage: "too long",
 		},
 		"an earlier sync failed": {
 			change: func(a *Application) {
@@ -198,7 +215,7 @@ func TestGate(t *testing.T) {
 		},
 		"degraded": {
 			change:     func(a *Application) { a.Status.Health.Status = "Degraded" },
-			wantReason: "NotHealthy", wantMessage: `health is "Degraded"`,
+			wantReason: "NotHealthy", wantMessage: `health is "Degraded"`, wantClass: Degraded,
 		},
 		"health was not assessed": {
 			change:     func(a *Application) { a.Status.Health.Status = "" },
@@ -227,7 +244,7 @@ func TestGate(t *testing.T) {
 				tc.change(a)
 			}
 			g.Expect(Evaluate(a, newSHA)).To(Equal(Verdict{
-				Healthy: tc.wantReason == "", Reason: tc.wantReason, Message: tc.wantMessage,
+				Healthy: tc.wantReason == "", Class: cmp.Or(tc.wantClass, classes[tc.wantReason]), Reason: tc.wantReason, Message: tc.wantMessage,
 			}))
 		})
 	}

@@ -20,7 +20,7 @@ const ResourcesFinalizer = "resources-finalizer.argocd.argoproj.io"
 
 // AddToScheme registers the views.
 func AddToScheme(scheme *runtime.Scheme) error {
-	scheme.AddKnownTypes(GroupVersion, &Application{}, &ApplicationList{})
+	scheme.AddKnownTypes(GroupVersion, &Application{}, &ApplicationList{}, &ApplicationSet{}, &ApplicationSetList{})
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil
 }
@@ -43,6 +43,7 @@ type Application struct {
 type ApplicationSpec struct {
 	Destination    Destination           `json:"destination"`
 	Source         *Source               `json:"source,omitempty"`
+	Sources        []Source              `json:"sources,omitempty"`
 	SourceHydrator *runtime.RawExtension `json:"sourceHydrator,omitempty"`
 }
 
@@ -57,6 +58,8 @@ type Source struct {
 	RepoURL        string `json:"repoURL,omitempty"`
 	Path           string `json:"path,omitempty"`
 	TargetRevision string `json:"targetRevision,omitempty"`
+	Chart          string `json:"chart,omitempty"`
+	Ref            string `json:"ref,omitempty"`
 	Helm           *Helm  `json:"helm,omitempty"`
 }
 
@@ -79,18 +82,21 @@ type ApplicationStatus struct {
 type Sync struct {
 	Status     string     `json:"status,omitempty"`
 	Revision   string     `json:"revision,omitempty"`
+	Revisions  []string   `json:"revisions,omitempty"`
 	ComparedTo ComparedTo `json:"comparedTo,omitempty"`
 }
 
 // ComparedTo is the spec that a comparison was made for.
 type ComparedTo struct {
 	Source      Source      `json:"source,omitempty"`
+	Sources     []Source    `json:"sources,omitempty"`
 	Destination Destination `json:"destination,omitempty"`
 }
 
 // Health of the live objects.
 type Health struct {
-	Status string `json:"status,omitempty"`
+	Status             string       `json:"status,omitempty"`
+	LastTransitionTime *metav1.Time `json:"lastTransitionTime,omitempty"`
 }
 
 // OperationState is the last sync.
@@ -103,13 +109,16 @@ type OperationState struct {
 
 // SyncResult says which revision a sync applied.
 type SyncResult struct {
-	Revision string `json:"revision,omitempty"`
+	Revision  string   `json:"revision,omitempty"`
+	Revisions []string `json:"revisions,omitempty"`
 }
 
 // Condition is something that is wrong with an Application.
 type Condition struct {
-	Type    string `json:"type"`
-	Message string `json:"message,omitempty"`
+	Type               string       `json:"type"`
+	Message            string       `json:"message,omitempty"`
+	Status             string       `json:"status,omitempty"` // of an ApplicationSet's only
+	LastTransitionTime *metav1.Time `json:"lastTransitionTime,omitempty"`
 }
 
 // Resource is an object that an Application deployed.
@@ -125,4 +134,28 @@ type ApplicationList struct {
 	metav1.TypeMeta `json:",inline"`
 	metav1.ListMeta `json:"metadata,omitempty"`
 	Items           []Application `json:"items"`
+}
+
+// ApplicationSet is a read-only view of what makes Applications: only whether it can.
+//
+// +kubebuilder:object:root=true
+type ApplicationSet struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	Status ApplicationSetStatus `json:"status,omitempty"`
+}
+
+// ApplicationSetStatus says what went wrong.
+type ApplicationSetStatus struct {
+	Conditions []Condition `json:"conditions,omitempty"`
+}
+
+// ApplicationSetList is a list of ApplicationSets.
+//
+// +kubebuilder:object:root=true
+type ApplicationSetList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []ApplicationSet `json:"items"`
 }

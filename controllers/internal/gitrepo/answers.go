@@ -1,7 +1,6 @@
 package gitrepo
 
 import (
-	"container/list"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -26,16 +25,12 @@ type question struct {
 // String is different for different questions.
 func (q question) String() string { return fmt.Sprintf("%x/%s", q.repository, q.commit) }
 
-// answers remembers what is known about commits and forgets first what was not asked
-// about for longest.
+// answers remembers what is known about commits.
 type answers struct {
 	clock clock.PassiveClock
-	limit int // of the weight of all
 
-	mu     sync.Mutex
-	known  map[question]*list.Element
-	recent *list.List // of *answer, the latest first
-	weight int
+	mu    sync.Mutex
+	known *recent[question, *answer]
 }
 
 // answer is what is known about one commit: that it is not there, all its files, or
@@ -52,7 +47,7 @@ type answer struct {
 func (a *answer) weight() int { return 1 + len(a.files) + len(a.asked) }
 
 func newAnswers(clk clock.PassiveClock, limit int) *answers {
-	return &answers{clock: clk, limit: limit, known: map[question]*list.Element{}, recent: list.New()}
+	return &answers{clock: clk, known: newRecent[question, *answer](limit)}
 }
 
 // missing answers when it knows about all the paths. The error is that of a commit
@@ -60,12 +55,10 @@ func newAnswers(clk clock.PassiveClock, limit int) *answers {
 func (a *answers) missing(q question, paths []string) (missing []string, answered bool, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	element, ok := a.known[q]
+	known, ok := a.known.get(q)
 	if !ok {
 		return nil, false, nil
 	}
-	a.recent.MoveToFront(element)
-	known := element.Value.(*answer)
 	if known.unknown != nil {
 		if a.clock.Now().Before(known.until) {
 			return nil, true, known.unknown
@@ -100,8 +93,8 @@ func (a *answers) learn(q question, found *contents, paths, missing []string) {
 	learned := &answer{question: q, complete: found.root == nil, files: found.files}
 	if !learned.complete {
 		learned.asked = map[string]bool{}
-		if element, ok := a.known[q]; ok {
-			maps.Copy(learned.asked, element.Value.(*answer).asked)
+		if known, ok := a.known.get(q); ok {
+			maps.Copy(learned.asked, known.asked)
 		}
 		for _, name := range paths {
 			learned.asked[canonical(name)] = !slices.Contains(missing, name)
@@ -120,19 +113,4 @@ func (a *answers) learnUnknown(q question, err error) {
 	a.put(&answer{question: q, unknown: err, until: a.clock.Now().Add(unknownFor)})
 }
 
-func (a *answers) put(learned *answer) {
-	if old, ok := a.known[learned.question]; ok {
-		a.forget(old)
-	}
-	a.known[learned.question] = a.recent.PushFront(learned)
-	a.weight += learned.weight()
-	for a.weight > a.limit && a.recent.Len() > 1 {
-		a.forget(a.recent.Back())
-	}
-}
-
-func (a *answers) forget(element *list.Element) {
-	old := a.recent.Remove(element).(*answer)
-	delete(a.known, old.question)
-	a.weight -= old.weight()
-}
+func (a *answers) put(learned *answer) { a.known.put(learned.question, learned, learned.weight()) }

@@ -29,14 +29,14 @@ func TestAnswersForgetTheOldest(t *testing.T) {
 	learn("c", 3)
 	g.Expect([]bool{known("a"), known("b"), known("c")}).To(Equal([]bool{true, false, true}))
 	learn("a", 4) // replaces
-	g.Expect(a.weight).To(Equal(9))
+	g.Expect(a.known.weight).To(Equal(9))
 	learn("huge", 50)
 	g.Expect([]bool{known("a"), known("c"), known("huge")}).To(Equal([]bool{false, false, true}))
 	learn("d", 1)
 	g.Expect(known("huge")).To(BeFalse())
-	g.Expect(a.weight).To(Equal(2))
-	g.Expect(a.known).To(HaveLen(1))
-	g.Expect(a.recent.Len()).To(Equal(1))
+	g.Expect(a.known.weight).To(Equal(2))
+	g.Expect(a.known.known).To(HaveLen(1))
+	g.Expect(a.known.order.Len()).To(Equal(1))
 }
 
 func TestCanonical(t *testing.T) {

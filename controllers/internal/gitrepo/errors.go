@@ -13,7 +13,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/transport/http"
 )
 
-// What Missing, Read and Commit report. Messages name the repository without credentials and stay
+// What Repositories, Editor and History report. Messages name the repository without credentials and stay
 // the same from one try to the next.
 var (
 	// ErrUnknownRevision means that the repository does not have the commit.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	gogit "github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
@@ -20,12 +18,16 @@ const headsDepth = 50
 
 // fetch brings the files of a commit.
 func (r *Repositories) fetch(ctx context.Context, repo Repository, commit plumbing.Hash) (*contents, error) {
-	endpoint, err := transport.NewEndpoint(repo.URL)
+	endpoint, err := repo.endpoint()
 	if err != nil {
-		return nil, fmt.Errorf("%w: the URL cannot be read", ErrNotFound)
+		return nil, err
 	}
 	if endpoint.Protocol == protocolFile {
-		return r.readInPlace(ctx, endpoint, commit)
+		repository, err := openInPlace(endpoint)
+		if err != nil {
+			return nil, err
+		}
+		return r.contentsIn(ctx, repository.Storer, commit)
 	}
 	from, err := remoteOf(endpoint, repo.Auth)
 	if err != nil {
@@ -38,9 +40,9 @@ func (r *Repositories) fetch(ctx context.Context, repo Repository, commit plumbi
 	return found, err
 }
 
-// readInPlace looks into a repository on this machine. go-git's own file transport
-// would start the git binary.
-func (r *Repositories) readInPlace(ctx context.Context, endpoint *transport.Endpoint, commit plumbing.Hash) (*contents, error) {
+// openInPlace opens a repository on this machine. go-git's own file transport would
+// start the git binary.
+func openInPlace(endpoint *transport.Endpoint) (*gogit.Repository, error) {
 	repository, err := gogit.PlainOpen(endpoint.Path)
 	if errors.Is(err, gogit.ErrRepositoryNotExists) {
 		return nil, transport.ErrRepositoryNotFound
@@ -48,7 +50,7 @@ func (r *Repositories) readInPlace(ctx context.Context, endpoint *transport.Endp
 	if err != nil {
 		return nil, fmt.Errorf("opening the repository: %w", err)
 	}
-	return r.contentsIn(ctx, repository.Storer, commit)
+	return repository, nil
 }
 
 // fetchCommit asks for the commit alone.
@@ -92,20 +94,12 @@ func (r *Repositories) fetchHeads(ctx context.Context, from remote, depth int) (
 		return fetched{}, err
 	}
 	defer s.close()
-	var heads []plumbing.Hash
-	for name, hash := range s.refs.References {
-		if strings.HasPrefix(name, "refs/heads/") && !slices.Contains(heads, hash) {
-			heads = append(heads, hash)
-		}
-	}
+	heads := s.heads()
 	if len(heads) == 0 {
 		return fetched{}, ErrUnknownRevision
 	}
 	all, err := s.fetch(ctx, order{wants: heads, depth: depth}, r.limits.packBytes)
-	if errors.Is(err, errRefused) {
-		return fetched{}, errors.New("the server does not serve its own branches")
-	}
-	return all, err
+	return all, ofBranch(err)
 }
 
 func (r *Repositories) contentsIn(ctx context.Context, objects storer.EncodedObjectStorer, hash plumbing.Hash) (*contents, error) {

@@ -48,9 +48,9 @@ func (e *Editor) refresh(ctx context.Context, b Branch, seen *snapshot, paths []
 		return nil, b.noBranch(err)
 	}
 	defer s.close()
-	tip, exists := s.refs.References[b.reference().String()]
-	if !exists {
-		return nil, fmt.Errorf("%w: %s", ErrNoBranch, b.Name)
+	tip, err := s.tip(b)
+	if err != nil {
+		return nil, err
 	}
 	asked := canonicals(paths)
 	now := e.clock.Now()
@@ -127,9 +127,9 @@ func ofBranch(err error) error {
 func (b Branch) reference() plumbing.ReferenceName { return plumbing.NewBranchReferenceName(b.Name) }
 
 func (b Branch) remote() (remote, error) {
-	endpoint, err := transport.NewEndpoint(b.URL)
+	endpoint, err := b.endpoint()
 	if err != nil {
-		return remote{}, fmt.Errorf("%w: the URL cannot be read", ErrNotFound)
+		return remote{}, err
 	}
 	if endpoint.Protocol == protocolFile {
 		return remote{}, errInPlace

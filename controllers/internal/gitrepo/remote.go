@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/packfile"
@@ -56,8 +58,10 @@ type fetched struct {
 // order is what a session is to fetch.
 type order struct {
 	wants    []plumbing.Hash
-	depth    int  // of commits, 0 for all of their history
-	contents bool // of files too, where the server can leave them out
+	haves    []plumbing.Hash // what nothing is sent of, nor of what is before it
+	depth    int             // of commits, 0 for all of their history
+	bare     bool            // without folders too, where the server can leave them out
+	contents bool            // of files too, where the server can leave them out
 }
 
 // open starts a conversation in which to fetch.
@@ -124,6 +128,25 @@ func (s *session) mayServe(commit plumbing.Hash) bool {
 	return false
 }
 
+// heads are the branches.
+func (s *session) heads() []plumbing.Hash {
+	var heads []plumbing.Hash
+	for name, hash := range s.refs.References {
+		if strings.HasPrefix(name, "refs/heads/") && !slices.Contains(heads, hash) {
+			heads = append(heads, hash)
+		}
+	}
+	return heads
+}
+
+func (s *session) tip(b Branch) (plumbing.Hash, error) {
+	tip, exists := s.refs.References[b.reference().String()]
+	if !exists {
+		return plumbing.ZeroHash, fmt.Errorf("%w: %s", ErrNoBranch, b.Name)
+	}
+	return tip, nil
+}
+
 // fetch reads objects, and of commits the trees too.
 func (s *session) fetch(ctx context.Context, o order, maxBytes int64) (fetched, error) {
 	objects := memory.NewStorage()
@@ -155,7 +178,7 @@ func (s *session) fetchInto(ctx context.Context, objects storer.Storer, o order,
 // request asks for as little as the server is able to send.
 func (s *session) request(o order) (*packp.UploadPackRequest, error) {
 	request := packp.NewUploadPackRequestFromCapabilities(s.refs.Capabilities)
-	request.Wants = o.wants
+	request.Wants, request.Haves = o.wants, o.haves
 	var asked []capability.Capability
 	if o.depth > 0 && s.serves(capability.Shallow) {
 		request.Depth = packp.DepthCommits(o.depth)
@@ -163,6 +186,9 @@ func (s *session) request(o order) (*packp.UploadPackRequest, error) {
 	}
 	if !o.contents && s.serves(capability.Filter) {
 		request.Filter = packp.FilterBlobNone()
+		if o.bare {
+			request.Filter = packp.FilterTreeDepth(0)
+		}
 		asked = append(asked, capability.Filter)
 	}
 	if s.serves(capability.NoProgress) {

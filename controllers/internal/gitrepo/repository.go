@@ -54,6 +54,14 @@ func (Auth) GoString() string { return redacted }
 // MarshalText shows nothing to structured logs either.
 func (Auth) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
+func (r Repository) endpoint() (*transport.Endpoint, error) {
+	endpoint, err := transport.NewEndpoint(r.URL)
+	if err != nil {
+		return nil, fmt.Errorf("%w: the URL cannot be read", ErrNotFound)
+	}
+	return endpoint, nil
+}
+
 // identity tells apart who asks where, so that nobody gets answers from a
 // repository that only somebody else's credentials open. It keeps no secret.
 func (r Repository) identity() [sha256.Size]byte {

@@ -65,7 +65,7 @@ func TestAnEmptyListIsNoNews(t *testing.T) {
 	c, writes := newClient(t, promotion())
 	p := stored(t, c)
 	before := p.DeepCopy()
-	p.Status.Regions = []v1alpha1.RegionPins{}
+	p.Status.History = []v1alpha1.PromotionRecord{}
 	g.Expect(Patch(t.Context(), c, p, before)).To(Succeed())
 	g.Expect(*writes).To(BeZero())
 }

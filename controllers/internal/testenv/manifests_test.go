@@ -87,8 +87,12 @@ func TestEveryPolicyIsBoundAndDenies(t *testing.T) {
 			want = admissionregistrationv1.Ignore
 		}
 		g.Expect(policy.Spec.FailurePolicy).To(HaveValue(Equal(want)), name)
+		operations := []admissionregistrationv1.OperationType{admissionregistrationv1.Delete}
+		if name == "portolan-approve-promotions" {
+			operations = []admissionregistrationv1.OperationType{admissionregistrationv1.Create, admissionregistrationv1.Update}
+		}
 		for _, rule := range policy.Spec.MatchConstraints.ResourceRules {
-			g.Expect(rule.Operations).To(ConsistOf(admissionregistrationv1.Delete), name)
+			g.Expect(rule.Operations).To(ConsistOf(operations), name)
 		}
 	}
 }

@@ -1,0 +1,434 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// PromotionStatus is what was seen of the promotion.
+type PromotionStatus struct {
+	// conditions: Valid, Approved, RolledOut, Held, Ready.
+	// +listType=map
+	// +listMapKey=type
+	// +optional
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// observedGeneration is the generation that the status describes.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// currentRevision is the revision that every region was last seen to run healthily.
+	// +optional
+	CurrentRevision GitRevision `json:"currentRevision,omitempty"`
+
+	// targetRevision is the revision that regions move to, or are to move to.
+	// +optional
+	TargetRevision GitRevision `json:"targetRevision,omitempty"`
+
+	// wave is how far the rollout has come: "2/4".
+	// +optional
+	Wave string `json:"wave,omitempty"`
+
+	// rollout is the running rollout, or the last one. Regions that are registered later are born
+	// at its revisions, or at the previous ones if it was rolled back.
+	// +optional
+	Rollout *PromotionRollout `json:"rollout,omitempty"`
+
+	// nextWindow is when regions may move again, while a window keeps them from it.
+	// +optional
+	NextWindow *metav1.Time `json:"nextWindow,omitempty"`
+
+	// changelog of the running rollout, or of the last one.
+	// +optional
+	Changelog *Changelog `json:"changelog,omitempty"`
+
+	// history is how the last rollouts ended, the newest first.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=10
+	// +optional
+	History []PromotionRecord `json:"history,omitempty"`
+}
+
+// PromotionRollout moves regions from what they have to one set of revisions. Both are recorded
+// before anything is written.
+type PromotionRollout struct {
+	// id names the revisions: the revision, followed by a hash of the overrides if there are any.
+	// People approve it.
+	// +required
+	ID string `json:"id"`
+
+	// revision of all applications without an override.
+	// +required
+	Revision GitRevision `json:"revision"`
+
+	// overrides of the revision.
+	// +listType=map
+	// +listMapKey=application
+	// +kubebuilder:validation:MaxItems=64
+	// +optional
+	Overrides []RevisionOverride `json:"overrides,omitempty"`
+
+	// applications that it moves.
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=256
+	// +optional
+	Applications []string `json:"applications,omitempty"`
+
+	// urgency with which it began.
+	// +optional
+	Urgency Urgency `json:"urgency,omitempty"`
+
+	// reason for the urgency.
+	// +optional
+	Reason string `json:"reason,omitempty"`
+
+	// approvedBy are those who approved it.
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	ApprovedBy []string `json:"approvedBy,omitempty"`
+
+	// startedAt is when it began.
+	// +required
+	StartedAt metav1.Time `json:"startedAt"`
+
+	// finishedAt is when it ended.
+	// +optional
+	FinishedAt *metav1.Time `json:"finishedAt,omitempty"`
+
+	// phase it is in.
+	// +required
+	Phase RolloutPhase `json:"phase"`
+
+	// failure says what failed, when it was halted or rolled back.
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	Failure string `json:"failure,omitempty"`
+
+	// retried is the value of the annotation portolan.dev/retry that was last answered.
+	// +optional
+	Retried string `json:"retried,omitempty"`
+
+	// waves in the order in which they move. They are fixed when the rollout begins.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=17
+	// +optional
+	Waves []WaveStatus `json:"waves,omitempty"`
+
+	// leftInside are regions that the rollout before had begun to move and never finished.
+	// They stay as they are until their turn.
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=256
+	// +optional
+	LeftInside []string `json:"leftInside,omitempty"`
+
+	// previous are the revisions that the regions had before, those of one list of revisions together.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=256
+	// +optional
+	Previous []PreviousPins `json:"previous,omitempty"`
+}
+
+// RolloutPhase is what becomes of a rollout.
+// +kubebuilder:validation:Enum=Progressing;Completed;Halted;RollingBack;RolledBack;Superseded
+type RolloutPhase string
+
+// Phases of a rollout.
+const (
+	// RolloutProgressing moves regions.
+	RolloutProgressing RolloutPhase = "Progressing"
+	// RolloutCompleted has every region healthy at its revisions.
+	RolloutCompleted RolloutPhase = "Completed"
+	// RolloutHalted has failed, and everything stays as it is.
+	RolloutHalted RolloutPhase = "Halted"
+	// RolloutRollingBack puts the previous revisions back.
+	RolloutRollingBack RolloutPhase = "RollingBack"
+	// RolloutRolledBack has put them back; its revisions are not tried again.
+	RolloutRolledBack RolloutPhase = "RolledBack"
+	// RolloutSuperseded gave way to another one, only in the history.
+	RolloutSuperseded RolloutPhase = "Superseded"
+)
+
+// WaveStatus is how far a wave has come.
+type WaveStatus struct {
+	// name of the wave.
+	// +required
+	Name string `json:"name"`
+
+	// maxConcurrent is how many of its regions move at a time; 0: all.
+	// +optional
+	MaxConcurrent int32 `json:"maxConcurrent,omitempty"`
+
+	// startedAt is when its first region began to move.
+	// +optional
+	StartedAt *metav1.Time `json:"startedAt,omitempty"`
+
+	// finishedAt is when all of its regions had passed.
+	// +optional
+	FinishedAt *metav1.Time `json:"finishedAt,omitempty"`
+
+	// regions in the order in which they move.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=256
+	// +optional
+	Regions []RegionProgress `json:"regions,omitempty"`
+}
+
+// RegionProgress is how far a region has come.
+type RegionProgress struct {
+	// region is the Region's name.
+	// +required
+	Region string `json:"region"`
+
+	// state of the region in the rollout.
+	// +required
+	State RegionRolloutState `json:"state"`
+
+	// applications is how many applications the rollout moves there.
+	// +optional
+	Applications int32 `json:"applications,omitempty"`
+
+	// healthy is how many of them are healthy at their new revision.
+	// +optional
+	Healthy int32 `json:"healthy,omitempty"`
+
+	// movedAt is when its pins were written.
+	// +optional
+	MovedAt *metav1.Time `json:"movedAt,omitempty"`
+
+	// confirmAt is when Argo CD was asked to confirm what it said.
+	// +optional
+	ConfirmAt *metav1.Time `json:"confirmAt,omitempty"`
+
+	// healthySince is since when all of its applications have been healthy.
+	// +optional
+	HealthySince *metav1.Time `json:"healthySince,omitempty"`
+
+	// passedAt is when it passed all gates.
+	// +optional
+	PassedAt *metav1.Time `json:"passedAt,omitempty"`
+
+	// reason is one word for what it waits for.
+	// +optional
+	Reason string `json:"reason,omitempty"`
+
+	// message says what it waits for, and until when, where that is known.
+	// +kubebuilder:validation:MaxLength=512
+	// +optional
+	Message string `json:"message,omitempty"`
+}
+
+// RegionRolloutState is the state of a region in a rollout.
+// +kubebuilder:validation:Enum=Pending;Moving;Soaking;Passed;Held;Failed;RolledBack
+type RegionRolloutState string
+
+// States of a region in a rollout.
+const (
+	// RegionRolloutPending has the previous revisions.
+	RegionRolloutPending RegionRolloutState = "Pending"
+	// RegionRolloutMoving has its new pins, and is not yet healthy with them.
+	RegionRolloutMoving RegionRolloutState = "Moving"
+	// RegionRolloutSoaking is healthy, and has to stay so for a while.
+	RegionRolloutSoaking RegionRolloutState = "Soaking"
+	// RegionRolloutPassed has passed all gates.
+	RegionRolloutPassed RegionRolloutState = "Passed"
+	// RegionRolloutHeld cannot be judged at the moment.
+	RegionRolloutHeld RegionRolloutState = "Held"
+	// RegionRolloutFailed has failed.
+	RegionRolloutFailed RegionRolloutState = "Failed"
+	// RegionRolloutRolledBack has its previous pins again.
+	RegionRolloutRolledBack RegionRolloutState = "RolledBack"
+)
+
+// PreviousPins are the pins that some regions had before a rollout.
+type PreviousPins struct {
+	// regions that had them.
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=256
+	// +required
+	Regions []string `json:"regions"`
+
+	// pins of each application; one that had none is missing.
+	// +listType=map
+	// +listMapKey=application
+	// +kubebuilder:validation:MaxItems=256
+	// +optional
+	Pins []RevisionOverride `json:"pins,omitempty"`
+}
+
+// PromotionRecord is how a rollout ended.
+type PromotionRecord struct {
+	// id of the rollout.
+	// +required
+	ID string `json:"id"`
+
+	// revision it moved regions to.
+	// +required
+	Revision GitRevision `json:"revision"`
+
+	// overrides of the revision.
+	// +listType=map
+	// +listMapKey=application
+	// +kubebuilder:validation:MaxItems=64
+	// +optional
+	Overrides []RevisionOverride `json:"overrides,omitempty"`
+
+	// applications that it moved.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=256
+	// +optional
+	Applications []string `json:"applications,omitempty"`
+
+	// startedAt is when it began.
+	// +required
+	StartedAt metav1.Time `json:"startedAt"`
+
+	// finishedAt is when it ended.
+	// +required
+	FinishedAt metav1.Time `json:"finishedAt"`
+
+	// outcome is how it ended.
+	// +required
+	Outcome RolloutPhase `json:"outcome"`
+
+	// urgency with which it began.
+	// +optional
+	Urgency Urgency `json:"urgency,omitempty"`
+
+	// message is the reason of an emergency, or what failed.
+	// +kubebuilder:validation:MaxLength=1024
+	// +optional
+	Message string `json:"message,omitempty"`
+
+	// approvedBy are those who approved it.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	ApprovedBy []string `json:"approvedBy,omitempty"`
+}
+
+// Changelog is the short form of what a rollout brings or takes away. The whole is in a ConfigMap.
+type Changelog struct {
+	// from and to are the revisions that are compared.
+	// +required
+	From GitRevision `json:"from"`
+	// to is the rollout's revision.
+	// +required
+	To GitRevision `json:"to"`
+
+	// direction says whether commits are added, removed or both.
+	// +required
+	Direction ChangelogDirection `json:"direction"`
+
+	// commits is how many.
+	// +required
+	Commits int32 `json:"commits"`
+
+	// pullRequests are the first of those that the commits name.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=20
+	// +optional
+	PullRequests []PullRequest `json:"pullRequests,omitempty"`
+
+	// configMapRef names the ConfigMap with the whole changelog, in the same namespace.
+	// +optional
+	ConfigMapRef *LocalReference `json:"configMapRef,omitempty"`
+}
+
+// ChangelogDirection says what becomes of the commits of a changelog.
+// +kubebuilder:validation:Enum=Forward;Back;Diverged;Same
+type ChangelogDirection string
+
+// Directions.
+const (
+	// ChangelogForward adds commits.
+	ChangelogForward ChangelogDirection = "Forward"
+	// ChangelogBack removes commits.
+	ChangelogBack ChangelogDirection = "Back"
+	// ChangelogDiverged removes some and adds others.
+	ChangelogDiverged ChangelogDirection = "Diverged"
+	// ChangelogSame changes nothing.
+	ChangelogSame ChangelogDirection = "Same"
+)
+
+// PullRequest is one that commits name.
+type PullRequest struct {
+	// number of the pull request.
+	// +required
+	Number int32 `json:"number"`
+
+	// title, as the commit has it.
+	// +kubebuilder:validation:MaxLength=120
+	// +optional
+	Title string `json:"title,omitempty"`
+
+	// applications whose files it touches.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=8
+	// +optional
+	Applications []string `json:"applications,omitempty"`
+
+	// removed is true where a rollback takes it away.
+	// +optional
+	Removed bool `json:"removed,omitempty"`
+}
+
+// Conditions of a Promotion besides Ready.
+const (
+	// PromotionValid is True when the revision may go to every region, as far as git and other
+	// Promotions tell.
+	PromotionValid = "Valid"
+	// PromotionApproved is True when enough people approved the rollout, or nobody has to.
+	PromotionApproved = "Approved"
+	// PromotionRolledOut is True when every region runs the revision healthily.
+	PromotionRolledOut = "RolledOut"
+	// PromotionHeld is present and True only while a person, a window or a pause holds the rollout.
+	PromotionHeld = "Held"
+)
+
+// Annotations on a Promotion. They are not in git, so that Argo CD leaves them alone.
+const (
+	// AnnotationApprovalPrefix and any name is an approval; the value is the approver's user name,
+	// a blank and the rollout's id.
+	AnnotationApprovalPrefix = "approval.portolan.dev/"
+	// AnnotationRetry goes on with a rollout that was halted or rolled back, once for each value.
+	AnnotationRetry = "portolan.dev/retry"
+)
+
+// Reasons of a Promotion's conditions.
+const (
+	// ReasonRollingOut means a region is moving to the revision.
+	ReasonRollingOut = "RollingOut"
+	// ReasonConflict means another Promotion of the environment claims the same application.
+	ReasonConflict = "Conflict"
+	// ReasonUnknownRevision means the repository has no such commit.
+	ReasonUnknownRevision = "UnknownRevision"
+	// ReasonNotOnBranch means the revision is not on the branch on which it has to be.
+	ReasonNotOnBranch = "NotOnBranch"
+	// ReasonNotVerified means the revision was not promoted in the environment that comes before.
+	ReasonNotVerified = "NotVerified"
+	// ReasonInvalidWindow means a window can never open or close.
+	ReasonInvalidWindow = "InvalidWindow"
+	// ReasonInvalidWave means a wave's selector cannot be read, or names a Region that is not there.
+	ReasonInvalidWave = "InvalidWave"
+	// ReasonRepositoryUnreachable means git does not answer.
+	ReasonRepositoryUnreachable = "RepositoryUnreachable"
+	// ReasonNoRepository means that git has to be asked and the Environment names no repository.
+	ReasonNoRepository = "NoRepository"
+	// ReasonAwaitingApproval means people have to approve.
+	ReasonAwaitingApproval = "AwaitingApproval"
+	// ReasonWindowClosed means no region may begin to move at this time.
+	ReasonWindowClosed = "WindowClosed"
+	// ReasonSoaking means a region is healthy and has to stay so for a while.
+	ReasonSoaking = "Soaking"
+	// ReasonRegionUnknown means a region cannot be judged at the moment.
+	ReasonRegionUnknown = "RegionUnknown"
+	// ReasonRolloutFailed means a region failed and everything stays as it is.
+	ReasonRolloutFailed = "RolloutFailed"
+	// ReasonRollingBack means the previous revisions are being put back.
+	ReasonRollingBack = "RollingBack"
+	// ReasonRolledBack means the previous revisions are back and the new ones are not tried again.
+	ReasonRolledBack = "RolledBack"
+	// ReasonOverwritten means somebody else keeps changing what Portolan writes.
+	ReasonOverwritten = "Overwritten"
+)

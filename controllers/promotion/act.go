@@ -1,0 +1,91 @@
+package promotion
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/step"
+)
+
+// atOnce is when an object is looked at again after something was done: nothing announces that
+// the status was written.
+const atOnce = time.Millisecond
+
+// rollOut does the one thing that the planner asks for.
+func (r *Reconciler) rollOut(ctx context.Context, s *scope) error {
+	switch {
+	case s.environment == nil, len(s.conflicts) > 0, !s.accepted && s.promotion.Status.Rollout == nil:
+		return step.Blocked(v1alpha1.PromotionValid)
+	}
+	r.tell(ctx, s)
+	d := decide(s.world)
+	if err := r.act(ctx, s, d); err != nil {
+		return err
+	}
+	s.decision = d
+	return r.outcome(s, d)
+}
+
+func (r *Reconciler) act(ctx context.Context, s *scope, d *decision) error {
+	switch d.verb {
+	case write:
+		for _, w := range d.writes {
+			if err := r.pin(ctx, s, w); err != nil {
+				return err
+			}
+		}
+	case confirm:
+		for _, region := range d.confirm {
+			for _, app := range s.found[region] {
+				if err := r.ArgoCD.Refresh(ctx, app, false); err != nil {
+					return err
+				}
+			}
+		}
+	case hold, begin, record:
+	}
+	return nil
+}
+
+func (r *Reconciler) pin(ctx context.Context, s *scope, w pinning) error {
+	for _, app := range w.region.differing(w.pins) {
+		pin := w.pins.Of(app)
+		if r.fights.lost(client.ObjectKeyFromObject(s.promotion), pinKey{w.region.name, app}, pin, s.world.now) {
+			owner, err := r.ArgoCD.PinOwner(ctx, w.region.cluster, app)
+			if err != nil {
+				return err
+			}
+			return step.Stuck(while, v1alpha1.ReasonOverwritten, "%s keeps changing the pin of %s in %s (annotation %s%s of Secret %s): end that",
+				owner, app, w.region.name, v1alpha1.AnnotationRevisionPrefix, app, r.ArgoCD.Key(w.region.cluster))
+		}
+		if _, err := r.ArgoCD.SetPin(ctx, w.region.cluster, app, string(pin)); err != nil {
+			return fmt.Errorf("pinning %s in %s: %w", app, w.region.name, err)
+		}
+	}
+	return nil
+}
+
+// outcome is what the condition RolledOut says of a decision.
+func (r *Reconciler) outcome(s *scope, d *decision) error {
+	after := r.Resync
+	if s.promotion.Spec.Track != nil {
+		after = r.Poll
+	}
+	if !d.until.IsZero() {
+		after = min(after, max(atOnce, d.until.Sub(s.world.now)))
+	}
+	switch {
+	case d.verb != hold:
+		return step.Poll(atOnce, d.reasonOr(v1alpha1.ReasonRollingOut), "%s", d.message)
+	case d.settled():
+		return step.DoneUntil(after)
+	case d.stuck:
+		return step.Stuck(after, d.reason, "%s", d.message)
+	default:
+		return step.Poll(after, d.reason, "%s", d.message)
+	}
+}

@@ -1,0 +1,239 @@
+package promotion
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/argocd"
+	"github.com/portolan-dev/portolan/controllers/plan"
+)
+
+var update = flag.Bool("update", false, "write the golden logs")
+
+var (
+	start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	// Commits, by the letter of which they are made.
+	old, good, bad = commit("a"), commit("b"), commit("c")
+)
+
+func commit(letter string) v1alpha1.GitRevision {
+	return v1alpha1.GitRevision(strings.Repeat(letter, 40))
+}
+
+// play is a fleet without an API server: the planner decides, its decisions are carried out, and
+// Argo CD takes a minute for each of: noticing a pin, syncing it, getting healthy, confirming.
+// Between two decisions nothing is kept but the rollout, in JSON: the operator restarts each time.
+type play struct {
+	spec    v1alpha1.PromotionSpec
+	rollout *v1alpha1.PromotionRollout
+	history []v1alpha1.PromotionRecord
+	fleet   []*actor
+	now     time.Time
+	away    map[string]bool // regions that cannot be judged
+	apart   map[string]bool // regions that are not connected
+	retry   string
+	denied  bool // nobody has approved yet
+	log     []string
+}
+
+// actor is a region with its applications.
+type actor struct {
+	name  string
+	pins  map[string]v1alpha1.GitRevision
+	stage map[string]int // minutes since Argo CD noticed the pin
+	asked bool           // a confirmation is asked for
+}
+
+const healthyAfter = 3 // minutes
+
+func stageFor(regions ...string) *play {
+	p := &play{now: start, away: map[string]bool{}, apart: map[string]bool{}}
+	p.spec.Revision = old
+	for _, r := range regions {
+		p.add(r, old)
+	}
+	p.rollout = &v1alpha1.PromotionRollout{
+		ID: string(old), Revision: old, Applications: []string{"api", "core"}, Phase: v1alpha1.RolloutCompleted, StartedAt: metav1.NewTime(start),
+	}
+	return p
+}
+
+func (p *play) add(region string, revision v1alpha1.GitRevision) {
+	p.fleet = append(p.fleet, &actor{
+		name:  region,
+		pins:  map[string]v1alpha1.GitRevision{"api": revision, "core": revision},
+		stage: map[string]int{"api": healthyAfter, "core": healthyAfter},
+	})
+}
+
+// verdict is what the gate would say: api at the bad revision degrades once it was healthy.
+func (a *actor) verdict(app string) argocd.Verdict {
+	switch stage := a.stage[app]; {
+	case stage == 0:
+		return argocd.Verdict{Class: argocd.Pending, Reason: "SpecNotUpdated"}
+	case stage < healthyAfter:
+		return argocd.Verdict{Class: argocd.Pending, Reason: "OperationRunning"}
+	case app == "api" && a.pins[app] == bad && stage > healthyAfter:
+		return argocd.Verdict{Class: argocd.Degraded, Reason: "NotHealthy", Message: `health is "Degraded"`}
+	default:
+		return argocd.Verdict{Healthy: true}
+	}
+}
+
+func (p *play) world(t *testing.T) world {
+	t.Helper()
+	w := world{
+		now: p.now, rollout: p.rollout, policy: policyOf(&p.spec), retry: p.retry,
+		target: target{plan.PinSet{Revision: p.spec.Revision, Overrides: p.spec.Overrides}, []string{"api", "core"}},
+	}
+	var regions []*v1alpha1.Region
+	for _, a := range p.fleet {
+		r := regionState{name: a.name}
+		for _, app := range []string{"api", "core"} {
+			r.apps = append(r.apps, appState{name: app, pinned: a.pins[app], verdict: a.verdict(app), confirmed: !a.asked})
+		}
+		if p.away[a.name] {
+			r.unknown = "nobody answers"
+		}
+		if p.apart[a.name] {
+			r.unconnected = "ring api: it is Seeded, not yet Converged"
+		}
+		w.regions = append(w.regions, r)
+		region := &v1alpha1.Region{}
+		region.Name, region.Labels = a.name, map[string]string{"continent": a.name[:2]}
+		regions = append(regions, region)
+	}
+	waves, err := wavesOf(&p.spec, regions)
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	w.waves = waves
+	if p.denied {
+		w.unapproved = &holding{reason: v1alpha1.ReasonAwaitingApproval, message: "0 of 1 approvals"}
+	}
+	s := &scope{promotion: &v1alpha1.Promotion{Spec: p.spec}, world: w}
+	NewWithT(t).Expect((&Reconciler{}).holdings(s)).To(Succeed())
+	return s.world
+}
+
+// step takes one decision and carries it out.
+func (p *play) step(t *testing.T) *decision {
+	t.Helper()
+	g := NewWithT(t)
+	d := decide(p.world(t))
+	said := string(d.verb)
+	for _, w := range d.writes {
+		a := p.actor(w.region.name)
+		for _, app := range w.region.differing(w.pins) {
+			a.pins[app], a.stage[app] = w.pins.Of(app), 0
+			said += fmt.Sprintf(" %s/%s=%.1s", a.name, app, a.pins[app])
+		}
+	}
+	for _, name := range d.confirm {
+		p.actor(name).asked = true
+	}
+	if d.reason != "" {
+		said += ": " + d.reason + ": " + d.message
+	}
+	if d.held {
+		said += " (held)"
+	}
+	if d.stuck {
+		said += " (stuck)"
+	}
+	if d.ended != nil {
+		p.history = append(p.history, *d.ended)
+		said += fmt.Sprintf(" [%s %.1s]", d.ended.Outcome, d.ended.Revision)
+	}
+	if raw, err := json.Marshal(d.rollout); d.rollout != nil {
+		g.Expect(err).NotTo(HaveOccurred())
+		p.rollout = &v1alpha1.PromotionRollout{}
+		g.Expect(json.Unmarshal(raw, p.rollout)).To(Succeed())
+	}
+	p.sayf("%s", said)
+	return d
+}
+
+func (p *play) sayf(format string, args ...any) {
+	line := fmt.Sprintf(format, args...)
+	if len(p.log) == 0 || p.log[len(p.log)-1][len("15:04 "):] != line {
+		p.log = append(p.log, p.now.Format("15:04 ")+line)
+	}
+}
+
+func (p *play) actor(name string) *actor {
+	return p.fleet[slices.IndexFunc(p.fleet, func(a *actor) bool { return a.name == name })]
+}
+
+// minute lets Argo CD work.
+func (p *play) minute() {
+	p.now = p.now.Add(time.Minute)
+	for _, a := range p.fleet {
+		for app := range a.stage {
+			a.stage[app]++
+		}
+		a.asked = false
+	}
+}
+
+// run decides until nothing is to be done at a moment, minute by minute, for a number of minutes.
+func (p *play) run(t *testing.T, minutes int) *play {
+	t.Helper()
+	for range minutes {
+		for range 20 {
+			if d := p.step(t); d.verb == hold {
+				break
+			}
+		}
+		p.minute()
+	}
+	return p
+}
+
+// asks writes another spec.
+func (p *play) asks(what string, change func(*v1alpha1.PromotionSpec)) *play {
+	p.log = append(p.log, "--- "+what)
+	change(&p.spec)
+	return p
+}
+
+func (p *play) event(what string, change func()) *play {
+	p.log = append(p.log, "--- "+what)
+	change()
+	return p
+}
+
+func to(revision v1alpha1.GitRevision) func(*v1alpha1.PromotionSpec) {
+	return func(s *v1alpha1.PromotionSpec) { s.Revision = revision }
+}
+
+func (p *play) matches(t *testing.T, name string) {
+	t.Helper()
+	g := NewWithT(t)
+	path := filepath.Join("testdata", name+".log")
+	text := strings.Join(p.log, "\n") + "\n"
+	if *update {
+		g.Expect(os.WriteFile(path, []byte(text), 0o600)).To(Succeed())
+	}
+	want, err := os.ReadFile(path)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(text).To(Equal(string(want)), "run with -update and read the difference")
+}
+
+// pinned says at which commit each region's applications are, all of them.
+func (p *play) pinned() string {
+	var all []string
+	for _, a := range p.fleet {
+		all = append(all, fmt.Sprintf("%s %.1s%.1s", a.name, a.pins["api"], a.pins["core"]))
+	}
+	return strings.Join(all, ", ")
+}

@@ -1,0 +1,140 @@
+package promotion
+
+import (
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+)
+
+func soakFor(d time.Duration) func(*v1alpha1.PromotionSpec) {
+	return func(s *v1alpha1.PromotionSpec) { s.Gates.Soak = &metav1.Duration{Duration: d} }
+}
+
+// Each of these is a whole rollout; its golden log is the specification.
+func TestRollouts(t *testing.T) {
+	waves := func(s *v1alpha1.PromotionSpec) {
+		s.Waves = []v1alpha1.PromotionWave{
+			{Name: "canary", Regions: []string{"us-1"}},
+			{Name: "europe", Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"continent": "eu"}}, MaxConcurrent: new(int32(2))},
+		}
+	}
+	rollback := func(s *v1alpha1.PromotionSpec) { s.OnFailure = v1alpha1.FailureRollback }
+	for name, tc := range map[string]struct {
+		play       func(t *testing.T) *play
+		wantPinned string
+	}{
+		"happy": {func(t *testing.T) *play {
+			return stageFor("us-1", "eu-1").run(t, 1).asks("to b", to(good)).run(t, 15)
+		}, "us-1 bb, eu-1 bb"},
+		"waves": {func(t *testing.T) *play {
+			return stageFor("us-1", "eu-1", "eu-2", "eu-3", "ap-1").asks("waves, a soak of 10 minutes", func(s *v1alpha1.PromotionSpec) {
+				waves(s)
+				soakFor(10 * time.Minute)(s)
+			}).asks("to b", to(good)).run(t, 90)
+		}, "us-1 bb, eu-1 bb, eu-2 bb, eu-3 bb, ap-1 bb"},
+		"override": {func(t *testing.T) *play {
+			return stageFor("us-1", "eu-1").asks("to b, core stays", func(s *v1alpha1.PromotionSpec) {
+				s.Revision, s.Overrides = good, []v1alpha1.RevisionOverride{{Application: "core", Revision: old}}
+			}).run(t, 14).asks("the override goes", func(s *v1alpha1.PromotionSpec) { s.Overrides = nil }).run(t, 14)
+		}, "us-1 bb, eu-1 bb"},
+		"halt": {func(t *testing.T) *play {
+			return stageFor("us-1", "eu-1").asks("to c", to(bad)).run(t, 9).asks("back to a", to(old)).run(t, 12)
+		}, "us-1 aa, eu-1 aa"},
+		"retry": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").asks("to c", to(bad)).run(t, 9)
+			return p.event("somebody asks for a retry", func() { p.retry = "1" }).run(t, 9)
+		}, "us-1 cc, eu-1 aa"},
+		"rollback": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1", "eu-2").asks("roll back on failure, two in europe at once", func(s *v1alpha1.PromotionSpec) {
+				rollback(s)
+				waves(s)
+				soakFor(5 * time.Minute)(s)
+			}).asks("to b", to(good)).run(t, 22)
+			p.event("eu-1 gets the bad one's api by itself", func() { p.actor("eu-1").pins["api"] = good; p.actor("eu-1").stage["api"] = 1 }).run(t, 30)
+			return p.asks("to c", to(bad)).run(t, 12)
+		}, "us-1 bb, eu-1 bb, eu-2 bb"},
+		"supersede": {func(t *testing.T) *play {
+			return stageFor("us-1", "eu-1").asks("to b", to(good)).run(t, 2).asks("to d, in the middle of us-1", to(commit("d"))).run(t, 16)
+		}, "us-1 dd, eu-1 dd"},
+		"revert-inside": {func(t *testing.T) *play {
+			return stageFor("us-1", "eu-1").asks("to b", to(good)).run(t, 2).asks("back to a, in the middle of us-1", to(old)).run(t, 10)
+		}, "us-1 aa, eu-1 aa"},
+		"region-added": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").asks("to b", to(good)).run(t, 2)
+			return p.event("ap-1 is born", func() { p.add("ap-1", good); p.actor("ap-1").stage["api"] = 1 }).run(t, 14)
+		}, "us-1 bb, eu-1 bb, ap-1 bb"},
+		"region-removed": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").asks("to b", to(good)).run(t, 2)
+			return p.event("us-1 goes", func() { p.fleet = p.fleet[1:] }).run(t, 8)
+		}, "eu-1 bb"},
+		"unknown-waiting": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1", "ap-1").event("nothing is known of us-1", func() {})
+			p.away["us-1"] = true
+			p.asks("to b", to(good)).run(t, 14)
+			return p.event("us-1 is back", func() { p.away["us-1"] = false }).run(t, 8)
+		}, "us-1 bb, eu-1 bb, ap-1 bb"},
+		"unknown-moving": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").asks("to b", to(good)).run(t, 2)
+			p.event("nothing is known of us-1", func() { p.away["us-1"] = true }).run(t, 40)
+			return p.event("us-1 is back", func() { p.away["us-1"] = false }).run(t, 12)
+		}, "us-1 bb, eu-1 bb"},
+		"window": {func(t *testing.T) *play {
+			return stageFor("us-1", "eu-1").asks("only from 3:00 to 3:10", func(s *v1alpha1.PromotionSpec) {
+				s.Windows = []v1alpha1.PromotionWindow{{Kind: v1alpha1.WindowAllow, Schedule: "0 3 * * *", Duration: metav1.Duration{Duration: 10 * time.Minute}}}
+				soakFor(3 * time.Minute)(s)
+			}).asks("to b", to(good)).run(t, 24*60+12)
+		}, "us-1 bb, eu-1 bb"},
+		"paused": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").asks("to b", to(good)).run(t, 2).asks("pause", func(s *v1alpha1.PromotionSpec) { s.Paused = true }).run(t, 8)
+			return p.asks("resume", func(s *v1alpha1.PromotionSpec) { s.Paused = false }).run(t, 8)
+		}, "us-1 bb, eu-1 bb"},
+		"approval": {func(t *testing.T) *play {
+			p := stageFor("us-1").event("an approval is needed", func() {})
+			p.denied = true
+			p.asks("to b", to(good)).run(t, 3)
+			return p.event("approved", func() { p.denied = false }).run(t, 8)
+		}, "us-1 bb"},
+		"emergency": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1", "ap-1").asks("a soak of an hour", soakFor(time.Hour)).asks("to b", to(good)).run(t, 8)
+			return p.asks("an emergency", func(s *v1alpha1.PromotionSpec) { s.Urgency, s.Reason = v1alpha1.UrgencyEmergency, "CVE" }).run(t, 10)
+		}, "us-1 bb, eu-1 bb, ap-1 bb"},
+		"status-lost": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1", "ap-1").asks("to b", to(good)).run(t, 8)
+			return p.event("the status is lost", func() { p.rollout = nil }).run(t, 14)
+		}, "us-1 bb, eu-1 bb, ap-1 bb"},
+		"clobbered": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").asks("to b", to(good)).run(t, 2)
+			p.event("somebody changes pins", func() { p.actor("us-1").pins["core"] = bad; p.actor("eu-1").pins["core"] = bad }).run(t, 14)
+			return p.event("and once more", func() { p.actor("eu-1").pins["api"] = old }).run(t, 5)
+		}, "us-1 bb, eu-1 bb"},
+		"successor-held": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").asks("roll back on failure", rollback).asks("to c", to(bad)).run(t, 3)
+			p.denied = true
+			p.asks("to b, which nobody has approved", to(good)).run(t, 12)
+			return p.event("approved", func() { p.denied = false }).run(t, 12)
+		}, "us-1 bb, eu-1 bb"},
+		"rollback-unknown": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1", "ap-1").asks("all at once, roll back on failure", func(s *v1alpha1.PromotionSpec) {
+				rollback(s)
+				s.Waves = []v1alpha1.PromotionWave{{Name: "all", Regions: []string{"us-1", "eu-1", "ap-1"}}}
+			}).asks("to c", to(bad)).run(t, 2)
+			p.event("nothing is known of eu-1", func() { p.away["eu-1"] = true }).run(t, 10)
+			return p.event("eu-1 is back", func() { p.away["eu-1"] = false }).run(t, 3)
+		}, "us-1 aa, eu-1 aa, ap-1 aa"},
+		"deadline": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").asks("to b", to(good)).event("us-1 does not join its ring", func() {})
+			p.apart["us-1"] = true
+			return p.run(t, 35)
+		}, "us-1 bb, eu-1 aa"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := tc.play(t)
+			NewWithT(t).Expect(p.pinned()).To(Equal(tc.wantPinned))
+			p.matches(t, name)
+		})
+	}
+}

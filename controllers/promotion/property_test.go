@@ -1,0 +1,307 @@
+package promotion
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/types"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"pgregory.net/rapid"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/plan"
+)
+
+// everywhere are all regions that a storm may have.
+var everywhere = []string{"us-1", "us-2", "eu-1", "eu-2", "ap-1"}
+
+// storm is a play in which anything may happen between two decisions, and which watches each of them.
+type storm struct {
+	*play
+	stage     *testing.T
+	had       map[string][]v1alpha1.GitRevision // by region and application, whoever wrote it
+	clobbered map[string]bool                   // regions whose pins somebody else changed
+	retries   int
+}
+
+func newStorm(t *testing.T, rt *rapid.T) *storm {
+	t.Helper()
+	regions := everywhere[:rapid.IntRange(1, len(everywhere)).Draw(rt, "regions")]
+	s := &storm{play: stageFor(regions...), stage: t, had: map[string][]v1alpha1.GitRevision{}, clobbered: map[string]bool{}}
+	for _, region := range regions {
+		s.held(region, old)
+	}
+	s.plan(rt)
+	return s
+}
+
+// held notes what all applications of a region have.
+func (s *storm) held(region string, revision v1alpha1.GitRevision) {
+	for app := range s.actor(region).pins {
+		s.had[region+"/"+app] = append(s.had[region+"/"+app], revision)
+	}
+}
+
+// plan draws how a rollout goes.
+func (s *storm) plan(rt *rapid.T) {
+	s.spec.Waves = nil
+	left := slices.Clone(everywhere)
+	for i := range rapid.IntRange(0, 3).Draw(rt, "waves") {
+		w := v1alpha1.PromotionWave{Name: fmt.Sprintf("wave %d", i)}
+		if limit := rapid.Int32Range(0, 2).Draw(rt, "limit"); limit > 0 {
+			w.MaxConcurrent = &limit
+		}
+		if rapid.Bool().Draw(rt, "by label") {
+			continent := rapid.SampledFrom([]string{"us", "eu", "ap"}).Draw(rt, "continent")
+			w.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"continent": continent}}
+		} else {
+			some := rapid.IntRange(0, len(left)).Draw(rt, "of the regions")
+			w.Regions, left = left[:some], left[some:]
+		}
+		s.spec.Waves = append(s.spec.Waves, w)
+	}
+	soakFor(rapid.SampledFrom([]time.Duration{0, 4 * time.Minute}).Draw(rt, "soak"))(&s.spec)
+	deadline := rapid.SampledFrom([]time.Duration{6 * time.Minute, 20 * time.Minute}).Draw(rt, "deadline")
+	s.spec.Gates.ProgressDeadline = &metav1.Duration{Duration: deadline}
+	s.spec.OnFailure = rapid.SampledFrom([]v1alpha1.FailurePolicy{v1alpha1.FailureHalt, v1alpha1.FailureRollback}).Draw(rt, "on failure")
+}
+
+// target draws what a Promotion asks for.
+func (s *storm) target(rt *rapid.T, among ...v1alpha1.GitRevision) {
+	s.spec.Revision, s.spec.Overrides = rapid.SampledFrom(among).Draw(rt, "revision"), nil
+	if rapid.IntRange(0, 3).Draw(rt, "override") == 0 {
+		s.spec.Overrides = []v1alpha1.RevisionOverride{{Application: "core", Revision: rapid.SampledFrom(among).Draw(rt, "core")}}
+	}
+}
+
+// strike lets one thing happen.
+func (s *storm) strike(rt *rapid.T) {
+	region := rapid.SampledFrom(everywhere).Draw(rt, "region")
+	here := slices.ContainsFunc(s.fleet, func(a *actor) bool { return a.name == region })
+	switch rapid.SampledFrom([]string{
+		"calm", "target", "target", "away", "apart", "clobber", "fleet", "pause", "approval", "urgency", "retry", "status", "plan",
+	}).Draw(rt, "event") {
+	case "target":
+		s.target(rt, old, good, bad, commit("d"))
+	case "away":
+		s.away[region] = !s.away[region]
+	case "apart":
+		s.apart[region] = !s.apart[region]
+	case "clobber":
+		s.clobber(region, rapid.SampledFrom([]string{"api", "core"}).Draw(rt, "app"), rapid.SampledFrom([]v1alpha1.GitRevision{old, good, bad, commit("e")}).Draw(rt, "pin"))
+	case "fleet":
+		s.comeOrGo(region, here)
+	case "pause":
+		s.spec.Paused = !s.spec.Paused
+	case "approval":
+		s.denied = !s.denied
+	case "urgency":
+		s.spec.Urgency, s.spec.Reason = rapid.SampledFrom([]v1alpha1.Urgency{v1alpha1.UrgencyNormal, v1alpha1.UrgencyEmergency}).Draw(rt, "urgency"), "CVE"
+	case "retry":
+		s.askAgain()
+	case "status":
+		s.rollout = nil
+	case "plan":
+		s.plan(rt)
+	}
+}
+
+func (s *storm) askAgain() {
+	s.retries++
+	s.retry = fmt.Sprint(s.retries)
+}
+
+func (s *storm) clobber(region, app string, pin v1alpha1.GitRevision) {
+	if !slices.ContainsFunc(s.fleet, func(a *actor) bool { return a.name == region }) {
+		return
+	}
+	a := s.actor(region)
+	a.pins[app], a.stage[app] = pin, 0
+	s.had[region+"/"+app] = append(s.had[region+"/"+app], pin)
+	s.clobbered[region] = true
+}
+
+// comeOrGo removes a region, or bears it with the pins that registration would give it.
+func (s *storm) comeOrGo(region string, here bool) {
+	if here {
+		s.fleet = slices.DeleteFunc(s.fleet, func(a *actor) bool { return a.name == region })
+		return
+	}
+	promotion := v1alpha1.Promotion{Spec: s.spec, Status: v1alpha1.PromotionStatus{Rollout: s.rollout}}
+	promotion.Spec.EnvironmentRef.Name = environment
+	s.add(region, "")
+	s.clobbered[region] = false
+	for app := range s.actor(region).pins {
+		pin, _ := plan.Pin([]v1alpha1.Promotion{promotion}, environment, app)
+		s.actor(region).pins[app], s.actor(region).stage[app] = pin, 0
+		s.had[region+"/"+app] = []v1alpha1.GitRevision{pin}
+	}
+}
+
+// decides takes one decision and judges it.
+func (s *storm) decides(g Gomega) *decision {
+	given, before, w := s.rollout, s.rollout.DeepCopy(), s.world(s.stage)
+	d := s.step(s.stage)
+	tale := func() string { return strings.Join(s.log, "\n") }
+	g.Expect(given).To(Equal(before), tale)
+	wrote := len(d.writes) > 0
+	g.Expect(wrote).To(Equal(d.verb == write), tale)
+	for _, wrote := range d.writes {
+		s.mayWrite(g, before, d, wrote, tale)
+	}
+	switch d.verb {
+	case begin:
+		held := w.unapproved != nil || w.closed != nil
+		moves := slices.ContainsFunc(w.regions, func(r regionState) bool { return !r.has(w.target.PinSet) })
+		g.Expect(held && moves).To(BeFalse(), tale)
+	case write:
+		s.mayMove(g, before, d.rollout, tale)
+	default:
+	}
+	s.mayPass(g, before, w, tale)
+	g.Expect(d.rollout).To(fitTheAPI(), tale)
+	return d
+}
+
+// mayWrite asks that a pin is the rollout's, or one that the region had once, or, of a region that came
+// later, one that others had; and that what was halted writes nothing but what somebody took away.
+func (s *storm) mayWrite(g Gomega, before *v1alpha1.PromotionRollout, d *decision, wrote pinning, tale func() string) {
+	region := wrote.region.name
+	if before.Phase == v1alpha1.RolloutHalted {
+		g.Expect(s.clobbered).To(HaveKeyWithValue(region, true), tale)
+	}
+	s.clobbered[region] = false
+	pins := plan.PinSet{Revision: d.rollout.Revision, Overrides: d.rollout.Overrides}
+	for _, app := range wrote.region.differing(wrote.pins) {
+		known := append([]v1alpha1.GitRevision{pins.Of(app)}, s.had[region+"/"+app]...)
+		if progressIn(d.rollout)[region] == nil {
+			for _, group := range d.rollout.Previous {
+				known = append(known, plan.PinSet{Overrides: group.Pins}.Of(app))
+			}
+		}
+		g.Expect(known).To(ContainElement(wrote.pins.Of(app)), tale)
+		s.had[region+"/"+app] = append(s.had[region+"/"+app], wrote.pins.Of(app))
+	}
+}
+
+// mayMove asks that no region begins before its wave, or beside more others than its wave allows.
+func (s *storm) mayMove(g Gomega, before, after *v1alpha1.PromotionRollout, tale func() string) {
+	known := progressIn(before)
+	earlier := true // have passed
+	for i := range after.Waves {
+		w := &after.Waves[i]
+		begun, moving := 0, 0
+		for _, at := range w.Regions {
+			if at.MovedAt != nil && at.State != v1alpha1.RegionRolloutPassed {
+				moving++
+			}
+			if at.MovedAt != nil && known[at.Region].MovedAt == nil {
+				begun++
+			}
+		}
+		if begun > 0 {
+			g.Expect(s.spec.Paused).To(BeFalse(), tale)
+		}
+		if begun > 0 && s.spec.Urgency != v1alpha1.UrgencyEmergency {
+			g.Expect(earlier).To(BeTrue(), tale)
+			g.Expect(w.MaxConcurrent == 0 || moving <= int(w.MaxConcurrent)).To(BeTrue(), tale)
+		}
+		earlier = earlier && passed(w)
+	}
+}
+
+// mayPass asks that who is found to be good is good, by Argo CD's word after it was asked once more.
+func (s *storm) mayPass(g Gomega, before *v1alpha1.PromotionRollout, w world, tale func() string) {
+	known := map[string]*v1alpha1.RegionProgress{}
+	if before != nil && s.rollout != nil && before.StartedAt.Equal(&s.rollout.StartedAt) {
+		known = progressIn(before)
+	}
+	for region, at := range progressIn(s.rollout) {
+		if at.State != v1alpha1.RegionRolloutPassed || known[region] != nil && known[region].State == v1alpha1.RegionRolloutPassed {
+			continue
+		}
+		g.Expect(s.away[region]).To(BeFalse(), tale)
+		_, other := w.region(region).healthy(plan.PinSet{Revision: s.rollout.Revision, Overrides: s.rollout.Overrides})
+		g.Expect(other).To(BeNil(), tale)
+		if known[region] != nil {
+			g.Expect(known[region].ConfirmAt).NotTo(BeNil(), tale)
+			g.Expect(w.region(region).confirmed()).To(BeTrue(), tale)
+		}
+	}
+}
+
+// fitTheAPI are the bounds of the CustomResourceDefinition.
+func fitTheAPI() types.GomegaMatcher {
+	fits := func(r *v1alpha1.PromotionRollout) bool {
+		if r == nil {
+			return true
+		}
+		ok := len([]rune(r.Failure)) <= 1024 && len(r.Waves) <= 17
+		for _, at := range progressIn(r) {
+			ok = ok && len([]rune(at.Message)) <= 512
+		}
+		return ok
+	}
+	return WithTransform(fits, BeTrue())
+}
+
+// rest decides until there is nothing to do at a moment.
+func (s *storm) rest(g Gomega) *decision {
+	const enough = 15
+	for range enough {
+		if d := s.decides(g); d.verb == hold {
+			return d
+		}
+	}
+	g.Expect(s.log).To(BeEmpty(), "there is always one thing more to do")
+	return nil
+}
+
+// calm ends everything that keeps a rollout from its end but time.
+func (s *storm) calm(rt *rapid.T) {
+	clear(s.away)
+	clear(s.apart)
+	s.spec.Paused, s.denied = false, false
+	s.target(rt, old, good, commit("d"))
+	s.askAgain()
+	s.log = append(s.log, "--- calm")
+}
+
+// Whatever happens on the way, each decision is allowed; and when nothing happens any more, all
+// regions get to the target.
+func TestAnyStorm(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		g := NewWithT(rt)
+		s := newStorm(t, rt)
+		for range rapid.IntRange(1, 12).Draw(rt, "events") {
+			s.strike(rt)
+			for range rapid.IntRange(0, 8).Draw(rt, "minutes") {
+				s.rest(g)
+				s.minute()
+			}
+		}
+		s.calm(rt)
+		const perRegion, slack = 15, 60
+		var d *decision
+		for range slack + perRegion*len(everywhere) {
+			if d = s.rest(g); d.settled() {
+				break
+			}
+			if d.stuck { // what failed in the storm failed; a person goes on
+				s.askAgain()
+			}
+			s.minute()
+		}
+		tale := strings.Join(s.log, "\n")
+		g.Expect(d.settled()).To(BeTrue(), tale)
+		g.Expect(s.rollout.Phase).To(Equal(v1alpha1.RolloutCompleted), tale)
+		wanted := plan.PinSet{Revision: s.spec.Revision, Overrides: s.spec.Overrides}
+		for _, a := range s.fleet {
+			g.Expect(a.pins).To(Equal(map[string]v1alpha1.GitRevision{"api": wanted.Of("api"), "core": wanted.Of("core")}), tale)
+		}
+	})
+}

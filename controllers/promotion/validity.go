@@ -1,0 +1,279 @@
+package promotion
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/gitrepo"
+	"github.com/portolan-dev/portolan/controllers/internal/step"
+	"github.com/portolan-dev/portolan/controllers/plan"
+)
+
+// Files tells which files a revision lacks.
+type Files interface {
+	Missing(ctx context.Context, repo gitrepo.Repository, commit string, paths []string) ([]string, error)
+}
+
+// Commits knows the commits of branches.
+type Commits interface {
+	Head(ctx context.Context, repo gitrepo.Repository, branch string, maxAge time.Duration) (string, error)
+	Contains(ctx context.Context, repo gitrepo.Repository, branch, commit string, maxAge time.Duration) (bool, error)
+	FirstWith(ctx context.Context, repo gitrepo.Repository, branch string, paths []string, maxAge time.Duration) (string, error)
+	Between(ctx context.Context, repo gitrepo.Repository, from, to string, limit int) (commits []gitrepo.Commit, more bool, err error)
+}
+
+const defaultDeadline = 30 * time.Minute
+
+func policyOf(spec *v1alpha1.PromotionSpec) policy {
+	p := policy{
+		deadline: defaultDeadline, rings: true,
+		rollback: spec.OnFailure == v1alpha1.FailureRollback, urgency: spec.Urgency, reason: spec.Reason,
+	}
+	if d := spec.Gates.Soak; d != nil {
+		p.soak = d.Duration
+	}
+	if d := spec.Gates.ProgressDeadline; d != nil {
+		p.deadline = d.Duration
+	}
+	if c := spec.Gates.RingsConverged; c != nil {
+		p.rings = *c
+	}
+	return p
+}
+
+// validate finds out what the spec asks for, and refuses what must not be rolled out before
+// anything of it is written.
+func (r *Reconciler) validate(ctx context.Context, s *scope) error {
+	if s.environment == nil {
+		return step.Wait(v1alpha1.ReasonEnvironmentNotFound, "namespace %s has no Environment %s: create it", s.promotion.Namespace, s.promotion.Spec.EnvironmentRef.Name)
+	}
+	s.world.target = s.lastTarget()
+	if len(s.conflicts) > 0 { // they would take turns for ever
+		return step.Terminal(v1alpha1.ReasonConflict, "another Promotion of the environment pins %s: only one may", strings.Join(s.conflicts, ", "))
+	}
+	if err := r.holdings(s); err != nil {
+		return err
+	}
+	wanted, err := r.target(ctx, s)
+	if err != nil {
+		return err
+	}
+	if s.world.waves, err = wavesOf(&s.promotion.Spec, s.moving()); err != nil {
+		return step.Stuck(r.SlowPoll, v1alpha1.ReasonInvalidWave, "%w", err)
+	}
+	if rollout := s.promotion.Status.Rollout; rollout == nil || rollout.ID != wanted.ID() || !slices.Equal(rollout.Applications, wanted.applications) {
+		if err := r.judge(ctx, s, wanted); err != nil {
+			return err
+		}
+	}
+	s.world.target, s.accepted = wanted, true
+	return nil
+}
+
+// moving are the Regions that a rollout may go to.
+func (s *scope) moving() []*v1alpha1.Region {
+	return slices.DeleteFunc(slices.Clone(s.regions), func(region *v1alpha1.Region) bool {
+		state := s.world.region(region.Name)
+		return state == nil || len(state.apps) == 0
+	})
+}
+
+// lastTarget is what the last rollout went to.
+func (s *scope) lastTarget() target {
+	rollout := s.promotion.Status.Rollout
+	if rollout == nil {
+		return target{}
+	}
+	return target{plan.PinSet{Revision: rollout.Revision, Overrides: rollout.Overrides}, rollout.Applications}
+}
+
+// target is what the spec asks for; the head of the branch when it follows one.
+func (r *Reconciler) target(ctx context.Context, s *scope) (target, error) {
+	spec := &s.promotion.Spec
+	wanted := target{plan.PinSet{Revision: spec.Revision, Overrides: spec.Overrides}, s.applications()}
+	if spec.Track == nil {
+		return wanted, nil
+	}
+	repository, err := r.repository(ctx, s, "spec.track")
+	if err != nil {
+		return target{}, err
+	}
+	head, err := r.Commits.Head(ctx, repository, spec.Track.Branch, r.Poll)
+	if err != nil {
+		return target{}, r.unanswered("looking for the head of "+spec.Track.Branch, err)
+	}
+	wanted.Revision = v1alpha1.GitRevision(head)
+	return wanted, nil
+}
+
+// repository is where revisions are looked up.
+func (r *Reconciler) repository(ctx context.Context, s *scope, asks string) (gitrepo.Repository, error) {
+	source := s.environment.Spec.ArgoCD.Repository
+	if source == nil {
+		return gitrepo.Repository{}, step.Stuck(r.SlowPoll, v1alpha1.ReasonNoRepository,
+			"%s needs the Environment's spec.argocd.repository: set it", asks)
+	}
+	repository, err := r.ArgoCD.Repository(ctx, source.URL, source.CredentialsSecretRef)
+	if err != nil {
+		return gitrepo.Repository{}, step.Stuck(r.SlowPoll, v1alpha1.ReasonNoRepository, "%w", err)
+	}
+	return repository, nil
+}
+
+// unanswered says why git has no answer: what a person has to put right, or will pass.
+func (r *Reconciler) unanswered(doing string, err error) error {
+	switch {
+	case errors.Is(err, gitrepo.ErrUnreachable):
+		return step.Poll(r.Poll, v1alpha1.ReasonRepositoryUnreachable, "%s: %w", doing, err)
+	case errors.Is(err, gitrepo.ErrCredentials), errors.Is(err, gitrepo.ErrNotFound), errors.Is(err, gitrepo.ErrNoBranch):
+		return step.Stuck(r.SlowPoll, v1alpha1.ReasonNoRepository, "%s: %w", doing, err)
+	case errors.Is(err, gitrepo.ErrUnknownRevision):
+		return step.Stuck(r.SlowPoll, v1alpha1.ReasonUnknownRevision, "%s: %w", doing, err)
+	default:
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+}
+
+// judge refuses a target that lacks what regions need, or that is not where it has to be.
+func (r *Reconciler) judge(ctx context.Context, s *scope, wanted target) error {
+	if names := strangers(&s.promotion.Spec, s.regions); len(names) > 0 {
+		return step.Stuck(r.SlowPoll, v1alpha1.ReasonInvalidWave, "spec.waves names %s: the environment has no such Region", strings.Join(clipped(names), ", "))
+	}
+	names, err := r.unverified(ctx, s, wanted)
+	if err != nil {
+		return err
+	}
+	if len(names) > 0 {
+		return step.Poll(r.Poll, v1alpha1.ReasonNotVerified, "spec.gates.verifiedIn: in environment %s, no Promotion has yet completed with %s",
+			s.promotion.Spec.Gates.VerifiedIn.Environment, strings.Join(names, ", "))
+	}
+	branch := s.promotion.Spec.Gates.OnBranch
+	if branch == "" && s.environment.Spec.ArgoCD.Repository == nil {
+		return nil
+	}
+	repository, err := r.repository(ctx, s, "spec.gates.onBranch")
+	if err != nil {
+		return err
+	}
+	if branch != "" {
+		if err := r.onBranch(ctx, repository, branch, wanted); err != nil {
+			return err
+		}
+	}
+	return r.complete(ctx, s, repository, wanted)
+}
+
+// revisions of a target, each once.
+func (t target) revisions() []string {
+	var all []string
+	for _, app := range t.applications {
+		all = append(all, string(t.Of(app)))
+	}
+	if len(all) == 0 {
+		all = append(all, string(t.Revision))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func (r *Reconciler) onBranch(ctx context.Context, repository gitrepo.Repository, branch string, wanted target) error {
+	for _, revision := range wanted.revisions() {
+		contained, err := r.Commits.Contains(ctx, repository, branch, revision, r.Poll)
+		if err != nil {
+			return r.unanswered("looking for "+revision+" on "+branch, err)
+		}
+		if !contained {
+			return step.Stuck(r.SlowPoll, v1alpha1.ReasonNotOnBranch, "%s is not on %s, where spec.gates.onBranch wants it: merge it first", revision, branch)
+		}
+	}
+	return nil
+}
+
+// complete asks for the configuration files of every region that the target would go to.
+func (r *Reconciler) complete(ctx context.Context, s *scope, repository gitrepo.Repository, wanted target) error {
+	needs := map[string][]string{} // files by revision
+	for _, region := range s.regions {
+		state := s.world.region(region.Name)
+		if state == nil {
+			continue
+		}
+		for _, app := range state.apps {
+			paths, err := plan.ConfigFiles(s.environment, region.Spec.AWSRegion, app.name)
+			if err != nil {
+				return step.Stuck(r.SlowPoll, v1alpha1.ReasonNoRepository, "spec.argocd.repository.configFiles of the Environment: %w", err)
+			}
+			revision := string(wanted.Of(app.name))
+			needs[revision] = append(needs[revision], paths...)
+		}
+	}
+	for _, revision := range wanted.revisions() {
+		paths := needs[revision]
+		slices.Sort(paths)
+		if err := r.has(ctx, s, repository, revision, slices.Compact(paths)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Reconciler) has(ctx context.Context, s *scope, repository gitrepo.Repository, revision string, paths []string) error {
+	missing, err := r.Files.Missing(ctx, repository, revision, paths)
+	switch {
+	case errors.Is(err, gitrepo.ErrUnknownRevision):
+		return step.Stuck(r.SlowPoll, v1alpha1.ReasonUnknownRevision, "%s has no commit %s%s", repository.URL, revision, r.hint(ctx, s, repository))
+	case err != nil:
+		return r.unanswered("looking into "+revision, err)
+	case len(missing) == 0:
+		return nil
+	}
+	return step.Stuck(r.SlowPoll, v1alpha1.ReasonRevisionLacksRegionConfig, "%s lacks %s%s",
+		revision, strings.Join(clipped(missing), ", "), r.oldest(ctx, s, repository, missing))
+}
+
+// clipped names the first files and counts the rest.
+func clipped(names []string) []string {
+	const most = 5
+	if len(names) <= most {
+		return names
+	}
+	return append(slices.Clone(names[:most]), fmt.Sprintf("%d more", len(names)-most))
+}
+
+// branch that a person would look at.
+func (s *scope) branch() string {
+	switch spec := &s.promotion.Spec; {
+	case spec.Gates.OnBranch != "":
+		return spec.Gates.OnBranch
+	case spec.Track != nil:
+		return spec.Track.Branch
+	default:
+		return "main"
+	}
+}
+
+// hint names a commit that exists.
+func (r *Reconciler) hint(ctx context.Context, s *scope, repository gitrepo.Repository) string {
+	head, err := r.Commits.Head(ctx, repository, s.branch(), r.Poll)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("; the head of %s is %s", s.branch(), head)
+}
+
+// oldest names the first commit that has what is missing.
+func (r *Reconciler) oldest(ctx context.Context, s *scope, repository gitrepo.Repository, missing []string) string {
+	commit, err := r.Commits.FirstWith(ctx, repository, s.branch(), missing, r.Poll)
+	switch {
+	case err != nil:
+		return ""
+	case commit == "":
+		return fmt.Sprintf(", and so does %s: add them", s.branch())
+	default:
+		return fmt.Sprintf("; the oldest commit of %s that has them is %s", s.branch(), commit)
+	}
+}

@@ -1,0 +1,140 @@
+package promotion
+
+import (
+	"slices"
+	"time"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/argocd"
+	"github.com/portolan-dev/portolan/controllers/plan"
+)
+
+// world is everything that the planner knows of one moment.
+type world struct {
+	now     time.Time
+	target  target
+	waves   []v1alpha1.WaveStatus      // as a rollout that begins now would have them
+	rollout *v1alpha1.PromotionRollout // what was recorded, nil before the first
+	regions []regionState              // by age
+	policy  policy
+	// approvedBy approved the target; unapproved says who still has to.
+	approvedBy []string
+	unapproved *holding
+	// closed keeps regions from beginning to move: a pause, a window.
+	closed *holding
+	// retry is asked for by a value that was not answered yet.
+	retry string
+}
+
+// target is what the spec asks for.
+type target struct {
+	plan.PinSet
+
+	applications []string // sorted
+}
+
+// policy is what the spec says of the way.
+type policy struct {
+	soak, deadline time.Duration
+	rings          bool
+	rollback       bool
+	urgency        v1alpha1.Urgency
+	reason         string
+}
+
+func (p policy) emergency() bool { return p.urgency == v1alpha1.UrgencyEmergency }
+
+// holding is why nothing begins to move, and until when, where that is known.
+type holding struct {
+	reason, message string
+	until           time.Time
+}
+
+// regionState is one region and the applications in it that the promotion pins.
+type regionState struct {
+	name    string
+	cluster string
+	apps    []appState
+	// unknown says why the region cannot be judged; empty while it can.
+	unknown string
+	// unconnected says which gossip ring the region is not connected to; empty if there is none.
+	unconnected string
+}
+
+// appState is one application in one region.
+type appState struct {
+	name   string
+	pinned v1alpha1.GitRevision // the revision on the cluster Secret
+	// verdict on the Application at its pin.
+	verdict argocd.Verdict
+	// confirmed tells that Argo CD has made the comparison that was asked for.
+	confirmed bool
+}
+
+// region returns nil when there is none of that name.
+func (w *world) region(name string) *regionState {
+	i := slices.IndexFunc(w.regions, func(r regionState) bool { return r.name == name })
+	if i < 0 {
+		return nil
+	}
+	return &w.regions[i]
+}
+
+// pins are what the region has.
+func (r *regionState) pins() []v1alpha1.RevisionOverride {
+	var pins []v1alpha1.RevisionOverride
+	for _, a := range r.apps {
+		if a.pinned != "" {
+			pins = append(pins, v1alpha1.RevisionOverride{Application: a.name, Revision: a.pinned})
+		}
+	}
+	return pins
+}
+
+// has tells whether each application has its revision of these pins, as far as they say one.
+func (r *regionState) has(pins plan.PinSet) bool { return len(r.differing(pins)) == 0 }
+
+// differing are the applications whose revision is another one.
+func (r *regionState) differing(pins plan.PinSet) []string {
+	var names []string
+	for _, a := range r.apps {
+		if want := pins.Of(a.name); want != "" && want != a.pinned {
+			names = append(names, a.name)
+		}
+	}
+	return names
+}
+
+// healthy counts the applications that are healthy at these pins, and returns one that is not.
+func (r *regionState) healthy(pins plan.PinSet) (count int32, other *appState) {
+	for i := range r.apps {
+		a := &r.apps[i]
+		switch {
+		case a.pinned == pins.Of(a.name) && a.verdict.Healthy:
+			count++
+		case other == nil || worse(a.verdict.Class, other.verdict.Class):
+			other = a
+		}
+	}
+	return count, other
+}
+
+// worse orders classes by how much they say.
+func worse(a, b argocd.Class) bool { return severity[a] > severity[b] }
+
+var severity = map[argocd.Class]int{argocd.Stale: 1, argocd.Unreachable: 2, argocd.Blocked: 3, argocd.Degraded: 4, argocd.Failed: 5}
+
+// healthySince is since when all of its applications have been healthy, by Argo CD's word.
+func (r *regionState) healthySince() time.Time {
+	var latest time.Time
+	for _, a := range r.apps {
+		if a.verdict.Since.After(latest) {
+			latest = a.verdict.Since
+		}
+	}
+	return latest
+}
+
+func (r *regionState) confirmed() bool {
+	return !slices.ContainsFunc(r.apps, func(a appState) bool { return !a.confirmed })
+}

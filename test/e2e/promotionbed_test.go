@@ -1,0 +1,171 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/test/bed"
+	"github.com/portolan-dev/portolan/test/simulator/git"
+)
+
+// pinned is a fleet whose one application is moved by a Promotion, with its configuration in git.
+type pinned struct {
+	*git.Repository
+
+	promotion *v1alpha1.Promotion
+	regions   []*v1alpha1.Region // in the order in which they were created
+	set       *unstructured.Unstructured
+}
+
+const ledger = "ledger"
+
+// pinFleet builds the regions of an environment, with the application at the revision.
+func pinFleet(ctx context.Context, name string, pool v1alpha1.CIDR, awsRegions ...v1alpha1.AWSRegion) *pinned {
+	GinkgoHelper()
+	repository, err := git.Create(filepath.Join(world.Dir(), name+".git"))
+	Expect(err).NotTo(HaveOccurred())
+	Expect(repository.Serve()).To(Succeed())
+	DeferCleanup(repository.Stop)
+	f := &pinned{Repository: repository, promotion: newPromotion(name, ""), set: deploying(name, ledger, "core")}
+	for _, awsRegion := range awsRegions {
+		f.regions = append(f.regions, newRegion(name, name+"-"+string(awsRegion), awsRegion))
+	}
+	newNamespace(ctx, name)
+	env := smallEnvironment(name)
+	env.Spec.Network.Pool = &v1alpha1.AddressPool{CIDRs: []v1alpha1.CIDR{pool}, PrefixLength: 19}
+	env.Spec.Profiles[0].Applications = []v1alpha1.Application{{Name: ledger}}
+	env.Spec.ArgoCD.Repository = &v1alpha1.ConfigRepository{
+		URL: repository.HTTPURL(), ConfigFiles: []string{"environments/{{ .environment }}/{{ .region }}.yaml"},
+	}
+	Expect(world.Client.Create(ctx, env)).To(Succeed())
+	Expect(world.Client.Create(ctx, f.set)).To(Succeed())
+	return f
+}
+
+// configure commits the files of regions.
+func (f *pinned) configure(message string, regions ...*v1alpha1.Region) v1alpha1.GitRevision {
+	GinkgoHelper()
+	files := map[string]string{"eks-cluster/helm-chart/core/Chart.yaml": "# " + message}
+	for _, r := range regions {
+		files[fmt.Sprintf("environments/%s/%s.yaml", r.Namespace, r.Spec.AWSRegion)] = "# " + message
+	}
+	revision, err := f.Commit(files, message)
+	Expect(err).NotTo(HaveOccurred())
+	return v1alpha1.GitRevision(revision)
+}
+
+// asks changes the Promotion's spec.
+func (f *pinned) asks(ctx context.Context, spec map[string]any) {
+	GinkgoHelper()
+	f.patch(ctx, f.promotion, map[string]any{"spec": spec})
+}
+
+func (f *pinned) annotate(ctx context.Context, key, value string) {
+	GinkgoHelper()
+	f.patch(ctx, f.promotion, map[string]any{"metadata": map[string]any{"annotations": map[string]any{key: value}}})
+}
+
+func (f *pinned) patch(ctx context.Context, obj client.Object, change map[string]any) {
+	GinkgoHelper()
+	raw, err := json.Marshal(change)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(world.Client.Patch(ctx, obj, client.RawPatch(types.MergePatchType, raw))).To(Succeed())
+}
+
+// is reads a condition of the Promotion.
+func (f *pinned) is(ctx context.Context, conditionType string) func(Gomega) metav1.Condition {
+	return condition(ctx, f.promotion, conditionType)
+}
+
+// awaitCompleted waits until every region has the revision.
+func (f *pinned) awaitCompleted(ctx context.Context, revision v1alpha1.GitRevision) {
+	GinkgoHelper()
+	Eventually(func(g Gomega) {
+		g.Expect(f.is(ctx, v1alpha1.ConditionReady)(g)).To(beReady())
+		g.Expect(f.promotion.Status.CurrentRevision).To(Equal(revision))
+	}).WithContext(ctx).WithPolling(100 * time.Millisecond).Should(Succeed())
+	for _, r := range f.regions {
+		Expect(f.pin(ctx, r)).To(Equal(revision), r.Name)
+	}
+}
+
+// pin is the region's, as its cluster Secret has it.
+func (f *pinned) pin(ctx context.Context, r *v1alpha1.Region) v1alpha1.GitRevision {
+	GinkgoHelper()
+	secret, err := clusterSecretOf(ctx, r)
+	Expect(err).NotTo(HaveOccurred())
+	return v1alpha1.GitRevision(secret.Annotations[v1alpha1.AnnotationRevisionPrefix+ledger])
+}
+
+// whoAmI is the user name under which the specs ask the API server.
+func whoAmI(ctx context.Context) string {
+	GinkgoHelper()
+	c, err := kubernetes.NewForConfig(world.Config)
+	Expect(err).NotTo(HaveOccurred())
+	review, err := c.AuthenticationV1().SelfSubjectReviews().Create(ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	return review.Status.UserInfo.Username
+}
+
+// deploying is an ApplicationSet of one application of an environment.
+func deploying(environment, application, chart string) *unstructured.Unstructured {
+	name := environment + "-" + application
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "argoproj.io/v1alpha1", "kind": "ApplicationSet",
+		"metadata": map[string]any{"namespace": bed.ArgoCDNamespace, "name": name},
+		"spec": map[string]any{
+			"goTemplate": true, "goTemplateOptions": []any{"missingkey=error"},
+			"generators": []any{map[string]any{"clusters": map[string]any{"selector": map[string]any{
+				"matchLabels": map[string]any{"portolan.dev/managed": "true", "environment": environment},
+			}}}},
+			"template": map[string]any{
+				"metadata": map[string]any{
+					"name":       name + `-{{ index .metadata.labels "portolan.dev/region" }}`,
+					"finalizers": []any{"resources-finalizer.argocd.argoproj.io"},
+					"labels": map[string]any{
+						v1alpha1.LabelApplication: application, v1alpha1.LabelEnvironment: environment,
+						v1alpha1.LabelRegion: `{{ index .metadata.labels "portolan.dev/region" }}`,
+					},
+				},
+				"spec": map[string]any{
+					"project":     "default",
+					"destination": map[string]any{"name": "{{ .name }}", "namespace": application},
+					"source": map[string]any{
+						"repoURL": "https://github.com/unkeyed/infra", "path": "eks-cluster/helm-chart/" + chart,
+						"targetRevision": revisionOf(application),
+					},
+					"syncPolicy": map[string]any{
+						"automated":   map[string]any{"prune": true, "selfHeal": true},
+						"syncOptions": []any{"CreateNamespace=true", "ServerSideApply=true"},
+					},
+				},
+			},
+		},
+	}}
+}
+
+// revisionOf is the template that reads an application's pin.
+func revisionOf(application string) string {
+	return fmt.Sprintf(`{{ index .metadata.annotations "portolan.dev/revision.%s" }}`, application)
+}
+
+// targets makes an ApplicationSet render another revision than the pin, or the pin again.
+func (f *pinned) targets(ctx context.Context, revision string) {
+	GinkgoHelper()
+	f.patch(ctx, f.set, map[string]any{"spec": map[string]any{"template": map[string]any{"spec": map[string]any{
+		"source": map[string]any{"targetRevision": revision},
+	}}}})
+}
