@@ -39,9 +39,9 @@ func (r *Reconciler) act(ctx context.Context, s *scope, d *decision) error {
 			}
 		}
 	case confirm:
-		for _, region := range d.confirm {
-			for _, app := range s.found[region] {
-				if err := r.ArgoCD.Refresh(ctx, app, false); err != nil {
+		for _, name := range d.confirm {
+			for _, app := range s.world.region(name).apps {
+				if err := r.ArgoCD.Refresh(ctx, s.found[name][app.name], false); err != nil {
 					return err
 				}
 			}

@@ -122,3 +122,22 @@ func TestSecondPassOfASettledPromotionWritesNothing(t *testing.T) {
 	settled := th.play(t, "all").ResourceVersion
 	g.Expect(th.pass(t, "all").ResourceVersion).To(Equal(settled))
 }
+
+func TestARegionKeepsItsTurnWhileItsProfileIsMissing(t *testing.T) {
+	g := NewWithT(t)
+	th := newTheatre(t)
+	th.set(t, promotionTo(good))
+	th.pass(t, "all")
+	profile := func(name string) {
+		region := &v1alpha1.Region{}
+		g.Expect(th.Get(t.Context(), client.ObjectKey{Namespace: "fleet", Name: cast[2]}, region)).To(Succeed())
+		region.Spec.Profile = name
+		g.Expect(th.Update(t.Context(), region)).To(Succeed())
+	}
+	profile("missing")
+	last := th.play(t, "all").Status.Rollout.Waves[0].Regions[2]
+	g.Expect(last).To(And(HaveField("Region", cast[2]), HaveField("State", v1alpha1.RegionRolloutHeld), HaveField("Reason", v1alpha1.ReasonRegionUnknown)))
+	g.Expect(th.pins(t)).To(HaveSuffix("dublin core@b unkey-api@b, tokyo core@a unkey-api@a"))
+	profile("base")
+	g.Expect(th.play(t, "all").Status.CurrentRevision).To(Equal(good))
+}

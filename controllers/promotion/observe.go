@@ -90,11 +90,15 @@ func byAge(a, b *v1alpha1.Region) int {
 
 // look observes one region, or returns nil when it has no part in a rollout.
 func (r *Reconciler) look(ctx context.Context, s *scope, region *v1alpha1.Region) (*regionState, error) {
-	profile, err := plan.Profile(s.environment, region.Spec.Profile)
-	if err != nil {
-		return nil, nil //nolint:nilerr,nilnil // the Region itself reports it
-	}
 	state := &regionState{name: region.Name, cluster: plan.ClusterName(region), unconnected: s.unconnected(region)}
+	profile, err := plan.Profile(s.environment, region.Spec.Profile)
+	switch {
+	case err != nil && s.progress[region.Name] == nil:
+		return nil, nil //nolint:nilerr,nilnil // the Region itself reports it
+	case err != nil: // it keeps its turn
+		state.unknown = clip(err.Error())
+		return state, nil
+	}
 	secret, err := r.ArgoCD.Get(ctx, state.cluster)
 	if err != nil {
 		return nil, err

@@ -53,7 +53,7 @@ func (p *planner) noteRegion(at *v1alpha1.RegionProgress) {
 	case v1alpha1.RegionRolloutPending:
 		at.Reason, at.Message = "", ""
 		if r.unknown != "" {
-			at.State, at.Reason, at.Message = v1alpha1.RegionRolloutHeld, v1alpha1.ReasonRegionUnknown, r.unknown
+			at.State, at.Reason, at.Message = v1alpha1.RegionRolloutHeld, v1alpha1.ReasonRegionUnknown, clip(r.unknown)
 		}
 	default:
 		p.noteMoving(at, r, other)
@@ -64,7 +64,7 @@ func (p *planner) noteRegion(at *v1alpha1.RegionProgress) {
 func (p *planner) noteMoving(at *v1alpha1.RegionProgress, r *regionState, other *appState) {
 	switch {
 	case r.unknown != "":
-		at.State, at.Reason, at.Message = v1alpha1.RegionRolloutHeld, v1alpha1.ReasonRegionUnknown, r.unknown
+		at.State, at.Reason, at.Message = v1alpha1.RegionRolloutHeld, v1alpha1.ReasonRegionUnknown, clip(r.unknown)
 		return
 	case at.State == v1alpha1.RegionRolloutHeld && at.MovedAt == nil:
 		at.State, at.Reason, at.Message = v1alpha1.RegionRolloutPending, "", ""
