@@ -115,6 +115,8 @@ func (r *Reconciler) awaited(s *scope) func(*member) bool {
 			return false
 		case m.endpoint == "":
 			return m.deliverable && (!pending || recent)
+		case !m.hasPods: // its Service has its name before they are there
+			return !m.joined && recent
 		default:
 			return m.arriving(live) && (pending || recent)
 		}
@@ -139,7 +141,7 @@ func (m *member) deploying(now time.Time) time.Time {
 
 // arriving tells whether the member runs and was never yet connected to all others.
 func (m *member) arriving(live alive) bool {
-	return m.hasPods && !m.joined && (m.seen == nil || *m.seen < live.weight)
+	return !m.joined && (m.seen == nil || *m.seen < live.weight)
 }
 
 // overdue returns the regions that have not connected again in time after their seeds were written.

@@ -55,6 +55,7 @@ func TestWhoIsAwaited(t *testing.T) {
 	}
 	long := func(m *member) { m.before.LastTransitionTime = metav1.NewTime(start.Add(-time.Hour)) }
 	pending := func(m *member) { m.before.State = v1alpha1.MemberPending }
+	gone := func(m *member) { m.hasPods, m.seen = false, nil }
 	registration := func(status metav1.ConditionStatus, reason string, ago time.Duration) func(*member) {
 		return func(m *member) {
 			m.region.Status.Conditions = []metav1.Condition{{
@@ -83,7 +84,9 @@ func TestWhoIsAwaited(t *testing.T) {
 		"not one that takes too long":         {settled("b", 1).but(newcomer).but(long), false},
 		"nor one that is connected":           {settled("b", 2).but(newcomer), false},
 		"nor one that was":                    {settled("b", 1).but(newcomer).but(func(m *member) { m.joined = true }), false},
-		"nor one that does not run":           {settled("b", 1).but(newcomer).but(func(m *member) { m.hasPods, m.seen = false, nil }), false},
+		"one whose pods are still to come":    {settled("b", 1).but(newcomer).but(gone), true},
+		"but not for ever either":             {settled("b", 1).but(newcomer).but(pending).but(long).but(gone), false},
+		"nor one that ran":                    {settled("b", 1).but(newcomer).but(gone).but(func(m *member) { m.joined = true }), false},
 		"nor one that nothing can be said of": {settled("b", 1).but(newcomer).but(func(m *member) { m.reachable = false }), false},
 		"nor one that is not registered":      {settled("b", 0).but(newcomer).but(func(m *member) { m.deliverable, m.endpoint = false, "" }), false},
 		"one whose place was only just made":  {settled("b", 1).but(newcomer).but(func(m *member) { m.deliverable = false }), true},

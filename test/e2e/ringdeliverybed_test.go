@@ -440,6 +440,10 @@ func (j *journal) away(ctx context.Context, d *delivered, r *v1alpha1.Region) st
 	return ""
 }
 
+// onePass is how long a pass may take: it writes seeds because a newcomer is connected, and says so when
+// it ends.
+const onePass = 5 * time.Second
+
 // together tells whether all of the newcomers were registered well before the first of them was
 // connected: on a busy machine one may be far ahead of the other.
 func together(ctx context.Context, ring *delivered, newcomers ...*v1alpha1.Region) bool {
