@@ -111,10 +111,10 @@ func (r *Reconciler) awaited(s *scope) func(*member) bool {
 		pending := m.before.State == v1alpha1.MemberPending
 		recent := r.Clock.Since(m.deploying(r.Clock.Now())) < s.convergeTimeout()
 		switch {
-		case !m.reachable:
-			return false
+		case !m.reachable: // for a moment, if it was registered a moment ago
+			return !m.joined && m.registered() && recent
 		case m.endpoint == "":
-			return m.deliverable && (!pending || recent)
+			return (m.deliverable || m.undelivered != nil) && (!pending || recent)
 		case !m.hasPods: // its Service has its name before they are there
 			return !m.joined && recent
 		default:
@@ -137,6 +137,10 @@ func (m *member) deploying(now time.Time) time.Time {
 		return registered.LastTransitionTime.Time
 	}
 	return since
+}
+
+func (m *member) registered() bool {
+	return meta.IsStatusConditionTrue(m.region.Status.Conditions, v1alpha1.RegionRegistered)
 }
 
 // arriving tells whether the member runs and was never yet connected to all others.

@@ -1,6 +1,7 @@
 package gossipring
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -88,6 +89,9 @@ func TestWhoIsAwaited(t *testing.T) {
 		"but not for ever either":             {settled("b", 1).but(newcomer).but(pending).but(long).but(gone), false},
 		"nor one that ran":                    {settled("b", 1).but(newcomer).but(gone).but(func(m *member) { m.joined = true }), false},
 		"nor one that nothing can be said of": {settled("b", 1).but(newcomer).but(func(m *member) { m.reachable = false }), false},
+		"one that does not answer just now":   {settled("b", 1).but(newcomer).but(registered).but(func(m *member) { m.reachable = false }), true},
+		"but not if it had its time":          {settled("b", 1).but(newcomer).but(long).but(registeredLong).but(func(m *member) { m.reachable = false }), false},
+		"one that could not be looked into":   {settled("b", 0).but(newcomer).but(func(m *member) { m.deliverable, m.undelivered, m.endpoint = false, errors.New("git"), "" }), true},
 		"nor one that is not registered":      {settled("b", 0).but(newcomer).but(func(m *member) { m.deliverable, m.endpoint = false, "" }), false},
 		"one whose place was only just made":  {settled("b", 1).but(newcomer).but(func(m *member) { m.deliverable = false }), true},
 	} {

@@ -444,22 +444,6 @@ func (j *journal) away(ctx context.Context, d *delivered, r *v1alpha1.Region) st
 // it ends.
 const onePass = 5 * time.Second
 
-// together tells whether all of the newcomers were registered well before the first of them was
-// connected: on a busy machine one may be far ahead of the other.
-func together(ctx context.Context, ring *delivered, newcomers ...*v1alpha1.Region) bool {
-	GinkgoHelper()
-	const well = 5 * time.Second
-	for _, r := range newcomers {
-		registered := condition(ctx, r, v1alpha1.RegionRegistered)(Default).LastTransitionTime
-		for _, other := range newcomers {
-			if memberOf(ring.GossipRing, other.Name).JoinedAt.Time.Before(registered.Add(well)) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
 // changed are the Regions whose seeds were changed, in their order.
 func (j *journal) changed(d *delivered) []string {
 	j.mu.Lock()
