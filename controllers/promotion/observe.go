@@ -94,7 +94,7 @@ func (r *Reconciler) look(ctx context.Context, s *scope, region *v1alpha1.Region
 	profile, err := plan.Profile(s.environment, region.Spec.Profile)
 	switch {
 	case err != nil && s.progress[region.Name] == nil:
-		return nil, nil //nolint:nilerr,nilnil // the Region itself reports it
+		return nil, nil //nolint:nilnil // the Region itself reports it
 	case err != nil: // it keeps its turn
 		state.unknown = clip(err.Error())
 		return state, nil
