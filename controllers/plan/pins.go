@@ -59,6 +59,12 @@ func pinOf(p *v1alpha1.Promotion, application string) v1alpha1.GitRevision {
 	if rollout == nil {
 		return PinSet{Revision: p.Spec.Revision, Overrides: p.Spec.Overrides}.Of(application)
 	}
+	return BornWith(rollout, application)
+}
+
+// BornWith is the revision of an application in regions that came after a rollout began: the
+// rollout's, or, of one that failed, what most regions had before.
+func BornWith(rollout *v1alpha1.PromotionRollout, application string) v1alpha1.GitRevision {
 	pins := PinSet{Revision: rollout.Revision, Overrides: rollout.Overrides}
 	switch rollout.Phase {
 	case v1alpha1.RolloutHalted, v1alpha1.RolloutRollingBack, v1alpha1.RolloutRolledBack:

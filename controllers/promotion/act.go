@@ -21,12 +21,14 @@ func (r *Reconciler) rollOut(ctx context.Context, s *scope) error {
 	case s.environment == nil, len(s.conflicts) > 0, !s.accepted && s.promotion.Status.Rollout == nil:
 		return step.Blocked(v1alpha1.PromotionValid)
 	}
-	r.tell(ctx, s)
 	d := decide(s.world)
 	if err := r.act(ctx, s, d); err != nil {
 		return err
 	}
 	s.decision = d
+	if d.verb == hold { // git may be slow, and nothing that is to be done waits for it
+		r.tell(ctx, s)
+	}
 	return r.outcome(s, d)
 }
 

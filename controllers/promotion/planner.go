@@ -233,7 +233,7 @@ func (p *planner) owed(r *regionState) plan.PinSet {
 	case p.phase() == v1alpha1.RolloutRollingBack: // on their way
 		return plan.PinSet{}
 	case at == nil:
-		return p.born()
+		return p.born(r)
 	case at.MovedAt != nil && at.State != v1alpha1.RegionRolloutRolledBack:
 		return p.pins()
 	case slices.Contains(p.rollout.LeftInside, r.name) && at.MovedAt == nil: // until its turn
@@ -245,12 +245,13 @@ func (p *planner) owed(r *regionState) plan.PinSet {
 	})}
 }
 
-// born are the pins of regions that came after the rollout began.
-func (p *planner) born() plan.PinSet {
-	if p.phase() == v1alpha1.RolloutHalted || p.phase() == v1alpha1.RolloutRolledBack {
-		return p.common()
+// born are the pins of a region that came after the rollout began.
+func (p *planner) born(r *regionState) plan.PinSet {
+	var pins plan.PinSet
+	for _, a := range r.apps {
+		pins.Overrides = append(pins.Overrides, v1alpha1.RevisionOverride{Application: a.name, Revision: plan.BornWith(p.rollout, a.name)})
 	}
-	return p.pins()
+	return pins
 }
 
 func (r *regionState) pinOf(application string) v1alpha1.GitRevision {
@@ -260,16 +261,4 @@ func (r *regionState) pinOf(application string) v1alpha1.GitRevision {
 		}
 	}
 	return ""
-}
-
-// common are the pins that most regions had before.
-func (p *planner) common() plan.PinSet {
-	var most int
-	var pins plan.PinSet
-	for _, group := range p.rollout.Previous {
-		if len(group.Regions) > most {
-			most, pins = len(group.Regions), plan.PinSet{Overrides: group.Pins}
-		}
-	}
-	return pins
 }
