@@ -88,7 +88,8 @@ type RingMember struct {
 	// writtenSeedsHash equals desiredSeedsHash once the right seeds are where the pods take them from.
 	// +optional
 	WrittenSeedsHash string `json:"writtenSeedsHash,omitempty"`
-	// appliedSeedsHash equals desiredSeedsHash when the running pods have the right seeds.
+	// appliedSeedsHash equals desiredSeedsHash when the running pods have the right seeds. An
+	// Unknown member keeps the one with which it was last seen to be converged.
 	// +optional
 	AppliedSeedsHash string `json:"appliedSeedsHash,omitempty"`
 	// missingSeeds are the first of those that the running pods lack.

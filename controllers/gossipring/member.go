@@ -49,6 +49,7 @@ type member struct {
 	bridge    *corev1.Pod
 	weight    int32 // the members that it should have itself
 	joined    bool  // it was once seen to be converged
+	away      bool  // its pods cannot be seen, and were not seen to be back from its last write
 
 	targets *targetSight // nil when they were not looked at
 	key     string       // version of the ring's key
@@ -72,7 +73,10 @@ func (m *member) behind() bool {
 // have not come back from it. Only members that were connected before count: others
 // cannot be made worse.
 func (m *member) changing(live alive) bool {
-	if !m.deliverable || !m.hasPods {
+	switch {
+	case m.away:
+		return true
+	case !m.deliverable || !m.hasPods:
 		return false
 	}
 	if m.rolling || !m.unfinished && !slices.Equal(m.applied, m.written) {

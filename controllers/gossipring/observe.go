@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -141,9 +142,17 @@ func (r *Reconciler) glance(ctx context.Context, s *scope, m *member) {
 	} else {
 		m.message = "its cluster is not connected"
 	}
+	m.away = m.wentAway(r.Clock.Now(), s.convergeTimeout())
 	if s.delivery != nil && s.fromCache() {
 		m.found(s, s.delivery.Read(ctx, []delivery.Target{s.target(m)})[0])
 	}
+}
+
+// wentAway tells whether a member was lost from sight with its restart not known to be over. Nobody
+// waits for it longer than for one that can be seen.
+func (m *member) wentAway(now time.Time, timeout time.Duration) bool {
+	back := m.before.AppliedSeedsHash != "" && m.before.AppliedSeedsHash == m.before.WrittenSeedsHash
+	return m.joined && !m.hasPods && !back && m.writtenAt != nil && now.Sub(m.writtenAt.Time) <= timeout
 }
 
 func (s *scope) target(m *member) delivery.Target {

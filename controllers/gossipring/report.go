@@ -117,8 +117,14 @@ func (s *scope) describeSeeds(m *member, described *v1alpha1.RingMember) {
 		return hashOf(seeds)
 	}
 	described.DesiredSeedsHash = desired
-	if m.deliverable && !m.unfinished && !m.reform {
+	switch {
+	case m.deliverable && !m.unfinished && !m.reform:
 		described.WrittenSeedsHash = hash(m.written)
+	case !m.reachable:
+		described.WrittenSeedsHash = m.before.WrittenSeedsHash
+	}
+	if whole := m.before.State == v1alpha1.MemberConverged || m.before.State == v1alpha1.MemberUnknown; !m.reachable && whole {
+		described.AppliedSeedsHash = m.before.AppliedSeedsHash
 	}
 	if len(s.members) <= mostListed {
 		described.DesiredSeeds = m.desired

@@ -79,7 +79,7 @@ func (p *places) take(m *member, changing bool) bool {
 // settledDown tells whether the member's pods run with what was written for it, or will not
 // before it is written once more: they may be waiting for it, and never become Ready without.
 func (m *member) settledDown() bool {
-	return m.unfinished || !m.rolling && slices.Equal(m.applied, m.written)
+	return !m.away && (m.unfinished || !m.rolling && slices.Equal(m.applied, m.written))
 }
 
 // urgent tells whether the ring is worse off without the write: the member is not
