@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/test/simulator/git"
 )
 
 // fleetOf is the sample Application for what is in git.
@@ -23,20 +24,11 @@ const fleetOf = "fleet-" + environmentName
 
 var _ = Describe("What is in git", Ordered, func() {
 	BeforeAll(func(ctx SpecContext) {
-		config, err := sample("ConfigMap", "argocd-cm", "config", "argocd", "argocd-cm.yaml")
-		Expect(err).NotTo(HaveOccurred())
-		// As its first lines say.
-		//nolint:staticcheck // the typed configuration wants every field typed
-		Expect(hub.Patch(ctx, config, client.Apply, client.FieldOwner("portolan-health"))).To(Succeed())
-
+		teachHealth(ctx)
 		commit(environmentName+"/region.yaml", withoutStatus("Region", "ready"))
 		commit(environmentName+"/promotion.yaml", withoutStatus("Promotion", "rolled-out"))
 		Expect(hub.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: environmentName}})).To(Succeed())
-		fleet, err := sample("Application", fleetOf, "config", "argocd", "application.yaml")
-		Expect(err).NotTo(HaveOccurred())
-		Expect(unstructured.SetNestedField(fleet.Object, repository.HTTPURL(), "spec", "source", "repoURL")).To(Succeed())
-		Expect(unstructured.SetNestedField(fleet.Object, "default", "spec", "project")).To(Succeed())
-		Expect(hub.Create(ctx, fleet)).To(Succeed())
+		Expect(hub.Create(ctx, inGit(environmentName, repository))).To(Succeed())
 	})
 
 	It("is Progressing until Portolan has looked at it", func(ctx SpecContext) {
@@ -69,6 +61,36 @@ var _ = Describe("What is in git", Ordered, func() {
 		))
 	}, SpecTimeout(specTimeout))
 })
+
+// teachHealth gives Argo CD the health scripts.
+func teachHealth(ctx context.Context) {
+	GinkgoHelper()
+	config, err := sample("ConfigMap", "argocd-cm", "config", "argocd", "argocd-cm.yaml")
+	Expect(err).NotTo(HaveOccurred())
+	// As its first lines say.
+	//nolint:staticcheck // the typed configuration wants every field typed
+	Expect(hub.Patch(ctx, config, client.Apply, client.FieldOwner("portolan-health"))).To(Succeed())
+}
+
+// inGit is the sample's Application of an environment's folder.
+func inGit(environment string, from *git.Repository) *unstructured.Unstructured {
+	GinkgoHelper()
+	app, err := sample("Application", fleetOf, "config", "argocd", "application.yaml")
+	Expect(err).NotTo(HaveOccurred())
+	app.SetName("fleet-" + environment)
+	for _, f := range []struct {
+		value string
+		path  []string
+	}{
+		{"default", []string{"project"}},
+		{from.HTTPURL(), []string{"source", "repoURL"}},
+		{environment, []string{"source", "path"}},
+		{environment, []string{"destination", "namespace"}},
+	} {
+		Expect(unstructured.SetNestedField(app.Object, f.value, append([]string{"spec"}, f.path...)...)).To(Succeed())
+	}
+	return app
+}
 
 // says writes the status that Portolan would.
 func says(ctx context.Context, seen *unstructured.Unstructured) {

@@ -48,16 +48,17 @@ func findArgoCD(module string) (string, error) {
 	return folder, nil
 }
 
-// install starts Argo CD, with its files and logs in a folder.
-func install(ctx context.Context, bin, dir, kubeconfig string) (*installation, error) {
+// install starts Argo CD, with its files and logs in a folder, and some variables in its environment.
+func install(ctx context.Context, bin, dir string, variables []string) (*installation, error) {
 	redis, err := exec.LookPath("redis-server")
 	if err != nil {
 		return nil, fmt.Errorf("argo CD keeps its cache in Redis; on Debian, apt-get install --no-install-recommends redis-server: %w", err)
 	}
 	i := &installation{bin: bin, dir: dir}
-	if i.env, err = environment(bin, dir, kubeconfig); err != nil {
+	if i.env, err = environment(bin, dir); err != nil {
 		return nil, err
 	}
+	i.env = append(i.env, variables...)
 	for _, start := range []func(context.Context) error{
 		func(ctx context.Context) error { return i.startRedis(ctx, redis) },
 		i.startRepositories, i.startApplications, i.startApplicationSets,
@@ -71,14 +72,13 @@ func install(ctx context.Context, bin, dir, kubeconfig string) (*installation, e
 }
 
 // environment keeps Argo CD away from what this machine has of its own: a home, keys, credentials.
-func environment(bin, dir, kubeconfig string) ([]string, error) {
+func environment(bin, dir string) ([]string, error) {
 	folders := map[string]string{
 		"HOME": "home", "TMPDIR": "tmp", "ARGOCD_TLS_DATA_PATH": "tls", "ARGOCD_SSH_DATA_PATH": "ssh",
 		"ARGOCD_GNUPGHOME": "gpg", "ARGOCD_PLUGINSOCKFILEPATH": "plugins", "ARGOCD_APP_CONF_PATH": "config",
 	}
 	env := []string{
 		"PATH=" + bin + string(filepath.ListSeparator) + os.Getenv("PATH"),
-		"KUBECONFIG=" + kubeconfig,
 		"ARGOCD_FAKE_IN_CLUSTER=true", // https://kubernetes.default.svc is what KUBECONFIG says
 		"ARGOCD_GPG_ENABLED=false",
 		"ARGOCD_ASK_PASS_SOCK=" + filepath.Join(dir, "ask-pass.sock"),

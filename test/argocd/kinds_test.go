@@ -13,6 +13,7 @@ import (
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -82,7 +83,12 @@ func read(ctx context.Context, kind, name string, into any) error {
 	if err := hub.Get(ctx, client.ObjectKeyFromObject(u), u); err != nil {
 		return err
 	}
-	raw, err := json.Marshal(u.Object)
+	return view(u, into)
+}
+
+// view reads of an object what the view has.
+func view(obj runtime.Object, into any) error {
+	raw, err := json.Marshal(obj)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/test/simulator/git"
 )
 
 const (
@@ -62,10 +63,7 @@ var _ = Describe("A region's pins", Ordered, func() {
 		commits.broken = commit(chart+"/templates/config.yaml", `{{ fail "nobody can render this" }}`)
 
 		Expect(hub.Create(ctx, registration(ctx, regionName, spoke.Endpoint(), commits.first, "a.example.com:7946"))).To(Succeed())
-		set, err := sample("ApplicationSet", api, "config", "samples", "applicationsets.yaml")
-		Expect(err).NotTo(HaveOccurred())
-		Expect(unstructured.SetNestedField(set.Object, repository.HTTPURL(), "spec", "template", "spec", "source", "repoURL")).To(Succeed())
-		Expect(hub.Create(ctx, set)).To(Succeed())
+		Expect(hub.Create(ctx, deploying(environmentName, repository))).To(Succeed())
 	})
 
 	It("become the revisions of its Applications", func(ctx SpecContext) {
@@ -162,6 +160,7 @@ var _ = Describe("A region's pins", Ordered, func() {
 		Eventually(appSetCondition(ctx, api, "ErrorOccurred")).WithContext(ctx).Should(HaveField("Status", "False"))
 		// No pin is no revision at all: an application would start at the branch's head.
 		Expect(app(ctx, api+"-us-east-1")(Default).Spec.Source.TargetRevision).To(BeEmpty())
+		annotate(ctx, "us-east-1", v1alpha1.AnnotationConfirmDelete, bare.Name) // which our admission policy asks for
 		Expect(hub.Delete(ctx, bare)).To(Succeed())
 	}, SpecTimeout(specTimeout))
 
@@ -195,6 +194,19 @@ var _ = Describe("A region's pins", Ordered, func() {
 			Should(MatchError(apierrors.IsNotFound, "IsNotFound"))
 	}, SpecTimeout(specTimeout))
 })
+
+// deploying is the sample's ApplicationSet for one environment of several, as docs/argocd.md says.
+func deploying(environment string, from *git.Repository) *unstructured.Unstructured {
+	GinkgoHelper()
+	set, err := sample("ApplicationSet", api, "config", "samples", "applicationsets.yaml")
+	Expect(err).NotTo(HaveOccurred())
+	Expect(unstructured.SetNestedField(set.Object, from.HTTPURL(), "spec", "template", "spec", "source", "repoURL")).To(Succeed())
+	selected := map[string]any{"clusters": map[string]any{"selector": map[string]any{
+		"matchLabels": map[string]any{v1alpha1.LabelManaged: "true", "environment": environment},
+	}}}
+	Expect(unstructured.SetNestedSlice(set.Object, []any{selected}, "spec", "generators")).To(Succeed())
+	return set
+}
 
 func comparisonErrorOf(a *application) string { return message(a.Status.Conditions, comparisonError) }
 

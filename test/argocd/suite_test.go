@@ -1,5 +1,6 @@
-// Package argocd runs the real Argo CD against real API servers and a real git repository, to see
-// whether what Portolan writes for it, and what Portolan believes about it, is so.
+// Package argocd runs the real Argo CD in the rehearsal bed, to see whether what Portolan ships and
+// writes for it, and what Portolan believes about it, is so: by hand where it is about Argo CD
+// alone, and with the real operator where it is about both.
 package argocd
 
 import (
@@ -7,6 +8,7 @@ import (
 	"crypto/rand"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -14,29 +16,36 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/test/bed"
 	"github.com/portolan-dev/portolan/test/simulator/controlplane"
 	"github.com/portolan-dev/portolan/test/simulator/git"
 )
 
-// specTimeout is plenty: what is waited for takes Argo CD seconds.
-const specTimeout = 3 * time.Minute
+const (
+	// specTimeout is plenty: what is waited for takes Argo CD seconds.
+	specTimeout = 3 * time.Minute
+	// timeScale lets an AWS minute take a second.
+	timeScale = 1.0 / 60
+)
 
 var (
 	// module is the folder of this repository.
 	module = filepath.Join("..", "..")
-	// hub is the management cluster, in which Argo CD runs.
-	hub *cluster
-	// spoke is the cluster of a region.
+	// world is the rehearsal bed, without its own Argo CD.
+	world *bed.Bed
+	// hub acts on the management cluster, in which Argo CD and, at times, the operator run.
+	hub client.Client
+	// spoke is the cluster of a region that somebody has registered by hand.
 	spoke *cluster
-	// repository is what Argo CD deploys from.
+	// repository is what Argo CD deploys there.
 	repository *git.Repository
 	argo       *installation
 )
@@ -65,13 +74,21 @@ var _ = BeforeSuite(func() {
 	bin, err = filepath.Abs(bin)
 	Expect(err).NotTo(HaveOccurred())
 
-	startClusters(ctx, dir)
-	Expect(envtestCRDs(hub, filepath.Join(module, "config", "crd", "bases"), filepath.Join(bin, "crds"))).To(Succeed())
-	serveRepository(filepath.Join(dir, "repository.git"))
+	world, err = bed.Start(ctx, bed.Options{TimeScale: timeScale, Seed: uint64(GinkgoRandomSeed()), WithoutArgoCD: true})
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(world.Stop)
+	hub = world.Client
+	startSpoke(ctx, dir)
+	_, err = envtest.InstallCRDs(world.Config, envtest.CRDInstallOptions{
+		Paths: []string{filepath.Join(bin, "crds")}, ErrorIfPathMissing: true, MaxTime: specTimeout,
+	})
+	Expect(err).NotTo(HaveOccurred())
+	repository = serveRepository(filepath.Join(dir, "repository.git"))
 	prepareHub(ctx)
-	kubeconfig := filepath.Join(dir, "kubeconfig")
-	Expect(os.WriteFile(kubeconfig, hub.Kubeconfig(""), 0o600)).To(Succeed())
-	argo, err = install(ctx, bin, filepath.Join(dir, "argocd"), kubeconfig)
+	kubeconfig, err := world.Kubeconfig()
+	Expect(err).NotTo(HaveOccurred())
+	way := openWayToAWS(dir)
+	argo, err = install(ctx, bin, filepath.Join(dir, "argocd"), slices.Concat([]string{"KUBECONFIG=" + kubeconfig}, world.ArgoCDKeys(), way))
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(argo.stop)
 })
@@ -83,48 +100,59 @@ var _ = ReportAfterEach(func(report SpecReport) {
 	for _, name := range []string{"applicationset-controller", "application-controller", "repo-server"} {
 		GinkgoWriter.Printf("The last lines of %s:\n%s\n", name, tail(argo.log(name)))
 	}
+	GinkgoWriter.Printf("The last lines of the operator:\n%s\n", tail(world.OperatorLog()))
+	for _, list := range []client.ObjectList{&v1alpha1.RegionList{}, &v1alpha1.GossipRingList{}, &v1alpha1.PromotionList{}} {
+		if err := hub.List(context.Background(), list); err == nil {
+			describe(list)
+		}
+	}
 })
 
-func startClusters(ctx context.Context, dir string) {
+// describe writes down what Portolan says of objects.
+func describe(list client.ObjectList) {
+	_ = meta.EachListItem(list, func(obj runtime.Object) error {
+		o, ok := obj.(conditioned)
+		if !ok {
+			return nil
+		}
+		GinkgoWriter.Printf("%T %s:\n", o, client.ObjectKeyFromObject(o))
+		for _, c := range *o.GetConditions() {
+			GinkgoWriter.Printf("  %-20s %-8s %s: %s\n", c.Type, c.Status, c.Reason, c.Message)
+		}
+		return nil
+	})
+}
+
+func startSpoke(ctx context.Context, dir string) {
 	GinkgoHelper()
 	binaries, err := controlplane.FindBinaries()
 	Expect(err).NotTo(HaveOccurred())
 	etcd, err := controlplane.StartEtcd(ctx, binaries, dir)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(etcd.Stop)
-	scheme := runtime.NewScheme()
-	Expect(clientgoscheme.AddToScheme(scheme)).To(Succeed())
-	Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())
-	for name, c := range map[string]**cluster{"hub": &hub, "spoke": &spoke} {
-		server, err := controlplane.StartAPIServer(ctx, binaries, etcd, controlplane.Config{Name: name, Dir: dir})
-		Expect(err).NotTo(HaveOccurred())
-		DeferCleanup(server.Stop)
-		k8s, err := client.New(server.Config(), client.Options{Scheme: scheme})
-		Expect(err).NotTo(HaveOccurred())
-		*c = &cluster{APIServer: server, Client: k8s}
-	}
-}
-
-func envtestCRDs(c *cluster, folders ...string) error {
-	_, err := envtest.InstallCRDs(c.Config(), envtest.CRDInstallOptions{Paths: folders, ErrorIfPathMissing: true})
-	return err
-}
-
-func serveRepository(dir string) {
-	GinkgoHelper()
-	var err error
-	repository, err = git.Create(dir)
+	server, err := controlplane.StartAPIServer(ctx, binaries, etcd, controlplane.Config{Name: "spoke", Dir: dir})
 	Expect(err).NotTo(HaveOccurred())
-	Expect(repository.Serve()).To(Succeed())
-	DeferCleanup(repository.Stop)
+	DeferCleanup(server.Stop)
+	k8s, err := client.New(server.Config(), client.Options{})
+	Expect(err).NotTo(HaveOccurred())
+	spoke = &cluster{APIServer: server, Client: k8s}
+}
+
+func serveRepository(dir string) *git.Repository {
+	GinkgoHelper()
+	r, err := git.Create(dir)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(r.Serve()).To(Succeed())
+	DeferCleanup(r.Stop)
+	return r
 }
 
 // prepareHub creates what Argo CD's own installation has beside the programs: of the manifests the
 // configuration, and of what its API server does when it starts the default project.
 func prepareHub(ctx context.Context) {
 	GinkgoHelper()
-	meta := metav1.ObjectMeta{Namespace: namespace, Labels: map[string]string{"app.kubernetes.io/part-of": "argocd"}}
-	config, secret := &corev1.ConfigMap{ObjectMeta: meta}, &corev1.Secret{ObjectMeta: meta}
+	part := metav1.ObjectMeta{Namespace: namespace, Labels: map[string]string{"app.kubernetes.io/part-of": "argocd"}}
+	config, secret := &corev1.ConfigMap{ObjectMeta: part}, &corev1.Secret{ObjectMeta: part}
 	config.Name, secret.Name = "argocd-cm", "argocd-secret"
 	secret.StringData = map[string]string{"server.secretkey": rand.Text()} // what Argo CD signs with, of this run
 	project := resource("AppProject", "default", map[string]any{
@@ -132,9 +160,7 @@ func prepareHub(ctx context.Context) {
 		"destinations":             []any{map[string]any{"namespace": "*", "server": "*"}},
 		"clusterResourceWhitelist": []any{map[string]any{"group": "*", "kind": "*"}},
 	})
-	for _, obj := range []client.Object{
-		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, config, secret, project,
-	} {
+	for _, obj := range []client.Object{config, secret, project} {
 		Expect(hub.Create(ctx, obj)).To(Succeed())
 	}
 }

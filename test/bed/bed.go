@@ -34,7 +34,7 @@ import (
 // Account is the number of the simulated AWS account, as in config/samples.
 const Account = "111122223333"
 
-// ArgoCDNamespace is where the simulated Argo CD lives.
+// ArgoCDNamespace is where Argo CD lives.
 const ArgoCDNamespace = "argocd"
 
 // Options configure a bed.
@@ -46,6 +46,9 @@ type Options struct {
 	// CachingResolver puts one resolver in front of each region's pods that remembers what it was
 	// told, a missing name above all.
 	CachingResolver bool
+	// WithoutArgoCD leaves out the simulated Argo CD and its kinds, for a real one that somebody
+	// else installs. ArgoCDKeys are what it reaches the regional clusters with.
+	WithoutArgoCD bool
 	// Progress receives one line for each part that starts; nil drops them.
 	Progress func(string)
 }
@@ -82,6 +85,7 @@ type Bed struct {
 
 	permissions *permissions
 	revoked     atomic.Bool
+	argoCDKeys  []string
 
 	management *management
 	generation int        // of the management cluster
@@ -110,6 +114,7 @@ func Start(ctx context.Context, o Options) (*Bed, error) {
 		{"files and binaries", b.prepare},
 		{"simulated AWS and DNS", b.startAWS},
 		{"charts, git and accelerator", b.startOutside},
+		{"keys for Argo CD", b.issueArgoCDKeys},
 		{"IAM policies", b.enforcePermissions},
 		{"etcd and what EKS starts clusters with", b.startEKS},
 	}, b.managementParts()...)

@@ -31,7 +31,10 @@ func (b *Bed) install(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("loading the ACK CRDs: %w", err)
 	}
-	for _, crd := range append(kinds, argocd.CRDs()...) {
+	if !b.options.WithoutArgoCD {
+		kinds = append(kinds, argocd.CRDs()...)
+	}
+	for _, crd := range kinds {
 		if err := b.Client.Create(ctx, crd); err != nil {
 			return fmt.Errorf("installing CRD %s: %w", crd.Name, err)
 		}

@@ -83,6 +83,9 @@ func (b *Bed) startControllers(ctx context.Context) error {
 		return err
 	}
 	b.management.undo.add(func() { b.ACK.Stop() }) // whichever runs by then
+	if b.options.WithoutArgoCD {
+		return nil
+	}
 	argo, err := argocd.Start(ctx, argocd.Options{
 		Config: b.Config, Namespace: ArgoCDNamespace, Cloud: b.Cloud, Clusters: b.planes.byEndpoint,
 	})

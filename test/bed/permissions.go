@@ -43,7 +43,7 @@ type permissions struct {
 
 // enforcePermissions makes AWS refuse everything that the policies in config/iam do not allow.
 func (b *Bed) enforcePermissions(ctx context.Context) error {
-	b.permissions = &permissions{policies: iam.New(nil), environments: map[string]bool{}}
+	b.permissions = &permissions{policies: iam.New(nil, argoCDRole), environments: map[string]bool{}}
 	if err := b.attachPolicies(sampleEnvironment); err != nil {
 		return err
 	}
