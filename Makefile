@@ -24,7 +24,7 @@ MAKEFLAGS += --no-print-directory
 help: ## Show this help.
 	@awk 'BEGIN {FS = ":.*## "} \
 		/^##@ / {printf "\n%s\n", substr($$0, 5)} \
-		/^[a-z0-9-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+		/^[a-z0-9-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ Try it
 
@@ -88,7 +88,7 @@ faults: bin/manager k8s ## Kill the real binary before and after each of its wri
 	@GOFLAGS="$$GOFLAGS -v" hack/test.sh ./test/faults/...
 
 .PHONY: e2e-argocd
-e2e-argocd: k8s ## Run the end-to-end tests against the real Argo CD, which is built once; needs redis-server.
+e2e-argocd: bin/manager k8s ## Run the end-to-end tests against the real Argo CD, which is built once; needs redis-server.
 	@hack/argocd/build.sh
 	@hack/test.sh ./test/argocd/...
 
@@ -99,6 +99,10 @@ bench: build k8s ## Measure bring-ups and what they ask of AWS; ARGS=--regions=1
 .PHONY: bench-rings
 bench-rings: k8s ## Measure how fast seeds spread in large rings; ARGS=--members=50.
 	@go test ./controllers/gossipring -run='^$$' -bench='^BenchmarkRings$$' -benchtime=1x -count=1 -timeout=40m -args $(ARGS)
+
+.PHONY: bench-promotion
+bench-promotion: ## Measure Portolan's own work in a rollout to 200 regions.
+	@go test ./controllers/promotion -run='^$$' -bench='^BenchmarkScale$$' -benchtime=10x -count=1 -args $(ARGS)
 
 ##@ Build
 
