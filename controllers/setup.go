@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -26,6 +27,7 @@ import (
 	"github.com/portolan-dev/portolan/controllers/internal/aws"
 	"github.com/portolan-dev/portolan/controllers/internal/bootstrap"
 	"github.com/portolan-dev/portolan/controllers/internal/dns"
+	"github.com/portolan-dev/portolan/controllers/internal/gates"
 	"github.com/portolan-dev/portolan/controllers/internal/gitrepo"
 	"github.com/portolan-dev/portolan/controllers/internal/remote"
 	"github.com/portolan-dev/portolan/controllers/internal/revision"
@@ -105,9 +107,12 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if err := mgr.Add(clusters); err != nil {
 		return fmt.Errorf("adding the regional clusters: %w", err)
 	}
-	registry := &argocd.Clusters{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Namespace: o.ArgoCDNamespace}
+	registry := &argocd.Clusters{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Namespace: o.ArgoCDNamespace,
+		Homes: &argocd.Homes{Client: mgr.GetCache(), Clusters: clusters, Scheme: mgr.GetScheme()},
+	}
 
-	files := gitrepo.New(clk)
+	files, editor := gitrepo.New(clk), gitrepo.NewEditor(clk)
 
 	if err := environment.NewReconciler(environment.Deps{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: clk,
@@ -130,13 +135,14 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if err := gossipring.NewReconciler(gossipring.Deps{
 		Client: mgr.GetClient(), Clock: clk, Events: mgr.GetEventRecorder("portolan-gossipring"),
 		DNS: dns.New(), System: net.DefaultResolver, Cloud: cloud, Clusters: clusters, ArgoCD: registry,
-		Git: gitrepo.NewEditor(clk), ProbeImage: o.ProbeImage, Poll: o.Poll, SlowPoll: o.SlowPoll, Resync: o.Resync,
+		Git: editor, ProbeImage: o.ProbeImage, Poll: o.Poll, SlowPoll: o.SlowPoll, Resync: o.Resync,
 	}).SetupWithManager(mgr); err != nil {
 		return err
 	}
 	return promotion.NewReconciler(promotion.Deps{
 		Client: mgr.GetClient(), Clock: clk, Events: mgr.GetEventRecorder("portolan-promotion"),
-		ArgoCD: registry, Files: files, Commits: gitrepo.NewHistory(clk),
+		ArgoCD: registry, Files: files, Commits: gitrepo.NewHistory(clk), Git: editor,
+		Queries: &gates.Prometheus{HTTP: &http.Client{}}, Jobs: &gates.Jobs{Client: mgr.GetClient(), Live: mgr.GetAPIReader()},
 		Poll: o.Poll, SlowPoll: o.SlowPoll, Resync: o.Resync,
 	}).SetupWithManager(mgr, clk)
 }

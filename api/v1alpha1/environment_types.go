@@ -6,6 +6,8 @@ import (
 
 // EnvironmentSpec describes one AWS account's worth of regions: addresses, DNS
 // zones, the secrets' home and what a region of each profile contains.
+//
+// +kubebuilder:validation:XValidation:rule="(has(self.argocd) && has(self.argocd.mode) ? self.argocd.mode : 'Hub') == (has(oldSelf.argocd) && has(oldSelf.argocd.mode) ? oldSelf.argocd.mode : 'Hub')",message="argocd.mode is immutable: the Argo CD that has the applications would not give them up. Create another Environment"
 type EnvironmentSpec struct {
 	// aws is the account that the environment's regions live in.
 	// +required
@@ -179,31 +181,6 @@ type GlobalAccelerator struct {
 	ListenerARN string `json:"listenerARN"`
 }
 
-// ConfigRepository is the git repository that applications are deployed from.
-type ConfigRepository struct {
-	// url of the repository: https:// or ssh://.
-	// +kubebuilder:validation:Pattern=`^(https?|ssh)://.+$`
-	// +kubebuilder:validation:MaxLength=512
-	// +required
-	URL string `json:"url"`
-
-	// credentialsSecretRef names a Secret in Argo CD's namespace that is labelled
-	// argocd.argoproj.io/secret-type: repository (or repo-creds); its username and password, or its
-	// sshPrivateKey, are used. Default: none.
-	// +optional
-	CredentialsSecretRef *LocalReference `json:"credentialsSecretRef,omitempty"`
-
-	// configFiles have to exist at an application's pinned revision before a region is
-	// built; they may hold {{ .environment }}, {{ .region }} and {{ .application }}.
-	// +listType=atomic
-	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=8
-	// +kubebuilder:validation:items:MinLength=1
-	// +kubebuilder:validation:items:MaxLength=512
-	// +required
-	ConfigFiles []string `json:"configFiles"`
-}
-
 // NATGatewayMode says how many NAT gateways a region has.
 // +kubebuilder:validation:Enum=PerZone;Single;None
 type NATGatewayMode string
@@ -252,28 +229,6 @@ type SecretSource struct {
 	// +kubebuilder:validation:MaxLength=2048
 	// +optional
 	KMSKeyID string `json:"kmsKeyID,omitempty"`
-}
-
-// ArgoCD says how regions are registered.
-type ArgoCD struct {
-	// roleARN is the principal that Argo CD uses in the regional clusters. Each
-	// cluster gets an access entry for it, and the cluster Secret names it.
-	// Default: Argo CD's own role is given access outside of Portolan.
-	// +kubebuilder:validation:Pattern=`^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$`
-	// +kubebuilder:validation:MaxLength=512
-	// +optional
-	RoleARN string `json:"roleARN,omitempty"`
-
-	// repository that the applications come from. With it, a region is held when a pinned
-	// revision lacks the region's configuration files.
-	// +optional
-	Repository *ConfigRepository `json:"repository,omitempty"`
-
-	// clusterLabels are added to every cluster Secret, for generators to select by.
-	// +kubebuilder:validation:MaxProperties=32
-	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('portolan.dev/') && !k.startsWith('argocd.argoproj.io/') && !(k in ['environment', 'region', 'profile']))",message="the labels environment, region, profile, portolan.dev/* and argocd.argoproj.io/* are set by Portolan"
-	// +optional
-	ClusterLabels map[string]string `json:"clusterLabels,omitempty"`
 }
 
 // EnvironmentStatus is what the controllers recorded and saw.

@@ -30,6 +30,9 @@ func validEnvironment() *v1alpha1.Environment {
 	}
 }
 
+// capabilityRole is that of an Argo CD which EKS manages.
+const capabilityRole = "arn:aws:iam::123456789012:role/argocd-capability"
+
 // spec edits an Environment's spec, profile its only profile, group its only node group.
 func spec(edit func(*v1alpha1.EnvironmentSpec)) func(*v1alpha1.Environment) {
 	return func(e *v1alpha1.Environment) { edit(&e.Spec) }
@@ -61,6 +64,10 @@ var _ = Describe("Environment", func() {
 		Entry("with every effect of taints", group(func(g *v1alpha1.NodeGroup) {
 			g.Taints = []v1alpha1.Taint{{Key: "a", Effect: "NoSchedule"}, {Key: "a", Effect: "NoExecute"}, {Key: "a", Value: "b", Effect: "PreferNoSchedule"}}
 		})),
+		Entry("with the capability's role", spec(func(s *v1alpha1.EnvironmentSpec) {
+			s.ArgoCD = v1alpha1.ArgoCD{Mode: v1alpha1.ArgoCDEKSCapability, RoleARN: capabilityRole}
+		})),
+		Entry("with an Argo CD in each region", spec(func(s *v1alpha1.EnvironmentSpec) { s.ArgoCD.Mode = v1alpha1.ArgoCDPerCluster })),
 		Entry("with labels of the user's own", spec(func(s *v1alpha1.EnvironmentSpec) {
 			s.ArgoCD.ClusterLabels = map[string]string{"tier": "gold", "clusterSuffix": ""}
 		})),
@@ -69,6 +76,20 @@ var _ = Describe("Environment", func() {
 	It("keeps the number of zones that its blocks are divided by", func(ctx SpecContext) {
 		expectUpdate(ctx, edited(validEnvironment, func(*v1alpha1.Environment) {}),
 			func(e *v1alpha1.Environment) { e.Spec.Network.AvailabilityZones = 2 }, "availabilityZones is immutable")
+	})
+
+	DescribeTable("keeps where Argo CD is", func(ctx SpecContext, before, after v1alpha1.ArgoCD) {
+		expectUpdate(ctx, edited(validEnvironment, spec(func(s *v1alpha1.EnvironmentSpec) { s.ArgoCD = before })),
+			func(e *v1alpha1.Environment) { e.Spec.ArgoCD = after }, "argocd.mode is immutable")
+	},
+		Entry("in the hub, without a word", v1alpha1.ArgoCD{}, v1alpha1.ArgoCD{Mode: v1alpha1.ArgoCDPerCluster}),
+		Entry("in the hub", v1alpha1.ArgoCD{Mode: v1alpha1.ArgoCDHub}, v1alpha1.ArgoCD{Mode: v1alpha1.ArgoCDEKSCapability, RoleARN: capabilityRole}),
+		Entry("in the regions", v1alpha1.ArgoCD{Mode: v1alpha1.ArgoCDPerCluster}, v1alpha1.ArgoCD{}),
+	)
+
+	It("may say later that Argo CD is where it was", func(ctx SpecContext) {
+		expectUpdate(ctx, edited(validEnvironment, func(*v1alpha1.Environment) {}),
+			func(e *v1alpha1.Environment) { e.Spec.ArgoCD.Mode = v1alpha1.ArgoCDHub }, "")
 	})
 
 	It("fills in what is left out", func(ctx SpecContext) {
@@ -128,6 +149,10 @@ var _ = Describe("Environment", func() {
 			s.ArgoCD.ClusterLabels = map[string]string{"argocd.argoproj.io/secret-type": "repository"}
 		},
 			"are set by Portolan"),
+		Entry("an unknown place for Argo CD", func(s *v1alpha1.EnvironmentSpec) { s.ArgoCD.Mode = "Regional" },
+			`Unsupported value: "Regional": supported values: "Hub", "PerCluster", "EKSCapability"`),
+		Entry("a capability without its role", func(s *v1alpha1.EnvironmentSpec) { s.ArgoCD.Mode = v1alpha1.ArgoCDEKSCapability },
+			"mode EKSCapability needs roleARN"),
 		Entry("no profile", func(s *v1alpha1.EnvironmentSpec) { s.Profiles = []v1alpha1.Profile{} },
 			"spec.profiles in body should have at least 1 items"),
 		Entry("two profiles of one name", func(s *v1alpha1.EnvironmentSpec) { s.Profiles = append(s.Profiles, s.Profiles[0]) },

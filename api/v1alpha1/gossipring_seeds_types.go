@@ -119,9 +119,8 @@ const (
 	WorkloadDaemonSet   WorkloadKind = "DaemonSet"
 )
 
-// GitDelivery commits seeds to a YAML file of each region. It changes one value and leaves
-// everything else of the file as it is, comments, order and quotes included.
-type GitDelivery struct {
+// GitBranch is a branch that Portolan commits to.
+type GitBranch struct {
 	// url of the repository: https:// or ssh://. Default: the Environment's.
 	// +kubebuilder:validation:Pattern=`^(https?|ssh)://.+$`
 	// +kubebuilder:validation:MaxLength=512
@@ -129,7 +128,7 @@ type GitDelivery struct {
 	URL string `json:"url,omitempty"`
 
 	// credentialsSecretRef names a Secret in Argo CD's namespace that is labelled
-	// argocd.argoproj.io/secret-type: repository (or repo-creds), like those of spec.repository; they have to
+	// argocd.argoproj.io/secret-type: repository (or repo-creds), like those of the Environment's spec.argocd.repository; they have to
 	// allow pushing to the branch. Default: the Environment's, when the url is.
 	// +optional
 	CredentialsSecretRef *LocalReference `json:"credentialsSecretRef,omitempty"`
@@ -140,6 +139,12 @@ type GitDelivery struct {
 	// +kubebuilder:default=main
 	// +optional
 	Branch string `json:"branch,omitempty"`
+}
+
+// GitDelivery commits seeds to a YAML file of each region. It changes one value and leaves
+// everything else of the file as it is, comments, order and quotes included.
+type GitDelivery struct {
+	GitBranch `json:",inline"`
 
 	// path of a region's file; it holds {{ .region }} or {{ .name }}, and may hold {{ .environment }}.
 	// +kubebuilder:validation:MinLength=1

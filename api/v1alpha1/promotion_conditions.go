@@ -56,6 +56,14 @@ const (
 	ReasonRollingBack = "RollingBack"
 	// ReasonRolledBack means the previous revisions are back and the new ones are not tried again.
 	ReasonRolledBack = "RolledBack"
+	// ReasonGateWaiting means a query or a Job has not let a region pass yet.
+	ReasonGateWaiting = "GateWaiting"
+	// ReasonNotDelivered means the pins could not be written where Argo CD reads them.
+	ReasonNotDelivered = "NotDelivered"
+	// ReasonInvalidDelivery means the way by which pins are to reach Argo CD leads nowhere.
+	ReasonInvalidDelivery = "InvalidDelivery"
+	// ReasonApplicationOwned means an Application's revision is somebody else's to set.
+	ReasonApplicationOwned = "ApplicationOwned"
 	// ReasonOverwritten means somebody else keeps changing what Portolan writes.
 	ReasonOverwritten = "Overwritten"
 )

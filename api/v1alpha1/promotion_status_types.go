@@ -191,6 +191,18 @@ type RegionProgress struct {
 	// +optional
 	Healthy int32 `json:"healthy,omitempty"`
 
+	// waiting are the first applications that are not healthy at their new revision, as long as the
+	// region moves, or why it failed.
+	// +listType=map
+	// +listMapKey=application
+	// +kubebuilder:validation:MaxItems=8
+	// +optional
+	Waiting []ApplicationProgress `json:"waiting,omitempty"`
+
+	// deadline is when the region fails unless it is healthy by then.
+	// +optional
+	Deadline *metav1.Time `json:"deadline,omitempty"`
+
 	// movedAt is when its pins were written.
 	// +optional
 	MovedAt *metav1.Time `json:"movedAt,omitempty"`
@@ -207,6 +219,13 @@ type RegionProgress struct {
 	// +optional
 	PassedAt *metav1.Time `json:"passedAt,omitempty"`
 
+	// gates are what prometheus and jobs have said of the region.
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	Gates []GateResult `json:"gates,omitempty"`
+
 	// reason is one word for what it waits for.
 	// +optional
 	Reason string `json:"reason,omitempty"`
@@ -216,6 +235,47 @@ type RegionProgress struct {
 	// +optional
 	Message string `json:"message,omitempty"`
 }
+
+// ApplicationProgress is what one application of a region waits for.
+type ApplicationProgress struct {
+	// application that waits.
+	// +required
+	Application string `json:"application"`
+
+	// reason is one word for what it waits for: what the gate says of it.
+	// +required
+	Reason string `json:"reason"`
+}
+
+// GateResult is what a gate has said of a region.
+type GateResult struct {
+	// name of the gate.
+	// +required
+	Name string `json:"name"`
+
+	// state of the gate.
+	// +required
+	State GateState `json:"state"`
+
+	// message says what a gate that has not passed waits for, or failed with.
+	// +kubebuilder:validation:MaxLength=160
+	// +optional
+	Message string `json:"message,omitempty"`
+}
+
+// GateState is what has become of a gate.
+// +kubebuilder:validation:Enum=Waiting;Passed;Failed
+type GateState string
+
+// States of a gate.
+const (
+	// GateWaiting has no answer yet, or one that does not let the region pass.
+	GateWaiting GateState = "Waiting"
+	// GatePassed is not asked again in this rollout.
+	GatePassed GateState = "Passed"
+	// GateFailed fails the region.
+	GateFailed GateState = "Failed"
+)
 
 // RegionRolloutState is the state of a region in a rollout.
 // +kubebuilder:validation:Enum=Pending;Moving;Soaking;Passed;Held;Failed;RolledBack

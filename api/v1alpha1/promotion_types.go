@@ -16,6 +16,8 @@ type GitRevision string
 // +kubebuilder:validation:XValidation:rule="has(self.revision) != has(self.track)",message="either revision or track"
 // +kubebuilder:validation:XValidation:rule="!has(self.urgency) || self.urgency != 'Emergency' || has(self.reason)",message="urgency Emergency needs a reason"
 // +kubebuilder:validation:XValidation:rule="!has(self.waves) || self.waves.all(w, !has(w.regions) || self.waves.all(v, v.name == w.name || !has(v.regions) || !v.regions.exists(r, r in w.regions)))",message="a region is named by one wave only"
+// +kubebuilder:validation:XValidation:rule="!has(self.waves) || !has(self.delivery) || !has(self.delivery.git) || self.delivery.git.path.contains('.region') || self.delivery.git.path.contains('.name')",message="files of all regions move all regions at once: put {{ .region }} into delivery.git.path, or leave waves out"
+// +kubebuilder:validation:XValidation:rule="!has(self.track) || !has(self.delivery) || !has(self.delivery.git) || has(self.delivery.git.url) || self.delivery.git.branch != self.track.branch",message="delivery.git commits to the branch that track follows, so that each commit would be promoted in turn: use another branch or url"
 type PromotionSpec struct {
 	// environmentRef names the Environment, in the same namespace.
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="environmentRef is immutable"
@@ -46,6 +48,10 @@ type PromotionSpec struct {
 	// +kubebuilder:validation:MaxItems=64
 	// +optional
 	Overrides []RevisionOverride `json:"overrides,omitempty"`
+
+	// delivery is the way by which pins reach Argo CD.
+	// +optional
+	Delivery PinDelivery `json:"delivery,omitzero"`
 
 	// waves say which regions move together, and in which order. Regions that no wave selects come
 	// last, in a wave of their own. Default: one region at a time, the oldest first.
@@ -143,50 +149,6 @@ type PromotionWave struct {
 	// +kubebuilder:validation:Maximum=256
 	// +optional
 	MaxConcurrent *int32 `json:"maxConcurrent,omitempty"`
-}
-
-// PromotionGates are conditions on the way.
-type PromotionGates struct {
-	// soak is for how long a region has to be healthy at the revision. Default: 0s, no longer
-	// than it takes Argo CD to confirm it.
-	// +optional
-	Soak *metav1.Duration `json:"soak,omitempty"`
-
-	// progressDeadline is how long a region may take until it is healthy at the revision; then
-	// it has failed.
-	// +kubebuilder:default="30m"
-	// +optional
-	ProgressDeadline *metav1.Duration `json:"progressDeadline,omitempty"`
-
-	// ringsConverged asks that the region is connected to all others in each of its gossip rings.
-	// +kubebuilder:default=true
-	// +optional
-	RingsConverged *bool `json:"ringsConverged,omitempty"`
-
-	// verifiedIn is an Environment in which each application has to have
-	// been promoted to its revision, healthily, before.
-	// +optional
-	VerifiedIn *VerifiedIn `json:"verifiedIn,omitempty"`
-
-	// onBranch is the branch on which revisions have to be. It needs spec.argocd.repository of
-	// the Environment.
-	// +kubebuilder:validation:MaxLength=255
-	// +optional
-	OnBranch string `json:"onBranch,omitempty"`
-}
-
-// VerifiedIn names where a revision has to have been before.
-type VerifiedIn struct {
-	// namespace of the Environment. Default: the Promotion's.
-	// +kubebuilder:validation:MaxLength=63
-	// +optional
-	Namespace string `json:"namespace,omitempty"`
-
-	// environment is the name of an Environment.
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=63
-	// +required
-	Environment string `json:"environment"`
 }
 
 // PromotionWindow is a time that comes again and again.

@@ -35,6 +35,16 @@ func waves(all ...v1alpha1.PromotionWave) func(*v1alpha1.Promotion) {
 	return func(p *v1alpha1.Promotion) { p.Spec.Waves = all }
 }
 
+// inGit delivers by files, after other edits.
+func inGit(path string, edits ...func(*v1alpha1.Promotion)) func(*v1alpha1.Promotion) {
+	return func(p *v1alpha1.Promotion) {
+		p.Spec.Delivery.Git = &v1alpha1.PinFiles{Path: path}
+		for _, edit := range edits {
+			edit(p)
+		}
+	}
+}
+
 var _ = Describe("Promotion", func() {
 	selected := v1alpha1.PromotionWave{Name: "europe", Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"continent": "eu"}}}
 	override := v1alpha1.RevisionOverride{Application: "unkey-api", Revision: commit}
@@ -50,6 +60,15 @@ var _ = Describe("Promotion", func() {
 		Entry("in an emergency", func(p *v1alpha1.Promotion) { p.Spec.Urgency, p.Spec.Reason = v1alpha1.UrgencyEmergency, "CVE" }),
 		Entry("with waves of names and of labels", waves(wave("canary", "dublin", "paris"), selected)),
 		Entry("with a window", window(func(w *v1alpha1.PromotionWindow) { w.TimeZone = "Europe/Berlin" })),
+		Entry("with files of each region", inGit("{{ .region }}/{{ .application }}.yaml", waves(wave("canary", "dublin")))),
+		Entry("with files of all regions", inGit("{{ .application }}.yaml")),
+		Entry("with files on another branch than the one it follows", inGit("{{ .application }}.yaml", func(p *v1alpha1.Promotion) {
+			p.Spec.Revision, p.Spec.Track = "", &v1alpha1.BranchTracking{Branch: "next"}
+		})),
+		Entry("with files in another repository than the branch it follows", inGit("{{ .application }}.yaml", func(p *v1alpha1.Promotion) {
+			p.Spec.Revision, p.Spec.Track, p.Spec.Delivery.Git.URL = "", &v1alpha1.BranchTracking{Branch: "main"}, "https://git.test/pins"
+		})),
+		Entry("for Applications themselves", func(p *v1alpha1.Promotion) { p.Spec.Delivery.Application = &v1alpha1.ApplicationDelivery{} }),
 		Entry("with an override", func(p *v1alpha1.Promotion) { p.Spec.Overrides = []v1alpha1.RevisionOverride{override} }),
 	)
 
@@ -57,6 +76,15 @@ var _ = Describe("Promotion", func() {
 		expectRejected(ctx, edited(validPromotion, edit), message)
 	},
 		Entry("without an environment", func(p *v1alpha1.Promotion) { p.Spec.EnvironmentRef.Name = "" }, "spec.environmentRef.name: Invalid value"),
+		Entry("with files of all regions and waves", inGit("{{ .application }}.yaml", waves(wave("canary", "dublin"))),
+			"files of all regions move all regions at once: put {{ .region }} into delivery.git.path, or leave waves out"),
+		Entry("with one file of all applications", inGit("{{ .region }}.yaml"), "path must hold {{ .application }}: every application has a file of its own"),
+		Entry("with files on the branch that it follows", inGit("{{ .application }}.yaml", func(p *v1alpha1.Promotion) {
+			p.Spec.Revision, p.Spec.Track = "", &v1alpha1.BranchTracking{Branch: "main"}
+		}), "delivery.git commits to the branch that track follows"),
+		Entry("with two ways", inGit("{{ .application }}.yaml", func(p *v1alpha1.Promotion) {
+			p.Spec.Delivery.Application = &v1alpha1.ApplicationDelivery{}
+		}), "at most one of clusterSecret, git and application"),
 		Entry("at a short revision", func(p *v1alpha1.Promotion) { p.Spec.Revision = commit[:7] }, "spec.revision in body should match '^[0-9a-f]{40}$'"),
 		Entry("at a branch", func(p *v1alpha1.Promotion) { p.Spec.Revision = "main" }, "spec.revision in body should match"),
 		Entry("at a revision in capitals", func(p *v1alpha1.Promotion) { p.Spec.Revision = v1alpha1.GitRevision(strings.ToUpper(string(commit))) }, "spec.revision in body should match"),

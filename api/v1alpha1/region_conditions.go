@@ -86,7 +86,7 @@ const (
 	ReasonSecretNotOurs = "SecretNotOurs"
 	// ReasonACKNotInstalled means the management cluster lacks the CRDs of an ACK controller that the profile needs.
 	ReasonACKNotInstalled = "ACKNotInstalled"
-	// ReasonArgoCDNotInstalled means the management cluster has no Argo CD CRDs.
+	// ReasonArgoCDNotInstalled means the cluster that Argo CD should be in has no Argo CD CRDs.
 	ReasonArgoCDNotInstalled = "ArgoCDNotInstalled"
 	// ReasonApplicationsNotHealthy means applications are missing or not healthy; see status.applications.
 	ReasonApplicationsNotHealthy = "ApplicationsNotHealthy"

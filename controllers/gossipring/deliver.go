@@ -2,10 +2,12 @@ package gossipring
 
 import (
 	"context"
+	"errors"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/argocd"
 	"github.com/portolan-dev/portolan/controllers/internal/delivery"
 	"github.com/portolan-dev/portolan/controllers/internal/gitrepo"
 	"github.com/portolan-dev/portolan/controllers/internal/step"
@@ -28,25 +30,16 @@ func (r *Reconciler) deliveryFor(ctx context.Context, s *scope) (delivery.Delive
 	}
 }
 
-// branchOf is where seeds are committed: in a repository of the ring's own, or in that of
-// the Environment with its credentials.
+// branchOf is where seeds are committed.
 func (r *Reconciler) branchOf(ctx context.Context, s *scope, git *v1alpha1.GitDelivery) (gitrepo.Branch, error) {
-	url, credentials := git.URL, git.CredentialsSecretRef
-	if url == "" {
-		if s.environment == nil || s.environment.Spec.ArgoCD.Repository == nil {
-			return gitrepo.Branch{}, step.Stuck(r.SlowPoll, v1alpha1.ReasonInvalidSeeds,
-				"spec.seeds.delivery.git names no url, and the Environment has no spec.argocd.repository: set one of them")
-		}
-		url = s.environment.Spec.ArgoCD.Repository.URL
-		if credentials == nil {
-			credentials = s.environment.Spec.ArgoCD.Repository.CredentialsSecretRef
-		}
+	branch, err := r.ArgoCD.Branch(ctx, s.environment, git.GitBranch)
+	switch {
+	case errors.Is(err, argocd.ErrNoURL):
+		return branch, step.Stuck(r.SlowPoll, v1alpha1.ReasonInvalidSeeds, "spec.seeds.delivery.git: %w", err)
+	case err != nil:
+		return branch, step.Stuck(r.Poll, v1alpha1.ReasonSeedsNotDelivered, "%w", err)
 	}
-	repository, err := r.ArgoCD.Repository(ctx, url, credentials)
-	if err != nil {
-		return gitrepo.Branch{}, step.Stuck(r.Poll, v1alpha1.ReasonSeedsNotDelivered, "%w", err)
-	}
-	return gitrepo.Branch{Repository: repository, Name: git.Branch}, nil
+	return branch, nil
 }
 
 // fromCache tells whether what is written can be read without asking anybody.

@@ -117,14 +117,8 @@ func (s *scope) describeSeeds(m *member, described *v1alpha1.RingMember) {
 		return hashOf(seeds)
 	}
 	described.DesiredSeedsHash = desired
-	switch {
-	case m.deliverable && !m.unfinished && !m.reform:
+	if m.remember(described); m.deliverable && !m.unfinished && !m.reform {
 		described.WrittenSeedsHash = hash(m.written)
-	case !m.reachable:
-		described.WrittenSeedsHash = m.before.WrittenSeedsHash
-	}
-	if whole := m.before.State == v1alpha1.MemberConverged || m.before.State == v1alpha1.MemberUnknown; !m.reachable && whole {
-		described.AppliedSeedsHash = m.before.AppliedSeedsHash
 	}
 	if len(s.members) <= mostListed {
 		described.DesiredSeeds = m.desired
@@ -138,6 +132,18 @@ func (s *scope) describeSeeds(m *member, described *v1alpha1.RingMember) {
 	}
 	described.MissingSeeds = firstWithout(m.desired, m.applied)
 	described.UnexpectedSeeds = firstWithout(m.applied, m.desired)
+}
+
+// remember keeps what was known of one that is out of sight: of what runs there, only what
+// was seen to be whole.
+func (m *member) remember(described *v1alpha1.RingMember) {
+	if m.reachable {
+		return
+	}
+	described.WrittenSeedsHash = m.before.WrittenSeedsHash
+	if m.before.State == v1alpha1.MemberConverged || m.before.State == v1alpha1.MemberUnknown {
+		described.AppliedSeedsHash = m.before.AppliedSeedsHash
+	}
 }
 
 // firstWithout returns the first of all that are not among the others. Both are sorted.

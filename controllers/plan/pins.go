@@ -66,9 +66,7 @@ func pinOf(p *v1alpha1.Promotion, application string) v1alpha1.GitRevision {
 // rollout's, or, of one that failed, what most regions had before.
 func BornWith(rollout *v1alpha1.PromotionRollout, application string) v1alpha1.GitRevision {
 	pins := PinSet{Revision: rollout.Revision, Overrides: rollout.Overrides}
-	switch rollout.Phase {
-	case v1alpha1.RolloutHalted, v1alpha1.RolloutRollingBack, v1alpha1.RolloutRolledBack:
-	default:
+	if !failed(rollout) {
 		return pins.Of(application)
 	}
 	var most int
@@ -78,6 +76,37 @@ func BornWith(rollout *v1alpha1.PromotionRollout, application string) v1alpha1.G
 		}
 	}
 	return pins.Of(application)
+}
+
+// Accepted are the pins of regions that come after a rollout began: the rollout's, or, of one that
+// failed, what there was before, by the revision that most applications had.
+func Accepted(rollout *v1alpha1.PromotionRollout) PinSet {
+	if !failed(rollout) {
+		return PinSet{Revision: rollout.Revision, Overrides: rollout.Overrides}
+	}
+	counts := map[v1alpha1.GitRevision]int{}
+	var pins PinSet
+	for _, app := range rollout.Applications {
+		pin := BornWith(rollout, app)
+		if counts[pin]++; counts[pin] > counts[pins.Revision] {
+			pins.Revision = pin
+		}
+	}
+	for _, app := range rollout.Applications {
+		if pin := BornWith(rollout, app); pin != pins.Revision {
+			pins.Overrides = append(pins.Overrides, v1alpha1.RevisionOverride{Application: app, Revision: pin})
+		}
+	}
+	return pins
+}
+
+func failed(rollout *v1alpha1.PromotionRollout) bool {
+	switch rollout.Phase {
+	case v1alpha1.RolloutHalted, v1alpha1.RolloutRollingBack, v1alpha1.RolloutRolledBack:
+		return true
+	default:
+		return false
+	}
 }
 
 // Responsible returns the Promotion that pins an application, or nil. One that names

@@ -2,10 +2,7 @@ package promotion
 
 import (
 	"context"
-	"fmt"
 	"time"
-
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/step"
@@ -22,6 +19,10 @@ func (r *Reconciler) rollOut(ctx context.Context, s *scope) error {
 		return step.Blocked(v1alpha1.PromotionValid)
 	}
 	d := decide(s.world)
+	if len(d.unasked) > 0 {
+		r.ask(ctx, s, d)
+		d = decide(s.world)
+	}
 	if err := r.act(ctx, s, d); err != nil {
 		return err
 	}
@@ -35,11 +36,7 @@ func (r *Reconciler) rollOut(ctx context.Context, s *scope) error {
 func (r *Reconciler) act(ctx context.Context, s *scope, d *decision) error {
 	switch d.verb {
 	case write:
-		for _, w := range d.writes {
-			if err := r.pin(ctx, s, w); err != nil {
-				return err
-			}
-		}
+		return r.deliver(ctx, s, d)
 	case confirm:
 		for _, name := range d.confirm {
 			for _, app := range s.world.region(name).apps {
@@ -53,28 +50,10 @@ func (r *Reconciler) act(ctx context.Context, s *scope, d *decision) error {
 	return nil
 }
 
-func (r *Reconciler) pin(ctx context.Context, s *scope, w pinning) error {
-	for _, app := range w.region.differing(w.pins) {
-		pin := w.pins.Of(app)
-		if r.fights.lost(client.ObjectKeyFromObject(s.promotion), pinKey{w.region.name, app}, pin, s.world.now) {
-			owner, err := r.ArgoCD.PinOwner(ctx, w.region.cluster, app)
-			if err != nil {
-				return err
-			}
-			return step.Stuck(while, v1alpha1.ReasonOverwritten, "%s keeps changing the pin of %s in %s (annotation %s%s of Secret %s): end that",
-				owner, app, w.region.name, v1alpha1.AnnotationRevisionPrefix, app, r.ArgoCD.Key(w.region.cluster))
-		}
-		if _, err := r.ArgoCD.SetPin(ctx, w.region.cluster, app, string(pin)); err != nil {
-			return fmt.Errorf("pinning %s in %s: %w", app, w.region.name, err)
-		}
-	}
-	return nil
-}
-
 // outcome is what the condition RolledOut says of a decision.
 func (r *Reconciler) outcome(s *scope, d *decision) error {
 	after := r.Resync
-	if s.promotion.Spec.Track != nil {
+	if s.promotion.Spec.Track != nil || d.asking || s.unread != "" {
 		after = r.Poll
 	}
 	if !d.until.IsZero() {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/argocd"
+	"github.com/portolan-dev/portolan/controllers/internal/delivery"
 	"github.com/portolan-dev/portolan/controllers/internal/status"
 	"github.com/portolan-dev/portolan/controllers/internal/step"
 )
@@ -28,6 +29,11 @@ type Deps struct {
 	// Files and Commits look revisions up.
 	Files   Files
 	Commits Commits
+	// Queries and Jobs are asked whether a region may pass.
+	Queries Queries
+	Jobs    Jobs
+	// Git changes files, for promotions that deliver by it.
+	Git delivery.GitEditor
 	// Poll is how often something is looked at that cannot be watched, SlowPoll how often if a
 	// person has to put it right.
 	Poll, SlowPoll time.Duration
@@ -40,6 +46,7 @@ type Reconciler struct {
 	pipeline step.Pipeline[*scope]
 	fights   fights
 	untold   pauses
+	answers  answers
 }
 
 // NewReconciler returns a Reconciler.
@@ -66,6 +73,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, promotion *v1alpha1.Promotio
 		step.Forget(kind, key)
 		r.fights.forget(key)
 		r.untold.forget(key)
+		r.answers.forget(key)
 		return reconcile.Result{}, nil
 	}
 	before := promotion.DeepCopy()

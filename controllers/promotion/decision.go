@@ -37,6 +37,10 @@ type decision struct {
 	held bool
 	// stuck waits for a person.
 	stuck bool
+	// unasked are gates whose answers are wanted; the decision is taken without them.
+	unasked []check
+	// asking tells that nobody announces what is waited for.
+	asking bool
 	// ended is the record of a rollout that ended by this decision.
 	ended *v1alpha1.PromotionRecord
 }

@@ -31,9 +31,9 @@ func (r *Reconciler) holdings(s *scope) error {
 		s.world.closed = &holding{reason: v1alpha1.ReasonWindowClosed, message: "no window opens within a year: " + opening.By}
 	default:
 		s.world.closed = &holding{
-			v1alpha1.ReasonWindowClosed,
-			fmt.Sprintf("no region begins to move before %s: %s", opening.Until.UTC().Format(time.RFC3339), opening.By),
-			opening.Until,
+			reason:  v1alpha1.ReasonWindowClosed,
+			message: fmt.Sprintf("no region begins to move before %s: %s", opening.Until.UTC().Format(time.RFC3339), opening.By),
+			until:   opening.Until,
 		}
 	}
 	return nil

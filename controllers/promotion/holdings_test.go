@@ -36,17 +36,17 @@ func TestWhatKeepsRegionsFromBeginning(t *testing.T) {
 		},
 		"a window that opens later": {
 			spec: v1alpha1.PromotionSpec{Windows: []v1alpha1.PromotionWindow{window(v1alpha1.WindowAllow, "0 8 * * *", time.Hour)}},
-			want: &holding{v1alpha1.ReasonWindowClosed, `no region begins to move before 2026-01-02T08:00:00Z: Allow "0 8 * * *"`, at("2026-01-02 08:00:00")},
+			want: &holding{reason: v1alpha1.ReasonWindowClosed, message: `no region begins to move before 2026-01-02T08:00:00Z: Allow "0 8 * * *"`, until: at("2026-01-02 08:00:00")},
 		},
 		"a window in another time zone": {
 			spec: v1alpha1.PromotionSpec{Windows: []v1alpha1.PromotionWindow{
 				{Kind: v1alpha1.WindowAllow, Schedule: "0 8 * * *", Duration: metav1.Duration{Duration: time.Hour}, TimeZone: "Europe/Berlin"},
 			}},
-			want: &holding{v1alpha1.ReasonWindowClosed, `no region begins to move before 2026-01-02T07:00:00Z: Allow "0 8 * * *"`, at("2026-01-02 07:00:00")},
+			want: &holding{reason: v1alpha1.ReasonWindowClosed, message: `no region begins to move before 2026-01-02T07:00:00Z: Allow "0 8 * * *"`, until: at("2026-01-02 07:00:00")},
 		},
 		"a time that is denied": {
 			spec: v1alpha1.PromotionSpec{Windows: []v1alpha1.PromotionWindow{window(v1alpha1.WindowDeny, "0 0 * * 5", 72*time.Hour)}},
-			want: &holding{v1alpha1.ReasonWindowClosed, `no region begins to move before 2026-01-05T00:00:00Z: Deny "0 0 * * 5"`, at("2026-01-05 00:00:00")},
+			want: &holding{reason: v1alpha1.ReasonWindowClosed, message: `no region begins to move before 2026-01-05T00:00:00Z: Deny "0 0 * * 5"`, until: at("2026-01-05 00:00:00")},
 		},
 		"a time that is always denied": {
 			spec: v1alpha1.PromotionSpec{Windows: []v1alpha1.PromotionWindow{window(v1alpha1.WindowDeny, "0 0 * * *", 48*time.Hour)}},

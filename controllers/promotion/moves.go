@@ -234,7 +234,7 @@ func (p *planner) onItsWay(d *decision) *decision {
 	switch {
 	case waits == "":
 		return d.because(v1alpha1.ReasonRegionUnknown, "%s", unknown)
-	case d.reason == v1alpha1.ReasonSoaking || d.reason == v1alpha1.ReasonNotConverged:
+	case d.reason == v1alpha1.ReasonSoaking || d.reason == v1alpha1.ReasonNotConverged || d.reason == v1alpha1.ReasonGateWaiting:
 		return d.because(d.reason, "%s", waits)
 	default:
 		return d.because(v1alpha1.ReasonRollingOut, "%s", waits)

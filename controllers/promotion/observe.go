@@ -2,6 +2,7 @@ package promotion
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,8 +28,13 @@ type scope struct {
 	world       world
 	progress    map[string]*v1alpha1.RegionProgress // as it was recorded
 	conflicts   []string                            // applications that another Promotion pins with the same right
-	accepted    bool                                // the target may be rolled out, as far as git and other Promotions tell
-	decision    *decision
+	way         way
+	// undeliverable is what is wrong with the way that a person has to put right, unread why
+	// it could not be looked at which pins there are.
+	undeliverable error
+	unread        string
+	accepted      bool // the target may be rolled out, as far as git and other Promotions tell
+	decision      *decision
 }
 
 // observe collects the regions that Argo CD knows, the oldest first. A region that is not
@@ -45,6 +51,7 @@ func (r *Reconciler) observe(ctx context.Context, promotion *v1alpha1.Promotion)
 	}
 	s.world = world{now: r.Clock.Now(), rollout: promotion.Status.Rollout, policy: policyOf(&promotion.Spec), retry: promotion.Annotations[v1alpha1.AnnotationRetry]}
 	s.progress = progressIn(s.world.rollout)
+	s.way = r.wayOf(ctx, s)
 	for _, region := range s.regions {
 		state, err := r.look(ctx, s, region)
 		if err != nil {
@@ -100,11 +107,19 @@ func (r *Reconciler) look(ctx context.Context, s *scope, region *v1alpha1.Region
 		return state, nil
 	}
 	secret, err := r.ArgoCD.Get(ctx, state.cluster)
+	if errors.Is(err, argocd.ErrUnreachable) { // it keeps its turn
+		state.unknown = clip(err.Error())
+		return state, nil
+	}
 	if err != nil {
 		return nil, err
 	}
 	if secret == nil && s.progress[region.Name] == nil {
 		return nil, nil //nolint:nilnil // it is born with its pins
+	}
+	broken, err := r.brokenFor(ctx, s, region)
+	if err != nil {
+		return nil, err
 	}
 	for _, app := range profile.Applications {
 		responsible := plan.Responsible(s.promotions, s.environment.Name, app.Name)
@@ -112,23 +127,32 @@ func (r *Reconciler) look(ctx context.Context, s *scope, region *v1alpha1.Region
 			s.noteConflict(app.Name, responsible)
 			continue
 		}
-		state.apps = append(state.apps, s.lookAt(region.Name, app.Name, secret))
+		state.apps = append(state.apps, s.lookAt(region, app.Name, secret, broken))
 	}
 	state.unknown = s.unknown(region, secret, state.apps)
 	return state, nil
 }
 
-func (s *scope) lookAt(region, application string, secret *corev1.Secret) appState {
+// brokenFor are the ApplicationSets that cannot make the applications of a region.
+func (r *Reconciler) brokenFor(ctx context.Context, s *scope, region *v1alpha1.Region) (argocd.BrokenSets, error) {
+	if s.environment.Spec.ArgoCD.Mode == v1alpha1.ArgoCDPerCluster {
+		return r.ArgoCD.BrokenSetsOf(ctx, region)
+	}
+	return s.broken, nil
+}
+
+func (s *scope) lookAt(region *v1alpha1.Region, application string, secret *corev1.Secret, broken argocd.BrokenSets) appState {
 	if secret == nil {
 		return appState{name: application}
 	}
-	pinned := secret.Annotations[v1alpha1.AnnotationRevisionPrefix+application]
-	found := s.found[region][application]
+	found := s.found[region.Name][application]
+	annotated := v1alpha1.GitRevision(secret.Annotations[v1alpha1.AnnotationRevisionPrefix+application])
+	pinned := s.way.pinned(region, found, application, annotated)
 	state := appState{
-		name: application, pinned: v1alpha1.GitRevision(pinned),
-		verdict: s.broken.Explain(found, argocd.Evaluate(found, pinned)),
+		name: application, pinned: pinned, untold: pinned != annotated,
+		verdict: broken.Explain(found, argocd.Evaluate(found, string(pinned))),
 	}
-	if at := s.progress[region]; at != nil && at.ConfirmAt != nil {
+	if at := s.progress[region.Name]; at != nil && at.ConfirmAt != nil {
 		state.confirmed = argocd.Confirmed(found, at.ConfirmAt.Time, s.world.now)
 	}
 	return state
@@ -153,6 +177,8 @@ func (s *scope) unknown(region *v1alpha1.Region, secret *corev1.Secret, apps []a
 		return "its Region is paused; it goes on when that ends"
 	case region.Spec.ManagementPolicy == v1alpha1.ManagementObserve:
 		return "its Region is only observed"
+	case s.unread != "":
+		return s.unread + "; it goes on when its pins can be read"
 	case s.found == nil:
 		return "the management cluster has no kind Application: install Argo CD"
 	}

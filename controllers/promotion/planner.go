@@ -14,6 +14,9 @@ import (
 type planner struct {
 	world
 
+	unasked []check // gates whose answers are not known
+	asking  bool    // a gate has to be asked again and again
+
 	until time.Time // the earliest moment at which time alone changes something
 	// next is why the rollout that the spec asks for does not begin yet; nothing more of the one
 	// before begins to move meanwhile.
@@ -28,7 +31,7 @@ func decide(w world) *decision {
 	p.rollout = w.rollout.DeepCopy()
 	p.note()
 	d := p.first(p.supersede, p.resume, p.hurry, p.judge, p.keep, p.rollBack, p.confirm, p.standBy, p.move, p.finish, p.wait)
-	d.rollout = p.rollout
+	d.rollout, d.unasked, d.asking = p.rollout, p.unasked, p.asking
 	if d.until.IsZero() {
 		d.until = p.until
 	}
@@ -226,21 +229,29 @@ func (p *planner) keep() *decision {
 }
 
 // owed are the pins that a region should have as far as the rollout has come. While a region
-// waits for its turn, a pin of the rollout's is as good: writing it may have been interrupted.
+// waits for its turn, a pin of the rollout's is as good: writing it may have been interrupted. So it
+// is in a region that was born with it before the rollout was halted.
 func (p *planner) owed(r *regionState) plan.PinSet {
 	at := p.at(r.name)
 	switch {
 	case p.phase() == v1alpha1.RolloutRollingBack: // on their way
 		return plan.PinSet{}
+	case at == nil && p.policy.shared: // nobody's are its own
+		return plan.PinSet{Overrides: r.pins()}
 	case at == nil:
-		return p.born(r)
+		return p.unless(r, p.born(r))
 	case at.MovedAt != nil && at.State != v1alpha1.RegionRolloutRolledBack:
 		return p.pins()
 	case slices.Contains(p.rollout.LeftInside, r.name) && at.MovedAt == nil: // until its turn
 		return plan.PinSet{}
 	}
-	previous, back := p.previous(r.name), p.phase() == v1alpha1.RolloutRolledBack
-	return plan.PinSet{Overrides: slices.DeleteFunc(slices.Clone(previous.Overrides), func(o v1alpha1.RevisionOverride) bool {
+	return p.unless(r, p.previous(r.name))
+}
+
+// unless leaves out what already has the rollout's revision, as long as that is not to go away.
+func (p *planner) unless(r *regionState, pins plan.PinSet) plan.PinSet {
+	back := p.phase() == v1alpha1.RolloutRolledBack
+	return plan.PinSet{Overrides: slices.DeleteFunc(slices.Clone(pins.Overrides), func(o v1alpha1.RevisionOverride) bool {
 		return !back && r.pinOf(o.Application) == p.pins().Of(o.Application)
 	})}
 }

@@ -58,6 +58,32 @@ func (p *planner) noteRegion(at *v1alpha1.RegionProgress) {
 	default:
 		p.noteMoving(at, r, other)
 	}
+	p.noteApplications(at, r)
+}
+
+// mostWaiting applications of a region are listed.
+const mostWaiting = 8
+
+// noteApplications lists the applications that a region which moves waits for, and until when it
+// may. Of one that failed, what it failed for stays.
+func (p *planner) noteApplications(at *v1alpha1.RegionProgress, r *regionState) {
+	switch at.State {
+	case v1alpha1.RegionRolloutFailed:
+		if at.Deadline = nil; len(at.Waiting) > 0 {
+			return
+		}
+	case v1alpha1.RegionRolloutMoving:
+		at.Deadline = new(metav1.NewTime(at.MovedAt.Add(p.policy.deadline)))
+	default:
+		at.Waiting, at.Deadline = nil, nil
+		return
+	}
+	at.Waiting = nil
+	for i := range r.apps {
+		if a := &r.apps[i]; !a.healthyAt(p.pins()) && len(at.Waiting) < mostWaiting {
+			at.Waiting = append(at.Waiting, v1alpha1.ApplicationProgress{Application: a.name, Reason: a.reason()})
+		}
+	}
 }
 
 // noteMoving follows a region that is held, or has its new pins and was not yet found to be good.
@@ -83,8 +109,13 @@ func (p *planner) noteMoving(at *v1alpha1.RegionProgress, r *regionState, other 
 		at.State, at.Reason, at.Message = v1alpha1.RegionRolloutMoving, "Confirming", "Argo CD was asked to compare once more"
 		return
 	}
-	for _, g := range gates {
-		if h := g(p, at, r); h != nil {
+	for _, g := range gatesInOrder {
+		switch h := g(p, at, r); {
+		case h == nil:
+		case h.failed:
+			p.failf(at, "%s", h.message)
+			return
+		default:
 			p.noteHeld(at, h)
 			return
 		}
@@ -155,8 +186,8 @@ func (a *appState) describe() string {
 // long as the region's deadline and soak allow, until something happens.
 type gate func(p *planner, at *v1alpha1.RegionProgress, r *regionState) *holding
 
-// gates are asked in this order.
-var gates = []gate{soaked, ringsConverged}
+// gatesInOrder are asked one after the other.
+var gatesInOrder = []gate{soaked, ringsConverged, checked}
 
 // soaked holds until the region has been healthy for a while. The message names the end, not
 // the time left, so that it does not change on every pass.
@@ -169,7 +200,7 @@ func soaked(p *planner, at *v1alpha1.RegionProgress, r *regionState) *holding {
 	if p.policy.emergency() || !p.now.Before(until) {
 		return nil
 	}
-	return &holding{v1alpha1.ReasonSoaking, "it soaks until " + until.UTC().Format(time.RFC3339), until}
+	return &holding{reason: v1alpha1.ReasonSoaking, message: "it soaks until " + until.UTC().Format(time.RFC3339), until: until}
 }
 
 // ringsConverged holds until the region is connected in its gossip rings.

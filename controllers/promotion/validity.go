@@ -31,7 +31,7 @@ const defaultDeadline = 30 * time.Minute
 
 func policyOf(spec *v1alpha1.PromotionSpec) policy {
 	p := policy{
-		deadline: defaultDeadline, rings: true,
+		deadline: defaultDeadline, rings: true, shared: shared(spec), checks: checksOf(spec),
 		rollback: spec.OnFailure == v1alpha1.FailureRollback, urgency: spec.Urgency, reason: spec.Reason,
 	}
 	if d := spec.Gates.Soak; d != nil {
@@ -55,6 +55,12 @@ func (r *Reconciler) validate(ctx context.Context, s *scope) error {
 	s.world.target = s.lastTarget()
 	if len(s.conflicts) > 0 { // they would take turns for ever
 		return step.Terminal(v1alpha1.ReasonConflict, "another Promotion of the environment pins %s: only one may", strings.Join(s.conflicts, ", "))
+	}
+	if s.undeliverable != nil {
+		return s.undeliverable
+	}
+	if err := s.owned(); err != nil {
+		return r.undelivered(err)
 	}
 	if err := r.holdings(s); err != nil {
 		return err

@@ -5,10 +5,12 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -16,11 +18,15 @@ import (
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/argocd"
+	"github.com/portolan-dev/portolan/controllers/internal/remote"
 	"github.com/portolan-dev/portolan/controllers/internal/watch"
 )
 
 // +kubebuilder:rbac:groups=portolan.dev,resources=promotions/status,verbs=patch
 // +kubebuilder:rbac:groups="",resources=configmaps,verbs=create;patch
+
+// workers is how many Promotions are reconciled at a time.
+const workers = 4
 
 // SetupWithManager registers the controller and everything that wakes it.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, clk clock.WithTicker) error {
@@ -48,6 +54,11 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, clk clock.WithTicker) er
 		))).
 		Watches(&v1alpha1.GossipRing{}, all, builder.WithPredicates(watch.Changed(whoIsConnected))).
 		Watches(&corev1.Secret{}, ofRegion).
+		// One that waits for git must not hold up the others.
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
+		WatchesRawSource(watch.Remote(r.ArgoCD.Regional(), func(ctx context.Context, region client.ObjectKey) []reconcile.Request {
+			return promotions(ctx, &v1alpha1.Region{ObjectMeta: metav1.ObjectMeta{Namespace: region.Namespace, Name: region.Name}})
+		}, remote.Registration, remote.Applications)).
 		Build(reconcile.AsReconciler(r.Client, r))
 	if err != nil {
 		return fmt.Errorf("building the Promotion controller: %w", err)

@@ -15,13 +15,17 @@ const (
 	waveOneByOne  = "one by one"
 	waveRest      = "the rest"
 	waveEmergency = "emergency"
+	waveShared    = "all at once"
 )
 
 // wavesOf puts regions, which come by age, into the waves of a spec. Those that no wave selects
-// come last, one at a time; in an emergency there is one wave.
+// come last, one at a time; in an emergency, and where all read the same pins, there is one wave.
 func wavesOf(spec *v1alpha1.PromotionSpec, regions []*v1alpha1.Region) ([]v1alpha1.WaveStatus, error) {
-	if spec.Urgency == v1alpha1.UrgencyEmergency {
+	switch {
+	case spec.Urgency == v1alpha1.UrgencyEmergency:
 		return nonEmpty(waveOf(waveEmergency, 0, regions)), nil
+	case shared(spec):
+		return nonEmpty(waveOf(waveShared, 0, regions)), nil
 	}
 	var waves []v1alpha1.WaveStatus
 	left := slices.Clone(regions)
@@ -43,6 +47,11 @@ func wavesOf(spec *v1alpha1.PromotionSpec, regions []*v1alpha1.Region) ([]v1alph
 		rest = waveRest
 	}
 	return nonEmpty(append(waves, waveOf(rest, 1, left))...), nil
+}
+
+// shared tells whether all regions read the same pins, so that all move when they change.
+func shared(spec *v1alpha1.PromotionSpec) bool {
+	return spec.Delivery.Git != nil && spec.Delivery.Git.Shared()
 }
 
 // choose returns the regions of a wave in the order in which they move.

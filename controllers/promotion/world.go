@@ -37,7 +37,9 @@ type target struct {
 type policy struct {
 	soak, deadline time.Duration
 	rings          bool
+	checks         []string // gates that have to be asked, by name
 	rollback       bool
+	shared         bool // all regions read the same pins
 	urgency        v1alpha1.Urgency
 	reason         string
 }
@@ -48,6 +50,7 @@ func (p policy) emergency() bool { return p.urgency == v1alpha1.UrgencyEmergency
 type holding struct {
 	reason, message string
 	until           time.Time
+	failed          bool // for good
 }
 
 // regionState is one region and the applications in it that the promotion pins.
@@ -59,12 +62,15 @@ type regionState struct {
 	unknown string
 	// unconnected says which gossip ring the region is not connected to; empty if there is none.
 	unconnected string
+	// answers of the spec's gates, by name, as far as they were asked.
+	answers map[string]v1alpha1.GateResult
 }
 
 // appState is one application in one region.
 type appState struct {
 	name   string
-	pinned v1alpha1.GitRevision // the revision on the cluster Secret
+	pinned v1alpha1.GitRevision // the revision that Argo CD is given
+	untold bool                 // the cluster Secret says another
 	// verdict on the Application at its pin.
 	verdict argocd.Verdict
 	// confirmed tells that Argo CD has made the comparison that was asked for.
@@ -98,7 +104,7 @@ func (r *regionState) has(pins plan.PinSet) bool { return len(r.differing(pins))
 func (r *regionState) differing(pins plan.PinSet) []string {
 	var names []string
 	for _, a := range r.apps {
-		if want := pins.Of(a.name); want != "" && want != a.pinned {
+		if want := pins.Of(a.name); want != "" && (want != a.pinned || a.untold) {
 			names = append(names, a.name)
 		}
 	}
@@ -110,13 +116,17 @@ func (r *regionState) healthy(pins plan.PinSet) (count int32, other *appState) {
 	for i := range r.apps {
 		a := &r.apps[i]
 		switch {
-		case a.pinned == pins.Of(a.name) && a.verdict.Healthy:
+		case a.healthyAt(pins):
 			count++
 		case other == nil || worse(a.verdict.Class, other.verdict.Class):
 			other = a
 		}
 	}
 	return count, other
+}
+
+func (a *appState) healthyAt(pins plan.PinSet) bool {
+	return a.pinned == pins.Of(a.name) && a.verdict.Healthy
 }
 
 // worse orders classes by how much they say.

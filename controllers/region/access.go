@@ -68,7 +68,11 @@ func (r *Reconciler) ensureEntries(ctx context.Context, s *scope, a *ack.Applier
 		return err
 	}
 	b := s.blueprint()
-	ack.Ensure(ctx, a, b.accessEntry("portolan", principal, ownPolicies(b, rings, len(retiring) > 0 || len(s.region.Status.Bootstrap) > 0)...))
+	var home string
+	if s.environment.Spec.ArgoCD.Mode == v1alpha1.ArgoCDPerCluster {
+		home = r.ArgoCD.Namespace
+	}
+	ack.Ensure(ctx, a, b.accessEntry("portolan", principal, ownPolicies(b, home, rings, len(retiring) > 0 || len(s.region.Status.Bootstrap) > 0)...))
 	if argocd := s.environment.Spec.ArgoCD.RoleARN; argocd != "" && argocd != principal {
 		ack.Ensure(ctx, a, b.accessEntry("argocd", argocd, b.accessPolicy(policyClusterAdmin)))
 	}
@@ -76,14 +80,18 @@ func (r *Reconciler) ensureEntries(ctx context.Context, s *scope, a *ack.Applier
 }
 
 // ownPolicies is what Portolan needs itself: to read, to evict pods that started without
-// their identity from their namespaces, to connect rings in theirs, and everything
-// everywhere only where it installs the bootstrap list and while it drains nodes.
-func ownPolicies(b blueprint, rings []v1alpha1.GossipRing, draining bool) []eks.AccessPolicy {
+// their identity from their namespaces, to connect rings in theirs, to register the region in the
+// namespace of an Argo CD of its own (home, if there is one), and everything everywhere only where
+// it installs the bootstrap list and while it drains nodes.
+func ownPolicies(b blueprint, home string, rings []v1alpha1.GossipRing, draining bool) []eks.AccessPolicy {
 	if len(b.plan.Profile.Bootstrap) > 0 || draining {
 		return []eks.AccessPolicy{b.accessPolicy(policyClusterAdmin)}
 	}
 	policies := []eks.AccessPolicy{b.accessPolicy(policyReadAll)}
 	var namespaces []string
+	if home != "" {
+		namespaces = append(namespaces, home)
+	}
 	for _, p := range b.plan.PodRoles {
 		namespaces = append(namespaces, p.Namespace)
 	}

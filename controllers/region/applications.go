@@ -2,6 +2,7 @@ package region
 
 import (
 	"context"
+	"errors"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 
@@ -31,6 +32,9 @@ func (r *Reconciler) reconcileApplications(ctx context.Context, s *scope) error 
 	if meta.IsNoMatchError(err) {
 		return step.Poll(r.SlowPoll, v1alpha1.ReasonArgoCDNotInstalled, "the management cluster has no kind Application: install Argo CD")
 	}
+	if errors.Is(err, argocd.ErrUnreachable) {
+		return step.Poll(r.Poll, v1alpha1.ReasonClusterUnreachable, "%w", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -49,7 +53,7 @@ func (r *Reconciler) reconcileApplications(ctx context.Context, s *scope) error 
 // judgeApplications writes down how many applications are healthy at their pins, and says of the first
 // that is not what is missing.
 func (r *Reconciler) judgeApplications(ctx context.Context, s *scope, found map[string]*argocd.Application, annotations map[string]string) (first string, err error) {
-	broken, err := r.ArgoCD.BrokenSets(ctx)
+	broken, err := r.ArgoCD.BrokenSetsOf(ctx, s.region)
 	if err != nil {
 		return "", err
 	}

@@ -2,6 +2,7 @@ package region
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/ack/eks"
+	"github.com/portolan-dev/portolan/controllers/internal/argocd"
 	"github.com/portolan-dev/portolan/controllers/internal/aws"
 	"github.com/portolan-dev/portolan/controllers/internal/remote"
 	"github.com/portolan-dev/portolan/controllers/internal/step"
@@ -23,18 +25,17 @@ const outOfReach = 10 * time.Minute
 // removeApplications has Argo CD delete what it deployed while it still can, and waits
 // until the load balancers are gone: they hold the VPC.
 func (r *Reconciler) removeApplications(ctx context.Context, region *v1alpha1.Region) error {
-	if err := r.ArgoCD.Deselect(ctx, plan.ClusterName(region)); err != nil {
-		return err
-	}
-	left, err := r.ArgoCD.DeleteApplications(ctx, region)
-	if err != nil {
-		return err
-	}
 	connection, err := r.lastConnection(ctx, region)
 	if err != nil {
 		return err
 	}
-	if len(left) == 0 {
+	left, err := r.deleteApplications(ctx, region)
+	switch {
+	case errors.Is(err, argocd.ErrUnreachable):
+		return r.outOfTouch(ctx, region, connection)
+	case err != nil:
+		return err
+	case len(left) == 0:
 		return r.loadBalancersGone(region, connection)
 	}
 	why := ""
@@ -51,6 +52,27 @@ func (r *Reconciler) removeApplications(ctx context.Context, region *v1alpha1.Re
 		why = ": the API server of " + plan.ClusterName(region) + " does not answer"
 	}
 	return step.Poll(r.Poll, v1alpha1.ReasonRemovingApplications, "Argo CD is deleting Applications %s%s", strings.Join(left, ", "), why)
+}
+
+func (r *Reconciler) deleteApplications(ctx context.Context, region *v1alpha1.Region) (left []string, err error) {
+	if err := r.ArgoCD.Deselect(ctx, plan.ClusterName(region)); err != nil {
+		return nil, err
+	}
+	return r.ArgoCD.DeleteApplications(ctx, region)
+}
+
+// outOfTouch waits for a region whose own Argo CD cannot be told to delete anything, as long as
+// its cluster may come back. The Applications go with it; what they leave in AWS is deleted after it.
+func (r *Reconciler) outOfTouch(ctx context.Context, region *v1alpha1.Region, connection *remote.Cluster) error {
+	if connection == nil {
+		return nil
+	}
+	lost, err := r.lost(ctx, region)
+	if err != nil || lost {
+		return err
+	}
+	return step.Poll(r.Poll, v1alpha1.ReasonRemovingApplications,
+		"its Argo CD cannot be told to delete the Applications: the API server of %s does not answer", plan.ClusterName(region))
 }
 
 // lost tells whether a cluster that does not answer is not waited for any more: EKS does not

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/argocd"
 	"github.com/portolan-dev/portolan/controllers/internal/finalizer"
 	"github.com/portolan-dev/portolan/controllers/internal/status"
 	"github.com/portolan-dev/portolan/controllers/internal/step"
@@ -157,6 +158,9 @@ func (r *Reconciler) leaveRings(ctx context.Context, region *v1alpha1.Region) er
 func (r *Reconciler) unregister(ctx context.Context, region *v1alpha1.Region) error {
 	cluster := plan.ClusterName(region)
 	foreign, err := r.ArgoCD.Foreign(ctx, cluster, region.Name)
+	if errors.Is(err, argocd.ErrUnreachable) {
+		return nil // it goes with the cluster that it is in
+	}
 	if err != nil || foreign {
 		return err
 	}

@@ -3,6 +3,7 @@ package region
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
@@ -23,6 +25,9 @@ import (
 // is right: new members start with their peers as seeds, and nothing starts at HEAD.
 func (r *Reconciler) reconcileRegistration(ctx context.Context, s *scope) error {
 	if err := registrable(s); err != nil {
+		return err
+	}
+	if err := r.askable(ctx, s); err != nil {
 		return err
 	}
 	b, err := r.birth(ctx, s.region, s.plan)
@@ -57,6 +62,8 @@ func registrable(s *scope) error {
 		return step.Blocked(v1alpha1.RegionAccessReady)
 	case !s.installed:
 		return step.Blocked(v1alpha1.RegionBootstrapped)
+	case s.environment.Spec.ArgoCD.Mode == v1alpha1.ArgoCDEKSCapability && s.region.Status.Cluster.ARN == "":
+		return step.Blocked(v1alpha1.RegionControlPlaneReady)
 	case s.plan.Gossip != nil && s.region.Status.Network.GossipSecurityGroupID == "":
 		return step.Blocked(v1alpha1.RegionNetworkReady)
 	}
@@ -66,6 +73,19 @@ func registrable(s *scope) error {
 		}
 	}
 	return nil
+}
+
+// askable waits for an Argo CD that is in the regional cluster itself, which its Region brings up.
+func (r *Reconciler) askable(ctx context.Context, s *scope) error {
+	err := r.ArgoCD.Ready(ctx, s.plan.Cluster)
+	switch {
+	case meta.IsNoMatchError(err):
+		return step.Poll(r.SlowPoll, v1alpha1.ReasonArgoCDNotInstalled,
+			"cluster %s lacks kinds of Argo CD: put Argo CD on the profile's bootstrap list, or install it there", s.plan.Cluster)
+	case errors.Is(err, argocd.ErrUnreachable):
+		return step.Poll(r.Poll, v1alpha1.ReasonClusterUnreachable, "%w", err)
+	}
+	return err
 }
 
 // clusterSecret returns the region's Secret, or nil when it was only just born.
@@ -88,12 +108,15 @@ func (r *Reconciler) clusterSecret(ctx context.Context, s *scope, b birth) (*cor
 // refuseForeign stops at a Secret that Portolan did not make, for example one of
 // `argocd cluster add`: it is somebody's way into a cluster.
 func (r *Reconciler) refuseForeign(ctx context.Context, s *scope) error {
+	name := argocd.SecretName(s.plan.Cluster)
 	foreign, err := r.ArgoCD.Foreign(ctx, s.plan.Cluster, s.region.Name)
-	if err != nil || !foreign {
+	if err == nil && !foreign {
+		name, err = r.ArgoCD.Rival(ctx, s.plan.Cluster)
+	}
+	if err != nil || name == "" {
 		return err
 	}
-	return step.Poll(r.SlowPoll, v1alpha1.ReasonSecretNotOurs,
-		"a Secret %s that Portolan did not make is in the way: delete it", argocd.SecretName(s.plan.Cluster))
+	return step.Poll(r.SlowPoll, v1alpha1.ReasonSecretNotOurs, "a Secret %s that Portolan did not make is in the way: delete it", name)
 }
 
 // bear writes the seeds and pins of a cluster that Argo CD does not know yet, once the
@@ -248,7 +271,9 @@ func (r *Reconciler) registrationFor(s *scope) (argocd.Registration, error) {
 	})
 	return argocd.Registration{
 		Cluster:     s.plan.Cluster,
+		Mode:        s.environment.Spec.ArgoCD.Mode,
 		Server:      deref(s.cluster.Status.Endpoint),
+		ARN:         s.region.Status.Cluster.ARN,
 		CA:          ca,
 		RoleARN:     s.environment.Spec.ArgoCD.RoleARN,
 		Labels:      labels,

@@ -44,7 +44,7 @@ const concurrency = 8
 // +kubebuilder:rbac:groups="",resources=namespaces;configmaps,verbs=get
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch;delete,namespace=argocd
 // +kubebuilder:rbac:groups=argoproj.io,resources=applications,verbs=list;watch;patch;delete,namespace=argocd
-// +kubebuilder:rbac:groups=argoproj.io,resources=applicationsets,verbs=list;watch,namespace=argocd
+// +kubebuilder:rbac:groups=argoproj.io,resources=applicationsets,verbs=list;watch;patch,namespace=argocd
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // SetupWithManager registers the controller and everything that wakes it.
@@ -62,7 +62,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, clk clock.WithTicker) er
 		Watches(&corev1.Secret{}, toRegion).
 		WatchesRawSource(watch.Remote(r.Clusters, func(_ context.Context, key client.ObjectKey) []reconcile.Request {
 			return []reconcile.Request{{NamespacedName: key}}
-		}, remote.Topology, remote.Identities, remote.Draining)).
+		}, remote.Topology, remote.Identities, remote.Draining, remote.Registration, remote.Applications)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency})
 	for _, k := range ack.Kinds() {
 		if !ack.Optional(k) {

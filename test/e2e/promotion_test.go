@@ -135,6 +135,80 @@ var _ = Describe("A promotion", Ordered, func() {
 		f.awaitCompleted(ctx, fifth)
 		Expect(f.promotion.Status.History[0]).To(And(HaveField("Message", "to see both move"), HaveField("Urgency", v1alpha1.UrgencyEmergency)))
 	})
+
+	It("asks Prometheus and runs a Job before a region passes", NodeTimeout(patience), func(ctx SpecContext) {
+		checked := f.configure("Make it safe (#16)", f.regions...)
+		metrics := servePrometheus()
+		f.allowJobs(ctx)
+		f.asks(ctx, map[string]any{
+			"revision": string(checked), "track": nil, "urgency": nil, "reason": nil,
+			"gates": map[string]any{
+				"prometheus": []any{map[string]any{"name": "errors", "address": metrics.URL, "query": `errors{region="{{ .region }}"}`, "expect": "< 0.01"}},
+				"jobs":       []any{map[string]any{"name": "smoke", "cronJob": smoke}},
+			},
+		})
+		Eventually(f.is(ctx, v1alpha1.PromotionRolledOut)).WithContext(ctx).Should(
+			haveReason(v1alpha1.ReasonGateWaiting, f.regions[0].Name+": gate errors: "+metrics.URL+` has not answered "< 0.01" yet`))
+		Expect(f.pin(ctx, f.regions[1])).NotTo(Equal(checked))
+		metrics.answer("0.001")
+		for _, r := range f.regions {
+			env := f.finishJob(ctx, r)
+			Expect(env).To(And(HaveKeyWithValue("PORTOLAN_REGION", r.Name), HaveKeyWithValue("PORTOLAN_REVISION", string(checked)), HaveKeyWithValue("OWN", "kept")))
+		}
+		f.awaitCompleted(ctx, checked)
+		Expect(regionsOf(f.promotion)).To(HaveEach(HaveField("Gates", HaveLen(2))))
+		f.asks(ctx, map[string]any{"gates": map[string]any{"prometheus": nil, "jobs": nil}})
+	})
+
+	It("commits files that ApplicationSets read", NodeTimeout(patience), func(ctx SpecContext) {
+		sixth := f.configure("Make it open (#17)", f.regions...)
+		f.playGitGenerator(ctx)
+		f.targets(ctx, `{{ index .metadata.annotations "`+fromGit+`" }}`)
+		f.asks(ctx, map[string]any{
+			"revision": string(sixth),
+			"delivery": map[string]any{"git": map[string]any{"path": pinFiles, "summary": "promotions/{{ .environment }}.yaml"}},
+		})
+		f.awaitCompleted(ctx, sixth)
+		for _, r := range f.regions {
+			Expect(f.committedPin(r)).To(Equal(string(sixth)))
+		}
+		messages, err := f.Messages("main")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(messages[:2]).To(HaveExactElements(
+			HavePrefix("Pin ledger to "+string(sixth[:7])+" in "+f.regions[1].Name+"\n"),
+			HavePrefix("Pin ledger to "+string(sixth[:7])+" in "+f.regions[0].Name+"\n")), "one commit for those that move together")
+		Expect(f.File("main", "promotions/promoted.yaml")).To(ContainSubstring("revision: " + string(sixth)))
+
+		By("somebody else's hand being put right")
+		_, err = f.Commit(map[string]string{f.pinFile(f.regions[0]): "revision: " + string(second) + "\n"}, "By hand")
+		Expect(err).NotTo(HaveOccurred())
+		Eventually(func() string { return f.committedPin(f.regions[0]) }).WithContext(ctx).Should(Equal(string(sixth)))
+		f.awaitCompleted(ctx, sixth)
+
+		By("a branch that takes no commits")
+		f.Protect("main")
+		seventh, err := f.Commit(map[string]string{"eks-cluster/helm-chart/core/Chart.yaml": "# seventh"}, "Make it short (#18)")
+		Expect(err).NotTo(HaveOccurred())
+		f.asks(ctx, map[string]any{"revision": seventh})
+		Eventually(f.is(ctx, v1alpha1.PromotionRolledOut)).WithContext(ctx).Should(And(
+			HaveField("Status", metav1.ConditionFalse), haveReason(v1alpha1.ReasonNotDelivered, "push refused: protected branch hook declined")))
+		Expect(f.pin(ctx, f.regions[0])).To(Equal(sixth))
+		f.Protect()
+		f.awaitCompleted(ctx, v1alpha1.GitRevision(seventh))
+	})
+
+	It("moves Applications that nobody else manages", NodeTimeout(patience), func(ctx SpecContext) {
+		eighth := f.configure("Make it plain (#19)", f.regions...)
+		f.asks(ctx, map[string]any{"revision": string(eighth), "delivery": map[string]any{"git": nil, "application": map[string]any{}}})
+		Eventually(f.is(ctx, v1alpha1.PromotionValid)).WithContext(ctx).Should(And(
+			HaveField("Status", metav1.ConditionFalse), haveReason(v1alpha1.ReasonApplicationOwned, "by ApplicationSet "+f.set.GetName())))
+		Expect(world.Client.Delete(ctx, f.set)).To(Succeed())
+		Eventually(f.applications).WithContext(ctx).WithArguments(ctx).Should(BeEmpty())
+		f.deployByHand(ctx, "main")
+		f.awaitCompleted(ctx, eighth)
+		Expect(f.applications(ctx)).To(And(HaveLen(2), HaveEach(HaveField("Object", HaveKeyWithValue("spec",
+			HaveKeyWithValue("source", HaveKeyWithValue("targetRevision", string(eighth))))))))
+	})
 })
 
 // regionsOf are all regions of the recorded rollout.

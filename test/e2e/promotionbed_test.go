@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -168,4 +169,81 @@ func (f *pinned) targets(ctx context.Context, revision string) {
 	f.patch(ctx, f.set, map[string]any{"spec": map[string]any{"template": map[string]any{"spec": map[string]any{
 		"source": map[string]any{"targetRevision": revision},
 	}}}})
+}
+
+// pinFiles are those from which Argo CD takes the revisions; fromGit is where playGitGenerator
+// hands them on.
+const (
+	pinFiles = "promotions/{{ .environment }}/{{ .region }}/{{ .application }}.yaml"
+	fromGit  = "e2e.portolan.dev/from-git"
+)
+
+func (f *pinned) pinFile(r *v1alpha1.Region) string {
+	return fmt.Sprintf("promotions/%s/%s/%s.yaml", r.Namespace, r.Spec.AWSRegion, ledger)
+}
+
+// committedPin is what the region's file says.
+func (f *pinned) committedPin(r *v1alpha1.Region) string {
+	text, err := f.File("main", f.pinFile(r))
+	if err != nil {
+		return ""
+	}
+	_, pin, _ := strings.Cut(text, "revision: ")
+	return strings.Trim(pin, "\"\n")
+}
+
+// playGitGenerator does what an ApplicationSet's git generator does, which the simulator does not
+// have: what is committed reaches templates.
+func (f *pinned) playGitGenerator(ctx context.Context) {
+	GinkgoHelper()
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	DeferCleanup(stop)
+	regions := make([]*v1alpha1.Region, len(f.regions))
+	for i, r := range f.regions {
+		regions[i] = r.DeepCopy()
+	}
+	go func() {
+		defer GinkgoRecover()
+		for tick := time.NewTicker(100 * time.Millisecond); ctx.Err() == nil; <-tick.C {
+			for _, r := range regions {
+				if secret, err := clusterSecretOf(ctx, r); err == nil && secret.Annotations[fromGit] != f.committedPin(r) {
+					patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, fromGit, f.committedPin(r))
+					_ = world.Client.Patch(ctx, secret, client.RawPatch(types.MergePatchType, patch)) // tried again
+				}
+			}
+		}
+	}()
+}
+
+// applications are those of the fleet's regions.
+func (f *pinned) applications(ctx context.Context) []*unstructured.Unstructured {
+	GinkgoHelper()
+	list := &unstructured.UnstructuredList{}
+	list.SetAPIVersion("argoproj.io/v1alpha1")
+	list.SetKind("ApplicationList")
+	Expect(world.Client.List(ctx, list, client.InNamespace(bed.ArgoCDNamespace), client.MatchingLabels{v1alpha1.LabelEnvironment: f.promotion.Namespace})).To(Succeed())
+	all := make([]*unstructured.Unstructured, len(list.Items))
+	for i := range list.Items {
+		all[i] = &list.Items[i]
+	}
+	return all
+}
+
+// deployByHand makes the Applications that the ApplicationSet would make, without one.
+func (f *pinned) deployByHand(ctx context.Context, revision string) {
+	GinkgoHelper()
+	template, _, err := unstructured.NestedMap(f.set.Object, "spec", "template")
+	Expect(err).NotTo(HaveOccurred())
+	for _, r := range f.regions {
+		a := (&unstructured.Unstructured{Object: template}).DeepCopy()
+		a.SetAPIVersion("argoproj.io/v1alpha1")
+		a.SetKind("Application")
+		a.SetNamespace(bed.ArgoCDNamespace)
+		a.SetName(ledger + "-" + r.Name)
+		a.SetLabels(map[string]string{v1alpha1.LabelApplication: ledger, v1alpha1.LabelEnvironment: r.Namespace, v1alpha1.LabelRegion: r.Name})
+		Expect(unstructured.SetNestedField(a.Object, clusterOf(r), "spec", "destination", "name")).To(Succeed())
+		Expect(unstructured.SetNestedField(a.Object, f.HTTPURL(), "spec", "source", "repoURL")).To(Succeed())
+		Expect(unstructured.SetNestedField(a.Object, revision, "spec", "source", "targetRevision")).To(Succeed())
+		Expect(world.Client.Create(ctx, a)).To(Succeed())
+	}
 }

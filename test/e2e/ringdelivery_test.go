@@ -221,7 +221,7 @@ var _ = Describe("Rings that differ in their seeds", Ordered, func() {
 		Expect(uidsOf(ctx, inGit.GossipRing, founders...)).To(Equal(before))
 	})
 
-	It("take in two regions at once, each with its seeds before its pods", NodeTimeout(2*patience), func(ctx SpecContext) {
+	It("take in two regions at once, each with its seeds before its pods", NodeTimeout(4*patience), func(ctx SpecContext) {
 		somebodyElsesKey(ctx, configMap, founders...)
 		store.commit(map[string]string{fileOf(seoul): files[seoul.Name].in, fileOf(osaka): files[osaka.Name].in})
 		watching, stop := context.WithCancel(context.WithoutCancel(ctx))

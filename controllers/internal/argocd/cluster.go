@@ -2,13 +2,8 @@ package argocd
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -37,58 +32,11 @@ const LabelSecretType = "argocd.argoproj.io/secret-type"
 // SecretTypeCluster is the value of LabelSecretType on cluster Secrets.
 const SecretTypeCluster = "cluster"
 
-// Registration is the part of a cluster Secret that follows from the Region.
-//
-// +kubebuilder:object:generate=false
-type Registration struct {
-	// Cluster is the EKS cluster's name, and the name by which Argo CD knows it.
-	Cluster string
-	// Server is the Kubernetes API's endpoint.
-	Server string
-	// CA is the PEM certificate that signs the API server's.
-	CA []byte
-	// RoleARN is what Argo CD assumes; empty for its own.
-	RoleARN string
-	// Labels and Annotations that ApplicationSets select and read.
-	Labels, Annotations map[string]string
-}
-
 // SecretName is the name of a cluster's Secret.
 func SecretName(cluster string) string { return "cluster-" + cluster }
 
-// config is Argo CD's connection format (util/db/cluster.go, ClusterConfig).
-//
-// +kubebuilder:object:generate=false
-type config struct {
-	AWSAuthConfig   awsAuthConfig   `json:"awsAuthConfig"`
-	TLSClientConfig tlsClientConfig `json:"tlsClientConfig"`
-}
-
-// +kubebuilder:object:generate=false
-type awsAuthConfig struct {
-	ClusterName string `json:"clusterName"`
-	RoleARN     string `json:"roleARN,omitempty"`
-}
-
-// +kubebuilder:object:generate=false
-type tlsClientConfig struct {
-	Insecure bool   `json:"insecure"`
-	CAData   string `json:"caData"`
-}
-
-// data renders what Argo CD needs to connect. It holds no credentials: Argo CD signs its own tokens.
-func (r Registration) data() (map[string][]byte, error) {
-	raw, err := json.Marshal(config{
-		AWSAuthConfig:   awsAuthConfig{ClusterName: r.Cluster, RoleARN: r.RoleARN},
-		TLSClientConfig: tlsClientConfig{CAData: base64.StdEncoding.EncodeToString(r.CA)},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("encoding the connection of cluster %s: %w", r.Cluster, err)
-	}
-	return map[string][]byte{"name": []byte(r.Cluster), "server": []byte(r.Server), "config": raw}, nil
-}
-
-// Clusters writes the cluster Secrets of one Argo CD.
+// Clusters are the clusters that Argo CD knows: that of the management cluster, or one in each
+// regional cluster. Who asks does not see the difference.
 //
 // +kubebuilder:object:generate=false
 type Clusters struct {
@@ -96,8 +44,10 @@ type Clusters struct {
 	Client client.Client
 	// Live reads past the cache.
 	Live client.Reader
-	// Namespace of Argo CD.
+	// Namespace of Argo CD, wherever it is.
 	Namespace string
+	// Homes finds Argo CDs that are not in the management cluster; nil where there are none.
+	Homes *Homes
 }
 
 // Key returns the Secret's key.
@@ -105,10 +55,29 @@ func (c *Clusters) Key(cluster string) client.ObjectKey {
 	return client.ObjectKey{Namespace: c.Namespace, Name: SecretName(cluster)}
 }
 
-// Get returns the Secret of a registered cluster, or nil.
+// Get returns the Secret of a registered cluster, or nil. One that is out of reach is what it was
+// when it was last seen; if it never was, that is ErrUnreachable.
 func (c *Clusters) Get(ctx context.Context, cluster string) (*corev1.Secret, error) {
+	h, err := c.home(ctx, cluster)
+	if err != nil {
+		return nil, err
+	}
+	return c.get(ctx, h, cluster)
+}
+
+func (c *Clusters) get(ctx context.Context, h *home, cluster string) (*corev1.Secret, error) {
 	secret := &corev1.Secret{}
-	err := c.Client.Get(ctx, c.Key(cluster), secret)
+	look := func(ctx context.Context, from client.Reader) error { return from.Get(ctx, c.Key(cluster), secret) }
+	err := h.read(ctx, secret, look)
+	if errors.Is(err, ErrUnreachable) {
+		again := func(ctx context.Context, from client.Reader) error {
+			err = look(ctx, from)
+			return client.IgnoreNotFound(err)
+		}
+		if !h.remembered(ctx, secret, again) && !h.wasRegistered() {
+			return nil, nil //nolint:nilnil // nothing was ever written there
+		}
+	}
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, nil //nolint:nilnil // absence is an answer
@@ -121,7 +90,11 @@ func (c *Clusters) Get(ctx context.Context, cluster string) (*corev1.Secret, err
 // Foreign tells whether somebody else has a Secret of the cluster's name.
 func (c *Clusters) Foreign(ctx context.Context, cluster, region string) (bool, error) {
 	secret := &corev1.Secret{}
-	err := c.Live.Get(ctx, c.Key(cluster), secret)
+	h, err := c.reachable(ctx, cluster)
+	if err != nil {
+		return false, err
+	}
+	err = h.live.Get(ctx, c.Key(cluster), secret)
 	if client.IgnoreNotFound(err) != nil {
 		return false, fmt.Errorf("reading cluster Secret %s: %w", SecretName(cluster), err)
 	}
@@ -138,39 +111,16 @@ func hasOurKeys(s *corev1.Secret) bool {
 	return false
 }
 
-// annotationRegistered is a hash of what was last registered. It tells labels that are
-// no longer wanted, which server-side apply then removes.
-const annotationRegistered = "portolan.dev/registered"
-
-// Register writes the Region's part, if the Secret does not have it already.
-func (c *Clusters) Register(ctx context.Context, r Registration) (changed bool, err error) {
-	data, err := r.data()
-	if err != nil {
-		return false, err
-	}
-	labels, annotations := map[string]string{LabelSecretType: SecretTypeCluster}, map[string]string{}
-	maps.Copy(labels, r.Labels)
-	maps.Copy(annotations, r.Annotations)
-	annotations[annotationRegistered] = hashOf(labels, r.Annotations)
-	current, err := c.Get(ctx, r.Cluster)
-	if err != nil {
-		return false, err
-	}
-	if current != nil && holds(current.Labels, labels) && holds(current.Annotations, annotations) &&
-		hasData(current.Data, data) {
-		return false, nil
-	}
-	secret := c.secret(r.Cluster).WithType(corev1.SecretTypeOpaque).
-		WithLabels(labels).WithAnnotations(annotations).WithData(data)
-	return true, c.apply(ctx, secret, ownerRegion)
-}
-
 // Bear writes the first value of every seed and pin. The Secret is no cluster in
 // Argo CD's eyes until Register adds the labels, so that no ApplicationSet ever sees
 // it without its keys: one render error would freeze an application in all regions.
 func (c *Clusters) Bear(ctx context.Context, cluster string, annotations map[string]string) error {
+	h, err := c.reachable(ctx, cluster)
+	if err != nil {
+		return err
+	}
 	// Without its labels the Secret is in no cache that could catch up with the write.
-	return c.apply(ctx, c.secret(cluster).WithAnnotations(annotations), ownerBirth, client.DisableReadYourWritesConsistency)
+	return c.apply(ctx, h, c.secret(cluster).WithAnnotations(annotations), ownerBirth, client.DisableReadYourWritesConsistency)
 }
 
 // SetSeeds writes a ring's seeds, if the Secret does not have them already.
@@ -187,7 +137,11 @@ func (c *Clusters) SetPin(ctx context.Context, cluster, application, revision st
 func (c *Clusters) PinOwner(ctx context.Context, cluster, application string) (string, error) {
 	owner, last := "somebody", time.Time{}
 	secret := &corev1.Secret{}
-	if err := c.Live.Get(ctx, c.Key(cluster), secret); err != nil { // caches leave the managers out
+	h, err := c.reachable(ctx, cluster)
+	if err != nil {
+		return owner, err
+	}
+	if err := h.live.Get(ctx, c.Key(cluster), secret); err != nil { // caches leave the managers out
 		return owner, client.IgnoreNotFound(fmt.Errorf("reading who wrote cluster Secret %s: %w", SecretName(cluster), err))
 	}
 	for _, f := range secret.ManagedFields {
@@ -203,7 +157,7 @@ func (c *Clusters) PinOwner(ctx context.Context, cluster, application string) (s
 }
 
 func (c *Clusters) annotate(ctx context.Context, cluster string, owner client.FieldOwner, key, value string) (changed bool, err error) {
-	current, err := c.Get(ctx, cluster)
+	h, current, err := c.current(ctx, cluster)
 	if err != nil {
 		return false, err
 	}
@@ -212,18 +166,18 @@ func (c *Clusters) annotate(ctx context.Context, cluster string, owner client.Fi
 	}
 	// With the UID: applying would make a Secret that was deleted a moment ago once more, without
 	// anything but this key.
-	return true, c.apply(ctx, c.secret(cluster).WithUID(current.UID).WithAnnotations(map[string]string{key: value}), owner)
+	return true, c.apply(ctx, h, c.secret(cluster).WithUID(current.UID).WithAnnotations(map[string]string{key: value}), owner)
 }
 
 // Deselect makes ApplicationSets leave a registered cluster alone, so that they delete
 // its Applications and make no new ones.
 func (c *Clusters) Deselect(ctx context.Context, cluster string) error {
-	current, err := c.Get(ctx, cluster)
+	h, current, err := c.current(ctx, cluster)
 	if err != nil || current == nil || current.Labels[v1alpha1.LabelManaged] != "true" {
 		return err
 	}
 	patch := []byte(`{"metadata":{"labels":{"` + v1alpha1.LabelManaged + `":"false"}}}`)
-	if err := c.Client.Patch(ctx, current.DeepCopy(), client.RawPatch(types.MergePatchType, patch)); err != nil {
+	if err := h.client.Patch(ctx, current.DeepCopy(), client.RawPatch(types.MergePatchType, patch)); err != nil {
 		return fmt.Errorf("deselecting cluster Secret %s: %w", current.Name, err)
 	}
 	return nil
@@ -231,14 +185,18 @@ func (c *Clusters) Deselect(ctx context.Context, cluster string) error {
 
 // Delete removes the Secret, if there is one.
 func (c *Clusters) Delete(ctx context.Context, cluster string) error {
+	h, err := c.reachable(ctx, cluster)
+	if err != nil {
+		return err
+	}
 	secret := &corev1.Secret{}
-	if err := c.Live.Get(ctx, c.Key(cluster), secret); err != nil {
+	if err := h.live.Get(ctx, c.Key(cluster), secret); err != nil {
 		if client.IgnoreNotFound(err) == nil {
 			return nil
 		}
 		return fmt.Errorf("reading cluster Secret %s: %w", SecretName(cluster), err)
 	}
-	if err := client.IgnoreNotFound(c.Client.Delete(ctx, secret)); err != nil {
+	if err := client.IgnoreNotFound(h.client.Delete(ctx, secret)); err != nil {
 		return fmt.Errorf("deleting cluster Secret %s: %w", secret.Name, err)
 	}
 	return nil
@@ -248,32 +206,34 @@ func (c *Clusters) secret(cluster string) *applycorev1.SecretApplyConfiguration 
 	return applycorev1.Secret(SecretName(cluster), c.Namespace)
 }
 
-func (c *Clusters) apply(ctx context.Context, secret *applycorev1.SecretApplyConfiguration, owner client.FieldOwner, more ...client.ApplyOption) error {
+// reachable returns where a cluster's Argo CD is, or ErrUnreachable.
+func (c *Clusters) reachable(ctx context.Context, cluster string) (*home, error) {
+	h, err := c.home(ctx, cluster)
+	if err != nil {
+		return nil, err
+	}
+	return h, h.gone
+}
+
+// current returns the Secret of a cluster whose Argo CD can be reached, or nil.
+func (c *Clusters) current(ctx context.Context, cluster string) (*home, *corev1.Secret, error) {
+	h, err := c.reachable(ctx, cluster)
+	if err != nil {
+		return nil, nil, err
+	}
+	secret, err := c.get(ctx, h, cluster)
+	if err == nil {
+		err = h.gone
+	}
+	return h, secret, err
+}
+
+func (c *Clusters) apply(ctx context.Context, h *home, secret *applycorev1.SecretApplyConfiguration, owner client.FieldOwner, more ...client.ApplyOption) error {
 	options := append([]client.ApplyOption{owner, client.ForceOwnership}, more...)
-	if err := c.Client.Apply(ctx, secret, options...); err != nil {
+	if err := h.client.Apply(ctx, secret, options...); err != nil {
 		return fmt.Errorf("applying cluster Secret %s as %s: %w", *secret.Name, owner, err)
 	}
 	return nil
-}
-
-// hasData ignores what others add, for example a shard.
-func hasData(have, want map[string][]byte) bool {
-	for k, v := range want {
-		if !slices.Equal(have[k], v) {
-			return false
-		}
-	}
-	return true
-}
-
-func hashOf(parts ...map[string]string) string {
-	h := sha256.New()
-	for _, part := range parts {
-		for _, k := range slices.Sorted(maps.Keys(part)) {
-			fmt.Fprintf(h, "%q=%q\n", k, part[k])
-		}
-	}
-	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
 func holds(have, want map[string]string) bool {

@@ -55,7 +55,7 @@ func (v Verdict) String() string {
 // comparison knew the newest spec: Confirmed tells.
 func Evaluate(a *Application, revision string) Verdict {
 	for _, check := range []func(*Application, string) *Verdict{
-		specUpdated, comparisonWorked, operationSettled, compared, healthy,
+		seen, specUpdated, comparisonWorked, operationSettled, compared, healthy,
 	} {
 		if v := check(a, revision); v != nil {
 			return *v
@@ -72,6 +72,18 @@ const (
 
 func missing(class Class, reason, format string, args ...any) *Verdict {
 	return &Verdict{Class: class, Reason: reason, Message: fmt.Sprintf(format, args...)}
+}
+
+// unseen is why nothing is known of an Application; the zero value is for those that are seen.
+//
+// +kubebuilder:object:generate=false
+type unseen struct{ reason, message string }
+
+func seen(a *Application, _ string) *Verdict {
+	if a == nil || a.unseen == (unseen{}) {
+		return nil
+	}
+	return missing(Unreachable, a.unseen.reason, "%s", a.unseen.message)
 }
 
 func specUpdated(a *Application, revision string) *Verdict {

@@ -26,7 +26,11 @@ func (c *Clusters) Refresh(ctx context.Context, a *Application, hard bool) error
 		return nil
 	}
 	patch := []byte(`{"metadata":{"annotations":{"` + annotationRefresh + `":"` + how + `"}}}`)
-	if err := c.Client.Patch(ctx, a.DeepCopy(), client.RawPatch(types.MergePatchType, patch)); err != nil {
+	writer, err := c.clientOf(ctx, a)
+	if err != nil {
+		return err
+	}
+	if err := writer.Patch(ctx, a.DeepCopy(), client.RawPatch(types.MergePatchType, patch)); err != nil {
 		return client.IgnoreNotFound(fmt.Errorf("asking for a refresh of Application %s: %w", a.Name, err))
 	}
 	return nil

@@ -37,6 +37,11 @@ type Application struct {
 	Status ApplicationStatus `json:"status,omitempty"`
 	// Operation is a requested or running sync; only its presence matters.
 	Operation *runtime.RawExtension `json:"operation,omitempty"`
+
+	// cluster is the one whose own Argo CD has the Application, empty for that of the management cluster.
+	cluster string
+	// unseen is why nothing is known of the Application now; set by Clusters.
+	unseen unseen
 }
 
 // ApplicationSpec says what is deployed where.

@@ -78,7 +78,7 @@ func edited(files map[string][]byte, changes []gitrepo.Change) (map[string][]byt
 
 func gitRing(path string) *v1alpha1.GossipRing {
 	return build.Ring("portolan", "api", func(r *v1alpha1.GossipRing) {
-		r.Spec.Seeds.Delivery.Git = &v1alpha1.GitDelivery{Branch: "main", Path: path, Key: "env.SEEDS"}
+		r.Spec.Seeds.Delivery.Git = &v1alpha1.GitDelivery{GitBranch: v1alpha1.GitBranch{Branch: "main"}, Path: path, Key: "env.SEEDS"}
 	})
 }
 

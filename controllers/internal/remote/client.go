@@ -24,6 +24,7 @@ func newClientset(config *rest.Config) (clientset, error) {
 	if err != nil {
 		return clientset{}, fmt.Errorf("configuring watches: %w", err)
 	}
+	endless := config
 	config = rest.CopyConfig(config)
 	config.Timeout = requestTimeout
 	requests, err := kubernetes.NewForConfig(config)
@@ -34,7 +35,7 @@ func newClientset(config *rest.Config) (clientset, error) {
 	if err != nil {
 		return clientset{}, err
 	}
-	return clientset{watches: watches, requests: requests, writes: writes}, nil
+	return clientset{config: endless, watches: watches, requests: requests, writes: writes}, nil
 }
 
 // newClient makes no request: the API server may not exist yet.

@@ -57,7 +57,7 @@ var _ = Describe("the client of a regional cluster", func() {
 })
 
 func kind(name string) *apiextensionsv1.CustomResourceDefinition {
-	plural := map[string]string{"Chart": "charts", "Buoy": "buoys"}[name]
+	plural := map[string]string{"Chart": "charts", "Buoy": "buoys", "Dinghy": "dinghies"}[name]
 	return &apiextensionsv1.CustomResourceDefinition{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "apiextensions.k8s.io/v1", Kind: "CustomResourceDefinition"},
 		ObjectMeta: metav1.ObjectMeta{Name: plural + ".sea.test"},

@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -29,6 +30,7 @@ var ErrNotObserved = errors.New("the regional cluster has not been observed yet"
 // whether its API server answers.
 type Cluster struct {
 	target     Target
+	config     *rest.Config
 	requests   kubernetes.Interface
 	writes     client.Client
 	clock      clock.WithTicker
@@ -51,10 +53,13 @@ type Cluster struct {
 	identities map[types.NamespacedName]struct{}
 	// namespaces are those whose pods were asked for.
 	namespaces map[string]struct{}
+	follower   *Follower       // of what Follow was first asked for
+	lifetime   context.Context //nolint:containedctx // the connection's, which bounds the follower's; nil before and after
 }
 
 // clientset is how a cluster is talked to.
 type clientset struct {
+	config   *rest.Config         // of what has no timeout
 	watches  kubernetes.Interface // without a timeout
 	requests kubernetes.Interface
 	writes   client.Client
@@ -63,7 +68,7 @@ type clientset struct {
 func newCluster(target Target, clients clientset, clk clock.WithTicker, probeEvery time.Duration, changed func(Change)) *Cluster {
 	factory := informers.NewSharedInformerFactoryWithOptions(clients.watches, 0, informers.WithTransform(trim))
 	return &Cluster{
-		target: target, requests: clients.requests, writes: clients.writes, clock: clk, probeEvery: probeEvery, changed: changed,
+		target: target, config: clients.config, requests: clients.requests, writes: clients.writes, clock: clk, probeEvery: probeEvery, changed: changed,
 		informers: factory,
 		services:  factory.Core().V1().Services().Informer(),
 		nodes:     factory.Core().V1().Nodes().Informer(),
@@ -78,10 +83,16 @@ func newCluster(target Target, clients clientset, clk clock.WithTicker, probeEve
 // an access entry is effective, watches would only pile up back-off.
 func (c *Cluster) start(ctx context.Context) {
 	ctx, c.cancel = context.WithCancel(ctx)
+	c.mu.Lock()
+	c.lifetime = ctx
+	c.mu.Unlock()
 	c.done.Go(func() { c.run(ctx) })
 }
 
 func (c *Cluster) stop() {
+	c.mu.Lock()
+	c.lifetime = nil
+	c.mu.Unlock()
 	c.cancel()
 	c.done.Wait()
 	c.informers.Shutdown()
@@ -112,9 +123,13 @@ func (c *Cluster) probe(ctx context.Context) bool {
 	c.mu.Lock()
 	news := !c.probed || (err == nil) != c.connected || Explain(err) != Explain(c.probeErr)
 	c.probed, c.probeErr, c.connected = true, err, err == nil
+	follower := c.follower
 	c.mu.Unlock()
 	if news {
 		c.changed(Topology)
+		if follower != nil {
+			c.changed(Registration)
+		}
 	}
 	return err == nil
 }

@@ -64,6 +64,11 @@ const (
 	Identities
 	// Draining is a node that goes, or a pod that has to go from a cordoned node and went.
 	Draining
+	// Registration is the cluster Secret of an Argo CD that is in the cluster itself, and
+	// whether it can be read.
+	Registration
+	// Applications are those of an Argo CD that is in the cluster itself.
+	Applications
 )
 
 type subscriber struct {

@@ -88,9 +88,12 @@ func InNamespace(c client.Reader, list func() client.ObjectList, keep func(trigg
 	}
 }
 
-// Remote wakes objects when something changes in a regional cluster.
+// Remote wakes objects when something changes in a regional cluster. Without clusters it never does.
 func Remote(clusters *remote.Clusters, toRequests func(context.Context, client.ObjectKey) []reconcile.Request, changes ...remote.Change) source.Source {
 	return source.Func(func(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+		if clusters == nil {
+			return nil
+		}
 		clusters.Subscribe(func(region client.ObjectKey) {
 			for _, r := range toRequests(ctx, region) {
 				queue.Add(r)

@@ -1,0 +1,184 @@
+package promotion
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/argocd"
+	"github.com/portolan-dev/portolan/controllers/internal/delivery"
+	"github.com/portolan-dev/portolan/controllers/internal/gitrepo"
+	"github.com/portolan-dev/portolan/controllers/internal/step"
+	"github.com/portolan-dev/portolan/controllers/internal/yamledit"
+	"github.com/portolan-dev/portolan/controllers/plan"
+)
+
+// byFiles commits pins to files that ApplicationSets read.
+type byFiles struct {
+	clusters  *argocd.Clusters
+	editor    delivery.GitEditor
+	spec      *v1alpha1.PinFiles
+	promotion *v1alpha1.Promotion
+	branch    gitrepo.Branch
+	files     map[string][]byte // nil while they could not be read
+}
+
+// open reads the files. Without an answer from git, s.unread says why.
+func (r *Reconciler) open(ctx context.Context, s *scope, w *byFiles) error {
+	err := r.read(ctx, s, w)
+	if err == nil {
+		return nil
+	}
+	s.unread = clip(err.Error())
+	if errors.Is(err, gitrepo.ErrUnreachable) {
+		return nil
+	}
+	return err
+}
+
+func (r *Reconciler) read(ctx context.Context, s *scope, w *byFiles) error {
+	paths, err := w.paths(s)
+	if err != nil {
+		return step.Terminal(v1alpha1.ReasonInvalidDelivery, "spec.delivery.git: %w", err)
+	}
+	if w.branch, err = r.ArgoCD.Branch(ctx, s.environment, w.spec.GitBranch); err != nil {
+		return step.Stuck(r.SlowPoll, v1alpha1.ReasonNoRepository, "spec.delivery.git: %w", err)
+	}
+	if w.files, err = w.editor.Read(ctx, w.branch, paths, r.Poll); err != nil {
+		w.files = nil
+		return r.unanswered("reading pins", err)
+	}
+	return nil
+}
+
+// paths of all files. Two regions that move one after the other need files of their own.
+func (w *byFiles) paths(s *scope) ([]string, error) {
+	if _, err := w.summary(); err != nil {
+		return nil, err
+	}
+	owners := map[string]string{}
+	var paths []string
+	for _, region := range s.regions {
+		profile, err := plan.Profile(s.environment, region.Spec.Profile)
+		if err != nil {
+			continue // the Region itself reports it
+		}
+		for _, app := range profile.Applications {
+			path, err := w.path(region, app.Name)
+			if err != nil {
+				return nil, err
+			}
+			if other, taken := owners[path]; taken && !w.spec.Shared() && other != region.Name {
+				return nil, fmt.Errorf("path is %s for %s and for %s: put {{ .name }} into it", path, other, region.Name)
+			}
+			owners[path] = region.Name
+			paths = append(paths, path)
+		}
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths), nil
+}
+
+func (w *byFiles) path(region *v1alpha1.Region, application string) (string, error) {
+	path, err := plan.Expand(w.spec.Path, plan.Variables{
+		"environment": region.Spec.EnvironmentRef.Name, "region": string(region.Spec.AWSRegion), "name": region.Name, "application": application,
+	})
+	if err != nil {
+		return "", fmt.Errorf("path: %w", err)
+	}
+	return path, nil
+}
+
+func (w *byFiles) summary() (string, error) {
+	path, err := plan.Expand(w.spec.Summary, plan.Variables{"environment": w.promotion.Spec.EnvironmentRef.Name})
+	if err != nil {
+		return "", fmt.Errorf("summary: %w", err)
+	}
+	return path, nil
+}
+
+func (w *byFiles) pinned(region *v1alpha1.Region, _ *argocd.Application, application string, annotated v1alpha1.GitRevision) v1alpha1.GitRevision {
+	path, err := w.path(region, application)
+	if err != nil || w.files == nil {
+		return annotated
+	}
+	value, _, err := yamledit.Get(w.files[path], w.spec.Key)
+	if err != nil {
+		return "" // what cannot be read cannot be changed either, and that is reported
+	}
+	return commitOrNone(value)
+}
+
+// deliver makes one commit, and has Argo CD look for it at once instead of when it next would.
+func (w *byFiles) deliver(ctx context.Context, moves []move, rollout *v1alpha1.PromotionRollout) error {
+	if len(moves) == 0 {
+		return nil
+	}
+	var changes []gitrepo.Change
+	for _, m := range moves {
+		path, err := w.path(m.region, m.application)
+		if err != nil {
+			return err
+		}
+		changes = append(changes, gitrepo.Change{Path: path, Edit: func(before []byte) ([]byte, error) {
+			if before == nil {
+				before = []byte(written)
+			}
+			return yamledit.Set(before, w.spec.Key, string(m.pin))
+		}})
+	}
+	if w.spec.Summary != "" {
+		path, err := w.summary()
+		if err != nil {
+			return err
+		}
+		text, err := summaryOf(rollout)
+		if err != nil {
+			return err
+		}
+		changes = append(changes, gitrepo.Change{Path: path, Edit: func([]byte) ([]byte, error) { return text, nil }})
+	}
+	_, changed, err := w.editor.Commit(ctx, w.branch, w.message(moves, rollout), changes)
+	if err != nil || !changed {
+		return err
+	}
+	found := make([]*argocd.Application, 0, len(moves))
+	for _, m := range moves {
+		found = append(found, m.found)
+	}
+	return w.clusters.RefreshSets(ctx, found)
+}
+
+// message says in its first line as much as fits there.
+func (w *byFiles) message(moves []move, rollout *v1alpha1.PromotionRollout) string {
+	var regions, apps, pins []string
+	for _, m := range moves {
+		regions, apps, pins = append(regions, m.region.Name), append(apps, m.application), append(pins, string(m.pin))
+	}
+	to := distinct(pins)
+	for i := range to {
+		to[i] = to[i][:7]
+	}
+	return fmt.Sprintf("Pin %s to %s in %s\n\nWritten by Portolan for Promotion %s/%s, rollout %s.\nRegions: %s\nApplications: %s\n",
+		atMost(distinct(apps), "applications"), atMost(to, "revisions"), atMost(distinct(regions), "regions"),
+		w.promotion.Namespace, w.promotion.Name, rollout.ID, strings.Join(distinct(regions), ", "), strings.Join(distinct(apps), ", "))
+}
+
+func distinct(names []string) []string { return slices.Compact(slices.Sorted(slices.Values(names))) }
+
+// atMost names a few things, and counts more.
+func atMost(names []string, things string) string {
+	const few = 3
+	if len(names) > few {
+		return fmt.Sprintf("%d %s", len(names), things)
+	}
+	return strings.Join(names, ", ")
+}
+
+func (w *byFiles) rival(_ context.Context, m move) (who, where string, err error) {
+	path, err := w.path(m.region, m.application)
+	return "somebody", fmt.Sprintf("%s in file %s, branch %s of %s", w.spec.Key, path, w.branch.Name, w.branch.URL), err
+}

@@ -1,0 +1,145 @@
+package promotion
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/argocd"
+	"github.com/portolan-dev/portolan/controllers/internal/gitrepo"
+	"github.com/portolan-dev/portolan/controllers/internal/step"
+	"github.com/portolan-dev/portolan/controllers/plan"
+)
+
+// way is how pins get to Argo CD. By each of them the annotation on the cluster Secret is
+// written last: it is what was pinned in the eyes of everybody else, and what new regions are
+// born with.
+type way interface {
+	// pinned is the revision that Argo CD is given for an application, empty if that is
+	// none that could be gone back to; annotated is what the region's cluster Secret says.
+	pinned(region *v1alpha1.Region, found *argocd.Application, application string, annotated v1alpha1.GitRevision) v1alpha1.GitRevision
+	// deliver gives Argo CD the new pins of a rollout. What it has already is left alone.
+	deliver(ctx context.Context, moves []move, rollout *v1alpha1.PromotionRollout) error
+	// rival says who else writes a pin, and where.
+	rival(ctx context.Context, m move) (who, where string, err error)
+}
+
+// move is one application's new pin in one region.
+type move struct {
+	region      *v1alpha1.Region
+	application string
+	found       *argocd.Application // nil before it was made
+	pin         v1alpha1.GitRevision
+}
+
+// wayOf returns the way that the spec asks for. What is wrong with it that a person has to put right
+// goes to s.undeliverable, what will pass to s.unread; either way nothing is known of the pins, and
+// nothing is written.
+func (r *Reconciler) wayOf(ctx context.Context, s *scope) way {
+	switch delivery := s.promotion.Spec.Delivery; {
+	case delivery.Git != nil:
+		w := &byFiles{clusters: r.ArgoCD, editor: r.Git, spec: delivery.Git, promotion: s.promotion}
+		s.undeliverable = r.open(ctx, s, w)
+		return w
+	case delivery.Application != nil:
+		return &byApplication{clusters: r.ArgoCD, repository: s.repositoryURL()}
+	default:
+		return &bySecret{clusters: r.ArgoCD}
+	}
+}
+
+func (s *scope) repositoryURL() string {
+	if repository := s.environment.Spec.ArgoCD.Repository; repository != nil {
+		return repository.URL
+	}
+	return ""
+}
+
+// deliver makes moves, and says so on the cluster Secrets. What somebody else
+// keeps taking away is left to them and reported, after all others.
+func (r *Reconciler) deliver(ctx context.Context, s *scope, d *decision) error {
+	var moves []move
+	var lost error
+	for _, w := range d.writes {
+		for _, m := range s.moves(w) {
+			err := r.contest(ctx, s, m)
+			switch {
+			case err == nil:
+				moves = append(moves, m)
+			case lost == nil:
+				lost = err
+			}
+		}
+	}
+	if err := s.way.deliver(ctx, moves, d.rollout); err != nil {
+		return r.undelivered(err)
+	}
+	for _, m := range moves {
+		if _, err := r.ArgoCD.SetPin(ctx, plan.ClusterName(m.region), m.application, string(m.pin)); err != nil {
+			return fmt.Errorf("pinning %s in %s: %w", m.application, m.region.Name, err)
+		}
+	}
+	return lost
+}
+
+func (s *scope) moves(w pinning) []move {
+	var moves []move
+	for _, app := range w.region.differing(w.pins) {
+		moves = append(moves, move{s.regionOf(w.region.name), app, s.found[w.region.name][app], w.pins.Of(app)})
+	}
+	return moves
+}
+
+func (s *scope) regionOf(name string) *v1alpha1.Region {
+	for _, region := range s.regions {
+		if region.Name == name {
+			return region
+		}
+	}
+	return nil
+}
+
+// contest takes down that a pin is about to be written, and gives in to who keeps changing it.
+func (r *Reconciler) contest(ctx context.Context, s *scope, m move) error {
+	if !r.fights.lost(client.ObjectKeyFromObject(s.promotion), pinKey{m.region.Name, m.application}, m.pin, s.world.now) {
+		return nil
+	}
+	who, where, err := s.way.rival(ctx, m)
+	if err != nil {
+		return err
+	}
+	return step.Stuck(while, v1alpha1.ReasonOverwritten, "%s keeps changing the pin of %s in %s (%s): end that", who, m.application, m.region.Name, where)
+}
+
+// undelivered says what has to happen before pins can be written.
+func (r *Reconciler) undelivered(err error) error {
+	if owned, ok := errors.AsType[*ownedError](err); ok {
+		return step.Stuck(r.SlowPoll, v1alpha1.ReasonApplicationOwned, "%w", owned)
+	}
+	if slices.ContainsFunc(forPeople, func(target error) bool { return errors.Is(err, target) }) {
+		return step.Stuck(r.SlowPoll, v1alpha1.ReasonNotDelivered, "%w", err)
+	}
+	return step.Poll(r.Poll, v1alpha1.ReasonNotDelivered, "%w", err)
+}
+
+// forPeople are the failures that do not pass by themselves.
+var forPeople = []error{gitrepo.ErrCredentials, gitrepo.ErrPushRefused, gitrepo.ErrNotFound, gitrepo.ErrNoBranch, argocd.ErrNoSource}
+
+// bySecret leaves pins to ApplicationSets that read the annotation.
+type bySecret struct{ clusters *argocd.Clusters }
+
+func (*bySecret) pinned(_ *v1alpha1.Region, _ *argocd.Application, _ string, annotated v1alpha1.GitRevision) v1alpha1.GitRevision {
+	return annotated
+}
+
+func (*bySecret) deliver(context.Context, []move, *v1alpha1.PromotionRollout) error { return nil }
+
+func (w *bySecret) rival(ctx context.Context, m move) (who, where string, err error) {
+	cluster := plan.ClusterName(m.region)
+	who, err = w.clusters.PinOwner(ctx, cluster, m.application)
+	return who, fmt.Sprintf("annotation %s%s of Secret %s", v1alpha1.AnnotationRevisionPrefix, m.application, w.clusters.Key(cluster)), err
+}
