@@ -30,9 +30,16 @@ type writes struct {
 	at  []time.Time
 }
 
-// lost takes down that a pin is about to be written, and tells whether somebody else has taken
-// the same one away too often.
+// lost tells whether somebody else has taken a pin away too often that is to be written once more.
 func (f *fights) lost(promotion client.ObjectKey, key pinKey, pin v1alpha1.GitRevision, now time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	w := f.writes[promotion][key]
+	return w != nil && w.pin == pin && len(w.since(now.Add(-while))) > tolerated
+}
+
+// wrote takes down that a pin was written.
+func (f *fights) wrote(promotion client.ObjectKey, key pinKey, pin v1alpha1.GitRevision, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.writes == nil {
@@ -46,18 +53,18 @@ func (f *fights) lost(promotion client.ObjectKey, key pinKey, pin v1alpha1.GitRe
 		w = &writes{pin: pin}
 		f.writes[promotion][key] = w
 	}
+	w.at = append(w.since(now.Add(-while)), now)
+}
+
+// since are the writes after a moment.
+func (w *writes) since(moment time.Time) []time.Time {
 	var recent []time.Time
 	for _, at := range w.at {
-		if now.Sub(at) < while {
+		if at.After(moment) {
 			recent = append(recent, at)
 		}
 	}
-	w.at = recent
-	if len(recent) > tolerated {
-		return true
-	}
-	w.at = append(recent, now)
-	return false
+	return recent
 }
 
 func (f *fights) forget(promotion client.ObjectKey) {

@@ -79,6 +79,7 @@ func (r *Reconciler) deliver(ctx context.Context, s *scope, d *decision) error {
 		return r.undelivered(err)
 	}
 	for _, m := range moves {
+		r.fights.wrote(client.ObjectKeyFromObject(s.promotion), pinKey{m.region.Name, m.application}, m.pin, s.world.now)
 		if _, err := r.ArgoCD.SetPin(ctx, plan.ClusterName(m.region), m.application, string(m.pin)); err != nil {
 			return fmt.Errorf("pinning %s in %s: %w", m.application, m.region.Name, err)
 		}
@@ -103,7 +104,7 @@ func (s *scope) regionOf(name string) *v1alpha1.Region {
 	return nil
 }
 
-// contest takes down that a pin is about to be written, and gives in to who keeps changing it.
+// contest gives in to who keeps changing a pin.
 func (r *Reconciler) contest(ctx context.Context, s *scope, m move) error {
 	if !r.fights.lost(client.ObjectKeyFromObject(s.promotion), pinKey{m.region.Name, m.application}, m.pin, s.world.now) {
 		return nil

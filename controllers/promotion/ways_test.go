@@ -334,3 +334,43 @@ func TestApplicationsOfSomebodyElseAreLeftAlone(t *testing.T) {
 		})
 	}
 }
+
+func TestAnApplicationThatIsMadeDuringARolloutIsMovedToo(t *testing.T) {
+	g := NewWithT(t)
+	th := newTheatre(t)
+	th.deployedFrom = func(region, app string) string { return th.applicationsOf(t, region)[app].Spec.Source.TargetRevision }
+	made := map[string]*argocd.Application{}
+	for _, name := range cast {
+		for _, a := range th.applicationsOf(t, name) {
+			made[a.Name] = a.DeepCopy()
+			g.Expect(th.Delete(t.Context(), a)).To(Succeed())
+		}
+	}
+	to := promotionTo(good)
+	to.Spec.Delivery.Application = &v1alpha1.ApplicationDelivery{}
+	th.set(t, to)
+	th.pass(t, "all")
+	for _, a := range made {
+		a.ResourceVersion, a.Status, a.Spec.Source.TargetRevision = "", argocd.ApplicationStatus{}, "main"
+		deployed(a, th.clock.Now())
+		g.Expect(th.Create(t.Context(), a)).To(Succeed())
+	}
+	p := th.play(t, "all")
+	g.Expect(p.Status.CurrentRevision).To(Equal(good), strings.Join(th.log, ""))
+	g.Expect(strings.Join(th.log, "")).NotTo(ContainSubstring(v1alpha1.ReasonOverwritten))
+}
+
+func TestWhatCouldNotBeWrittenIsNoFight(t *testing.T) {
+	g := NewWithT(t)
+	th := newTheatre(t)
+	branch, byGit := th.inGit(t, ownFiles)
+	branch.pushErr = gitrepo.ErrConflict
+	th.set(t, byGit(promotionTo(good)))
+	for range 2 * tolerated {
+		th.pass(t, "all")
+	}
+	branch.pushErr = nil
+	said := conditionOf(th.pass(t, "all"), v1alpha1.PromotionRolledOut)
+	g.Expect(said.Reason).To(Equal(v1alpha1.ReasonRollingOut), said.Message)
+	g.Expect(branch.messages).To(HaveLen(1))
+}

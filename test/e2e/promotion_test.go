@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -10,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/test/simulator/argocd"
 )
 
 var _ = Describe("A promotion", Ordered, func() {
@@ -136,12 +138,38 @@ var _ = Describe("A promotion", Ordered, func() {
 		Expect(f.promotion.Status.History[0]).To(And(HaveField("Message", "to see both move"), HaveField("Urgency", v1alpha1.UrgencyEmergency)))
 	})
 
+	It("is not taken in by any moment in which Argo CD looks ready and is not", NodeTimeout(2*patience), func(ctx SpecContext) {
+		f.asks(ctx, map[string]any{"revision": string(f.promotion.Status.CurrentRevision), "track": nil, "urgency": nil, "reason": nil})
+		for _, tc := range []struct{ moment, said string }{
+			{argocd.HoldBeforeComparison, "ledger is NotCompared"},
+			{argocd.HoldAfterOperation, `ledger is OutOfSync: sync status is "OutOfSync"`},
+			{argocd.HoldBetweenRetries, "ledger is OperationRequested"},
+			{argocd.HoldRunningLeftover, "ledger is OperationRunning"},
+			{argocd.HoldSucceededLeftover, "ledger is StuckOperationState"},
+			{argocd.HoldRefresh, "Argo CD was asked to compare once more"},
+		} {
+			By(tc.moment)
+			before := f.promotion.Status.CurrentRevision
+			next := f.configure("Hold "+tc.moment, f.regions...)
+			f.hold(ctx, f.regions[0], tc.moment)
+			f.asks(ctx, map[string]any{"revision": string(next)})
+			says := haveReason(v1alpha1.ReasonRollingOut, f.regions[0].Name+": "+tc.said)
+			Eventually(f.is(ctx, v1alpha1.PromotionRolledOut)).WithContext(ctx).Should(says)
+			Consistently(func(g Gomega) {
+				g.Expect(f.is(ctx, v1alpha1.PromotionRolledOut)(g)).To(says)
+				g.Expect(f.pin(ctx, f.regions[1])).To(Equal(before))
+			}).WithContext(ctx).WithTimeout(time.Second).Should(Succeed())
+			f.hold(ctx, f.regions[0], "")
+			f.awaitCompleted(ctx, next)
+		}
+	})
+
 	It("asks Prometheus and runs a Job before a region passes", NodeTimeout(patience), func(ctx SpecContext) {
 		checked := f.configure("Make it safe (#16)", f.regions...)
 		metrics := servePrometheus()
 		f.allowJobs(ctx)
 		f.asks(ctx, map[string]any{
-			"revision": string(checked), "track": nil, "urgency": nil, "reason": nil,
+			"revision": string(checked),
 			"gates": map[string]any{
 				"prometheus": []any{map[string]any{"name": "errors", "address": metrics.URL, "query": `errors{region="{{ .region }}"}`, "expect": "< 0.01"}},
 				"jobs":       []any{map[string]any{"name": "smoke", "cronJob": smoke}},

@@ -19,6 +19,7 @@ import (
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/test/bed"
+	"github.com/portolan-dev/portolan/test/simulator/argocd"
 	"github.com/portolan-dev/portolan/test/simulator/git"
 )
 
@@ -136,6 +137,9 @@ func deploying(environment, application, chart string) *unstructured.Unstructure
 				"metadata": map[string]any{
 					"name":       name + `-{{ index .metadata.labels "portolan.dev/region" }}`,
 					"finalizers": []any{"resources-finalizer.argocd.argoproj.io"},
+					"annotations": map[string]any{
+						argocd.HoldAnnotation: `{{ index .metadata.annotations "` + holdInRegion + `" }}`,
+					},
 					"labels": map[string]any{
 						v1alpha1.LabelApplication: application, v1alpha1.LabelEnvironment: environment,
 						v1alpha1.LabelRegion: `{{ index .metadata.labels "portolan.dev/region" }}`,
@@ -156,6 +160,21 @@ func deploying(environment, application, chart string) *unstructured.Unstructure
 			},
 		},
 	}}
+}
+
+// holdInRegion on a cluster Secret holds the region's Applications in a moment, see
+// argocd.HoldAnnotation.
+const holdInRegion = "e2e.portolan.dev/hold"
+
+// hold keeps the region's Application in a moment that its next revision comes to; an empty one lets it go on.
+func (f *pinned) hold(ctx context.Context, r *v1alpha1.Region, moment string) {
+	GinkgoHelper()
+	secret, err := clusterSecretOf(ctx, r)
+	Expect(err).NotTo(HaveOccurred())
+	f.patch(ctx, secret, map[string]any{"metadata": map[string]any{"annotations": map[string]any{holdInRegion: moment}}})
+	Eventually(f.applications).WithContext(ctx).WithArguments(ctx).Should(ContainElement(And(
+		WithTransform((*unstructured.Unstructured).GetLabels, HaveKeyWithValue(v1alpha1.LabelRegion, r.Name)),
+		WithTransform((*unstructured.Unstructured).GetAnnotations, HaveKeyWithValue(argocd.HoldAnnotation, moment)))))
 }
 
 // revisionOf is the template that reads an application's pin.

@@ -131,6 +131,9 @@ func (r *applications) Reconcile(ctx context.Context, request reconcile.Request)
 // until the next pass the Application then shows what it was before the operation.
 func (r *applications) advance(ctx context.Context, app *application, target cluster) (reconcile.Result, error) {
 	next := resync
+	if app.stays() {
+		return reconcile.Result{}, nil
+	}
 	if app.Operation != nil {
 		left, err := r.operate(ctx, app, target)
 		if err != nil {
@@ -154,6 +157,7 @@ func (r *applications) refresh(ctx context.Context, app *application, target clu
 	_, requested := app.object.GetAnnotations()[refreshAnnotation]
 	full := requested || !app.compared() || r.memory.comparisonDue(app.name(), now)
 	app.record(r.compare(ctx, app, target), now)
+	app.leaveOver(now)
 	if full {
 		app.Status.ReconciledAt = timestamp(now)
 	}

@@ -8,7 +8,7 @@
 // before anything is synced, a finished operation leaves the old sync and health
 // behind until the next comparison, health says nothing about what cannot be
 // rendered, times have second precision, and the refresh annotation disappears
-// only with a comparison that saw it.
+// only with a comparison that saw it. HoldAnnotation makes an Application stay in such a moment.
 //
 // Sources are never fetched. The last element of spec.source.path names one of
 // the charts embedded in this package; every revision holds the same charts. Value

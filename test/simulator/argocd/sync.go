@@ -96,6 +96,9 @@ func (r *applications) operate(ctx context.Context, app *application, target clu
 	if now.Before(due) {
 		return due.Sub(now), nil
 	}
+	if app.held(HoldBetweenRetries) {
+		return r.betweenRetries(app), r.save(ctx, app)
+	}
 	app.Status.OperationState.FinishedAt = nil
 	backoff := r.conclude(app, r.deploy(ctx, app, target))
 	return backoff, r.save(ctx, app)
