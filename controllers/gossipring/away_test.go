@@ -51,6 +51,12 @@ func TestWhoWentAway(t *testing.T) {
 		"pods that are seen":                          {but: func(m *member) { m.hasPods = true }},
 		"a newcomer":                                  {but: func(m *member) { m.joined = false }},
 		"never written":                               {but: func(m *member) { m.writtenAt = nil }},
+		"out of sight since it was written": {but: func(m *member) {
+			m.before.State, m.before.LastTransitionTime = v1alpha1.MemberUnknown, *m.writtenAt
+		}, want: true},
+		"written to while it was out of sight": {but: func(m *member) {
+			m.before.State, m.before.LastTransitionTime = v1alpha1.MemberUnknown, metav1.NewTime(m.writtenAt.Add(-time.Second))
+		}},
 		"for longer than anybody waits": {but: func(m *member) {
 			m.writtenAt = &metav1.Time{Time: start.Add(-timeout - time.Second)}
 		}},

@@ -149,10 +149,14 @@ func (r *Reconciler) glance(ctx context.Context, s *scope, m *member) {
 }
 
 // wentAway tells whether a member was lost from sight with its restart not known to be over. Nobody
-// waits for it longer than for one that can be seen.
+// waits for it longer than for one that can be seen, nor for one that was written to while it was
+// out of sight already: nobody can tell when that will restart.
 func (m *member) wentAway(now time.Time, timeout time.Duration) bool {
 	back := m.before.AppliedSeedsHash != "" && m.before.AppliedSeedsHash == m.before.WrittenSeedsHash
-	return m.joined && !m.hasPods && !back && m.writtenAt != nil && now.Sub(m.writtenAt.Time) <= timeout
+	if !m.joined || m.hasPods || back || m.writtenAt == nil || now.Sub(m.writtenAt.Time) > timeout {
+		return false
+	}
+	return m.before.State != v1alpha1.MemberUnknown || !m.writtenAt.After(m.before.LastTransitionTime.Time)
 }
 
 func (s *scope) target(m *member) delivery.Target {

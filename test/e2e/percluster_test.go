@@ -180,11 +180,12 @@ func runArgoCD(ctx context.Context, r *v1alpha1.Region, sets ...*unstructured.Un
 	for _, set := range sets {
 		Eventually(func() error { return insideOf(r).Create(ctx, set.DeepCopy()) }).WithContext(ctx).Should(Succeed())
 	}
-	config, _ := world.Regional(clusterOf(r))
+	cluster := clusterOf(r) // specs read the Region anew meanwhile
+	config, _ := world.Regional(cluster)
 	controller, err := argocd.Start(context.WithoutCancel(ctx), argocd.Options{
 		Config: config, Namespace: bed.ArgoCDNamespace, Cloud: world.Cloud,
 		Clusters: func(server string) (*rest.Config, bool) {
-			inside, runs := world.Regional(clusterOf(r))
+			inside, runs := world.Regional(cluster)
 			return inside, runs && server == "https://kubernetes.default.svc"
 		},
 	})

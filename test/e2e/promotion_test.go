@@ -154,11 +154,8 @@ var _ = Describe("A promotion", Ordered, func() {
 			f.hold(ctx, f.regions[0], tc.moment)
 			f.asks(ctx, map[string]any{"revision": string(next)})
 			says := haveReason(v1alpha1.ReasonRollingOut, f.regions[0].Name+": "+tc.said)
-			Eventually(f.is(ctx, v1alpha1.PromotionRolledOut)).WithContext(ctx).Should(says)
-			Consistently(func(g Gomega) {
-				g.Expect(f.is(ctx, v1alpha1.PromotionRolledOut)(g)).To(says)
-				g.Expect(f.pin(ctx, f.regions[1])).To(Equal(before))
-			}).WithContext(ctx).WithTimeout(time.Second).Should(Succeed())
+			Eventually(f.is(ctx, v1alpha1.PromotionRolledOut)).WithContext(ctx).WithPolling(100 * time.Millisecond).MustPassRepeatedly(15).Should(says)
+			Expect(f.pin(ctx, f.regions[1])).To(Equal(before))
 			f.hold(ctx, f.regions[0], "")
 			f.awaitCompleted(ctx, next)
 		}

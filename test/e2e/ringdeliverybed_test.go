@@ -442,7 +442,7 @@ func (j *journal) away(ctx context.Context, d *delivered, r *v1alpha1.Region) st
 
 // onePass is how long a pass may take: it writes seeds because a newcomer is connected, and says so when
 // it ends.
-const onePass = 5 * time.Second
+const onePass = 15 * time.Second
 
 // changed are the Regions whose seeds were changed, in their order.
 func (j *journal) changed(d *delivered) []string {
