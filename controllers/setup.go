@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/http"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -142,7 +141,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	return promotion.NewReconciler(promotion.Deps{
 		Client: mgr.GetClient(), Clock: clk, Events: mgr.GetEventRecorder("portolan-promotion"),
 		ArgoCD: registry, Files: files, Commits: gitrepo.NewHistory(clk), Git: editor,
-		Queries: &gates.Prometheus{HTTP: &http.Client{}}, Jobs: &gates.Jobs{Client: mgr.GetClient(), Live: mgr.GetAPIReader()},
+		Queries: &gates.Prometheus{}, Jobs: &gates.Jobs{Client: mgr.GetClient(), Live: mgr.GetAPIReader()},
 		Poll: o.Poll, SlowPoll: o.SlowPoll, Resync: o.Resync,
 	}).SetupWithManager(mgr, clk)
 }

@@ -40,7 +40,10 @@ func (w *byApplication) deliver(ctx context.Context, moves []move, _ *v1alpha1.P
 	return nil
 }
 
-func (w *byApplication) rival(_ context.Context, m move) (who, where string, err error) {
+func (w *byApplication) rival(ctx context.Context, m move) (who, where string, err error) {
+	if m.found == nil { // only the annotation is there to be changed
+		return (&bySecret{w.clusters}).rival(ctx, m)
+	}
 	return "somebody", "targetRevision of Application " + m.found.Name, nil
 }
 

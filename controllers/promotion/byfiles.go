@@ -23,6 +23,7 @@ type byFiles struct {
 	spec      *v1alpha1.PinFiles
 	promotion *v1alpha1.Promotion
 	branch    gitrepo.Branch
+	path      map[pinKey]string // of each region's applications
 	files     map[string][]byte // nil while they could not be read
 }
 
@@ -59,6 +60,7 @@ func (w *byFiles) paths(s *scope) ([]string, error) {
 	if _, err := w.summary(); err != nil {
 		return nil, err
 	}
+	w.path = map[pinKey]string{}
 	owners := map[string]string{}
 	var paths []string
 	for _, region := range s.regions {
@@ -67,10 +69,11 @@ func (w *byFiles) paths(s *scope) ([]string, error) {
 			continue // the Region itself reports it
 		}
 		for _, app := range profile.Applications {
-			path, err := w.path(region, app.Name)
+			path, err := w.expand(region, app.Name)
 			if err != nil {
 				return nil, err
 			}
+			w.path[pinKey{region.Name, app.Name}] = path
 			if other, taken := owners[path]; taken && !w.spec.Shared() && other != region.Name {
 				return nil, fmt.Errorf("path is %s for %s and for %s: put {{ .name }} into it", path, other, region.Name)
 			}
@@ -82,7 +85,7 @@ func (w *byFiles) paths(s *scope) ([]string, error) {
 	return slices.Compact(paths), nil
 }
 
-func (w *byFiles) path(region *v1alpha1.Region, application string) (string, error) {
+func (w *byFiles) expand(region *v1alpha1.Region, application string) (string, error) {
 	path, err := plan.Expand(w.spec.Path, plan.Variables{
 		"environment": region.Spec.EnvironmentRef.Name, "region": string(region.Spec.AWSRegion), "name": region.Name, "application": application,
 	})
@@ -91,6 +94,8 @@ func (w *byFiles) path(region *v1alpha1.Region, application string) (string, err
 	}
 	return path, nil
 }
+
+func (w *byFiles) fileOf(m move) string { return w.path[pinKey{m.region.Name, m.application}] }
 
 func (w *byFiles) summary() (string, error) {
 	path, err := plan.Expand(w.spec.Summary, plan.Variables{"environment": w.promotion.Spec.EnvironmentRef.Name})
@@ -101,11 +106,10 @@ func (w *byFiles) summary() (string, error) {
 }
 
 func (w *byFiles) pinned(region *v1alpha1.Region, _ *argocd.Application, application string, annotated v1alpha1.GitRevision) v1alpha1.GitRevision {
-	path, err := w.path(region, application)
-	if err != nil || w.files == nil {
+	if w.files == nil {
 		return annotated
 	}
-	value, _, err := yamledit.Get(w.files[path], w.spec.Key)
+	value, _, err := yamledit.Get(w.files[w.path[pinKey{region.Name, application}]], w.spec.Key)
 	if err != nil {
 		return "" // what cannot be read cannot be changed either, and that is reported
 	}
@@ -119,11 +123,7 @@ func (w *byFiles) deliver(ctx context.Context, moves []move, rollout *v1alpha1.P
 	}
 	var changes []gitrepo.Change
 	for _, m := range moves {
-		path, err := w.path(m.region, m.application)
-		if err != nil {
-			return err
-		}
-		changes = append(changes, gitrepo.Change{Path: path, Edit: func(before []byte) ([]byte, error) {
+		changes = append(changes, gitrepo.Change{Path: w.fileOf(m), Edit: func(before []byte) ([]byte, error) {
 			if before == nil {
 				before = []byte(written)
 			}
@@ -179,6 +179,5 @@ func atMost(names []string, things string) string {
 }
 
 func (w *byFiles) rival(_ context.Context, m move) (who, where string, err error) {
-	path, err := w.path(m.region, m.application)
-	return "somebody", fmt.Sprintf("%s in file %s, branch %s of %s", w.spec.Key, path, w.branch.Name, w.branch.URL), err
+	return "somebody", fmt.Sprintf("%s in file %s, branch %s of %s", w.spec.Key, w.fileOf(m), w.branch.Name, w.branch.URL), nil
 }

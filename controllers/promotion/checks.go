@@ -3,6 +3,7 @@ package promotion
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -67,7 +68,7 @@ func resultOf(at *v1alpha1.RegionProgress, name string) *v1alpha1.GateResult {
 	return &at.Gates[len(at.Gates)-1]
 }
 
-// names of the gates that have to be asked, in their order.
+// checksOf are the names of the gates that have to be asked, in their order.
 func checksOf(spec *v1alpha1.PromotionSpec) []string {
 	var names []string
 	for _, g := range spec.Gates.Prometheus {
@@ -99,7 +100,8 @@ func (a *answers) of(promotion client.ObjectKey, question string, now time.Time,
 	return known.result, found && now.Sub(known.at) < maxAge
 }
 
-func (a *answers) keep(promotion client.ObjectKey, question string, result v1alpha1.GateResult, now time.Time) {
+// keep remembers an answer, and forgets those that are too old to be given.
+func (a *answers) keep(promotion client.ObjectKey, question string, result v1alpha1.GateResult, now time.Time, maxAge time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.known == nil {
@@ -108,6 +110,7 @@ func (a *answers) keep(promotion client.ObjectKey, question string, result v1alp
 	if a.known[promotion] == nil {
 		a.known[promotion] = map[string]answered{}
 	}
+	maps.DeleteFunc(a.known[promotion], func(_ string, known answered) bool { return now.Sub(known.at) >= maxAge })
 	a.known[promotion][question] = answered{result, now}
 }
 
@@ -152,7 +155,7 @@ func (r *Reconciler) answer(ctx context.Context, s *scope, rollout *v1alpha1.Pro
 		}
 	}
 	result.Message = shorten(result.Message)
-	r.answers.keep(promotion, question, result, s.world.now)
+	r.answers.keep(promotion, question, result, s.world.now, r.Poll)
 	return result
 }
 
@@ -183,12 +186,8 @@ func (r *Reconciler) run(ctx context.Context, s *scope, rollout *v1alpha1.Promot
 		Promotion: s.promotion, Gate: g.Name, CronJob: g.CronJob, Rollout: rollout.ID, MovedAt: at.MovedAt.Time,
 		Region: at.Region, AWSRegion: string(s.regionOf(at.Region).Spec.AWSRegion), Revision: string(rollout.Revision),
 	}
-	for _, group := range rollout.Previous {
-		for _, region := range group.Regions {
-			if region == at.Region && len(group.Pins) > 0 {
-				run.PreviousRevision = string(group.Pins[0].Revision)
-			}
-		}
+	if before := previousIn(rollout, at.Region).Overrides; len(before) > 0 {
+		run.PreviousRevision = string(before[0].Revision)
 	}
 	state, text, err := r.Jobs.Ensure(ctx, run)
 	switch {

@@ -221,8 +221,10 @@ func clip(message string) string {
 }
 
 // previous are the pins that a region had before the rollout; without any, nothing is known.
-func (p *planner) previous(region string) plan.PinSet {
-	for _, group := range p.rollout.Previous {
+func (p *planner) previous(region string) plan.PinSet { return previousIn(p.rollout, region) }
+
+func previousIn(rollout *v1alpha1.PromotionRollout, region string) plan.PinSet {
+	for _, group := range rollout.Previous {
 		if slices.Contains(group.Regions, region) {
 			return plan.PinSet{Overrides: group.Pins}
 		}

@@ -374,3 +374,21 @@ func TestWhatCouldNotBeWrittenIsNoFight(t *testing.T) {
 	g.Expect(said.Reason).To(Equal(v1alpha1.ReasonRollingOut), said.Message)
 	g.Expect(branch.messages).To(HaveLen(1))
 }
+
+func TestAFightOverAnApplicationThatIsNotThere(t *testing.T) {
+	g := NewWithT(t)
+	th := newTheatre(t)
+	for _, a := range th.applicationsOf(t, "virginia") {
+		g.Expect(th.Delete(t.Context(), a)).To(Succeed())
+	}
+	to := promotionTo(good)
+	to.Spec.Delivery.Application = &v1alpha1.ApplicationDelivery{}
+	th.set(t, to)
+	for range tolerated + 1 {
+		th.pass(t, "all")
+		th.overwrite(t, plan.ClusterName(regionNamed("virginia", 0)))
+	}
+	said := conditionOf(th.pass(t, "all"), v1alpha1.PromotionRolledOut)
+	g.Expect(said.Reason).To(Equal(v1alpha1.ReasonOverwritten))
+	g.Expect(said.Message).To(ContainSubstring("annotation " + v1alpha1.AnnotationRevisionPrefix + "core of Secret"))
+}
