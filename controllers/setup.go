@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -27,6 +28,7 @@ import (
 	"github.com/portolan-dev/portolan/controllers/internal/bootstrap"
 	"github.com/portolan-dev/portolan/controllers/internal/dns"
 	"github.com/portolan-dev/portolan/controllers/internal/gates"
+	"github.com/portolan-dev/portolan/controllers/internal/github"
 	"github.com/portolan-dev/portolan/controllers/internal/gitrepo"
 	"github.com/portolan-dev/portolan/controllers/internal/remote"
 	"github.com/portolan-dev/portolan/controllers/internal/revision"
@@ -141,7 +143,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	return promotion.NewReconciler(promotion.Deps{
 		Client: mgr.GetClient(), Clock: clk, Events: mgr.GetEventRecorder("portolan-promotion"),
 		ArgoCD: registry, Files: files, Commits: gitrepo.NewHistory(clk), Git: editor,
-		Queries: &gates.Prometheus{}, Jobs: &gates.Jobs{Client: mgr.GetClient(), Live: mgr.GetAPIReader()},
-		Poll: o.Poll, SlowPoll: o.SlowPoll, Resync: o.Resync,
+		PullRequests: github.New(http.DefaultClient, clk), Queries: &gates.Prometheus{},
+		Jobs: &gates.Jobs{Client: mgr.GetClient(), Live: mgr.GetAPIReader()}, Poll: o.Poll, SlowPoll: o.SlowPoll, Resync: o.Resync,
 	}).SetupWithManager(mgr, clk)
 }

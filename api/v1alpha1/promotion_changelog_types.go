@@ -23,9 +23,45 @@ type Changelog struct {
 	// +optional
 	PullRequests []PullRequest `json:"pullRequests,omitempty"`
 
+	// applications that are compared; all, if none are named.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=256
+	// +optional
+	Applications []string `json:"applications,omitempty"`
+
+	// others are comparisons of applications that are, or were, pinned elsewhere.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	Others []ChangelogRange `json:"others,omitempty"`
+
 	// configMapRef names the ConfigMap with the whole changelog, in the same namespace.
 	// +optional
 	ConfigMapRef *LocalReference `json:"configMapRef,omitempty"`
+}
+
+// ChangelogRange is the comparison of some applications.
+type ChangelogRange struct {
+	// from and to are the revisions that are compared.
+	// +required
+	From GitRevision `json:"from"`
+	// to is the revision of the applications in the rollout.
+	// +required
+	To GitRevision `json:"to"`
+
+	// applications that are compared.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=256
+	// +optional
+	Applications []string `json:"applications,omitempty"`
+
+	// direction says whether commits are added, removed or both.
+	// +required
+	Direction ChangelogDirection `json:"direction"`
+
+	// commits is how many.
+	// +required
+	Commits int32 `json:"commits"`
 }
 
 // ChangelogDirection says what becomes of the commits of a changelog.
@@ -50,10 +86,15 @@ type PullRequest struct {
 	// +required
 	Number int32 `json:"number"`
 
-	// title, as the commit has it.
+	// title, as GitHub has it, or else the commit.
 	// +kubebuilder:validation:MaxLength=120
 	// +optional
 	Title string `json:"title,omitempty"`
+
+	// author is the login of who opened it, if GitHub said so.
+	// +kubebuilder:validation:MaxLength=60
+	// +optional
+	Author string `json:"author,omitempty"`
 
 	// applications whose files it touches.
 	// +listType=atomic

@@ -104,7 +104,8 @@ const (
 	ReasonHostedZoneMissing = "HostedZoneMissing"
 	// ReasonListenerMissing means there is no such Global Accelerator listener.
 	ReasonListenerMissing = "ListenerMissing"
-	// ReasonRevisionLacksRegionConfig means a pinned revision does not have the region's configuration files.
+	// ReasonRevisionLacksRegionConfig means a pinned revision does not have the region's configuration files,
+	// or has one that is no YAML.
 	ReasonRevisionLacksRegionConfig = "RevisionLacksRegionConfig"
 	// ReasonCheckFailed means something could not be checked before creation; the message says why.
 	ReasonCheckFailed = "CheckFailed"

@@ -197,6 +197,19 @@ func (c checker) files() []v1alpha1.PlanFinding {
 		all = append(all, failure(v1alpha1.ReasonRevisionLacksRegionConfig,
 			"application %s is pinned to %s, which does not have %s: add it to the repository and promote a revision that has it", m.Application, m.Revision, listing(m.Files)))
 	}
+	return append(all, c.malformed()...)
+}
+
+func (c checker) malformed() []v1alpha1.PlanFinding {
+	malformed := slices.Clone(c.facts.MalformedFiles)
+	slices.SortFunc(malformed, func(a, b MalformedFiles) int {
+		return cmp.Or(cmp.Compare(a.Application, b.Application), cmp.Compare(a.Revision, b.Revision))
+	})
+	var all []v1alpha1.PlanFinding
+	for _, m := range malformed {
+		all = append(all, failure(v1alpha1.ReasonRevisionLacksRegionConfig,
+			"application %s, pinned to %s, has %s: correct it in the repository and promote the revision that does", m.Application, m.Revision, listing(m.Files)))
+	}
 	return all
 }
 

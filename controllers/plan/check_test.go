@@ -221,6 +221,21 @@ func TestCheck(t *testing.T) {
 				errorOf("RevisionLacksRegionConfig", "application unkey-api is pinned to 1d9c307, which does not have a.yaml, b.yaml: add it to the repository and promote a revision that has it"),
 			},
 		},
+		"revisions with files that are no YAML": {
+			change: func(f *Facts, _ *v1alpha1.Environment, _ *v1alpha1.Region) {
+				f.MissingFiles = []MissingFiles{{Application: "z", Revision: "1d9c307", Files: []string{"z.yaml"}}}
+				f.MalformedFiles = []MalformedFiles{
+					{Application: "unkey-api", Revision: "1d9c307", Files: []string{"b.yaml, which is no YAML (line 2: why)", "a.yaml, which is no YAML (why)"}},
+					{Application: "core", Revision: "1d9c307", Files: []string{"c.yaml, which is no YAML (line 3: why)"}},
+				}
+			},
+			want: []v1alpha1.PlanFinding{
+				errorOf("RevisionLacksRegionConfig", "application z is pinned to 1d9c307, which does not have z.yaml: add it to the repository and promote a revision that has it"),
+				errorOf("RevisionLacksRegionConfig", "application core, pinned to 1d9c307, has c.yaml, which is no YAML (line 3: why): correct it in the repository and promote the revision that does"),
+				errorOf("RevisionLacksRegionConfig", "application unkey-api, pinned to 1d9c307, has a.yaml, which is no YAML (why), b.yaml, which is no YAML (line 2: why): "+
+					"correct it in the repository and promote the revision that does"),
+			},
+		},
 		"errors before what could not be checked and other warnings": {
 			change: func(f *Facts, _ *v1alpha1.Environment, _ *v1alpha1.Region) {
 				f.OptedIn, f.HostedZones = false, map[string]HostedZone{"aws.unkey.cloud": {}}
@@ -309,19 +324,22 @@ func TestFindingsDoNotDependOnTheOrderOfFacts(t *testing.T) {
 		facts.MissingSecrets = []string{"a", "b", "c"}
 		facts.MissingListeners = []string{"arn:a", "arn:b"}
 		facts.MissingFiles = []MissingFiles{{Application: "a", Files: []string{"x", "y"}}, {Application: "b", Files: []string{"z"}}}
+		facts.MalformedFiles = []MalformedFiles{{Application: "a", Files: []string{"v", "w"}}, {Application: "b", Files: []string{"u"}}}
 		facts.Unchecked = []Unchecked{{What: "a"}, {What: "b"}}
 		facts.Networks = []Network{
 			{ID: "vpc-1", CIDRs: []netip.Prefix{netip.MustParsePrefix("10.0.64.0/24"), netip.MustParsePrefix("10.0.65.0/24")}},
 			{ID: "vpc-2", CIDRs: []netip.Prefix{block}},
 		}
 		want := Check(p, env, region, facts)
-		g.Expect(want).To(HaveLen(11))
+		g.Expect(want).To(HaveLen(13))
 
 		facts.Quotas = rapid.Permutation(facts.Quotas).Draw(t, "quotas")
 		facts.MissingSecrets = rapid.Permutation(facts.MissingSecrets).Draw(t, "secrets")
 		facts.MissingListeners = rapid.Permutation(facts.MissingListeners).Draw(t, "listeners")
 		facts.MissingFiles = rapid.Permutation(facts.MissingFiles).Draw(t, "files")
 		facts.MissingFiles[0].Files = rapid.Permutation(facts.MissingFiles[0].Files).Draw(t, "file")
+		facts.MalformedFiles = rapid.Permutation(facts.MalformedFiles).Draw(t, "malformed")
+		facts.MalformedFiles[0].Files = rapid.Permutation(facts.MalformedFiles[0].Files).Draw(t, "broken")
 		facts.Unchecked = rapid.Permutation(facts.Unchecked).Draw(t, "unchecked")
 		facts.Networks = rapid.Permutation(facts.Networks).Draw(t, "networks")
 		facts.Networks[0].CIDRs = rapid.Permutation(facts.Networks[0].CIDRs).Draw(t, "blocks")

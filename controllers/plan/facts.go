@@ -24,6 +24,8 @@ type Facts struct {
 	MissingListeners []string
 	// MissingFiles are configuration files that a pinned revision does not have.
 	MissingFiles []MissingFiles
+	// MalformedFiles are configuration files that a pinned revision has, and nobody can parse.
+	MalformedFiles []MalformedFiles
 	// Account is the account that ACK is told to act in for the namespace; "" if it is told none.
 	Account string
 	// Unchecked is what could not be read. Each becomes a warning.
@@ -81,6 +83,13 @@ type HostedZone struct{ ID, Name string }
 type MissingFiles struct {
 	Application, Revision string
 	Files                 []string
+}
+
+// MalformedFiles are files of an application's revision that nobody can parse.
+type MalformedFiles struct {
+	Application, Revision string
+	// Files with what is wrong with each, for example "a.yaml, which is no YAML (line 3: …)".
+	Files []string
 }
 
 // LookOptIn is the look that OptedIn comes from.

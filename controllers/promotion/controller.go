@@ -29,6 +29,8 @@ type Deps struct {
 	// Files and Commits look revisions up.
 	Files   Files
 	Commits Commits
+	// PullRequests makes changelogs richer. Without it, they have what git knows.
+	PullRequests PullRequests
 	// Queries and Jobs are asked whether a region may pass.
 	Queries Queries
 	Jobs    Jobs

@@ -14,11 +14,6 @@ import (
 	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
-// Files tells which files a revision lacks.
-type Files interface {
-	Missing(ctx context.Context, repo gitrepo.Repository, commit string, paths []string) ([]string, error)
-}
-
 // Commits knows the commits of branches.
 type Commits interface {
 	Head(ctx context.Context, repo gitrepo.Repository, branch string, maxAge time.Duration) (string, error)
@@ -200,56 +195,6 @@ func (r *Reconciler) onBranch(ctx context.Context, repository gitrepo.Repository
 	return nil
 }
 
-// complete asks for the configuration files of every region that the target would go to.
-func (r *Reconciler) complete(ctx context.Context, s *scope, repository gitrepo.Repository, wanted target) error {
-	needs := map[string][]string{} // files by revision
-	for _, region := range s.regions {
-		state := s.world.region(region.Name)
-		if state == nil {
-			continue
-		}
-		for _, app := range state.apps {
-			paths, err := plan.ConfigFiles(s.environment, region.Spec.AWSRegion, app.name)
-			if err != nil {
-				return step.Stuck(r.SlowPoll, v1alpha1.ReasonNoRepository, "spec.argocd.repository.configFiles of the Environment: %w", err)
-			}
-			revision := string(wanted.Of(app.name))
-			needs[revision] = append(needs[revision], paths...)
-		}
-	}
-	for _, revision := range wanted.revisions() {
-		paths := needs[revision]
-		slices.Sort(paths)
-		if err := r.has(ctx, s, repository, revision, slices.Compact(paths)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *Reconciler) has(ctx context.Context, s *scope, repository gitrepo.Repository, revision string, paths []string) error {
-	missing, err := r.Files.Missing(ctx, repository, revision, paths)
-	switch {
-	case errors.Is(err, gitrepo.ErrUnknownRevision):
-		return step.Stuck(r.SlowPoll, v1alpha1.ReasonUnknownRevision, "%s has no commit %s%s", repository.URL, revision, r.hint(ctx, s, repository))
-	case err != nil:
-		return r.unanswered("looking into "+revision, err)
-	case len(missing) == 0:
-		return nil
-	}
-	return step.Stuck(r.SlowPoll, v1alpha1.ReasonRevisionLacksRegionConfig, "%s lacks %s%s",
-		revision, strings.Join(clipped(missing), ", "), r.oldest(ctx, s, repository, missing))
-}
-
-// clipped names the first files and counts the rest.
-func clipped(names []string) []string {
-	const most = 5
-	if len(names) <= most {
-		return names
-	}
-	return append(slices.Clone(names[:most]), fmt.Sprintf("%d more", len(names)-most))
-}
-
 // branch that a person would look at.
 func (s *scope) branch() string {
 	switch spec := &s.promotion.Spec; {
@@ -269,17 +214,4 @@ func (r *Reconciler) hint(ctx context.Context, s *scope, repository gitrepo.Repo
 		return ""
 	}
 	return fmt.Sprintf("; the head of %s is %s", s.branch(), head)
-}
-
-// oldest names the first commit that has what is missing.
-func (r *Reconciler) oldest(ctx context.Context, s *scope, repository gitrepo.Repository, missing []string) string {
-	commit, err := r.Commits.FirstWith(ctx, repository, s.branch(), missing, r.Poll)
-	switch {
-	case err != nil:
-		return ""
-	case commit == "":
-		return fmt.Sprintf(", and so does %s: add them", s.branch())
-	default:
-		return fmt.Sprintf("; the oldest commit of %s that has them is %s", s.branch(), commit)
-	}
 }

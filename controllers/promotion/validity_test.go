@@ -23,11 +23,12 @@ import (
 type git struct {
 	head, oldest string
 	lacks        []string // files
+	malformed    []string // files
 	elsewhere    bool     // what is asked for is on no branch
 	// headErr and so on are what questions fail with.
-	headErr, containsErr, oldestErr, filesErr, betweenErr error
-	commits                                               map[string][]gitrepo.Commit // by "from..to" of letters
-	asked                                                 []string
+	headErr, containsErr, oldestErr, filesErr, malformedErr, betweenErr error
+	commits                                                             map[string][]gitrepo.Commit // by "from..to" of letters
+	asked                                                               []string
 }
 
 func (g *git) notef(format string, args ...any) {
@@ -38,6 +39,17 @@ func (g *git) Missing(_ context.Context, _ gitrepo.Repository, commit string, pa
 	g.notef("files %.1s %s", commit, strings.Join(paths, " "))
 	missing := slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return !slices.Contains(g.lacks, path) })
 	return missing, g.filesErr
+}
+
+func (g *git) Malformed(_ context.Context, _ gitrepo.Repository, commit string, paths []string) ([]gitrepo.Malformed, error) {
+	g.notef("contents %.1s %s", commit, strings.Join(paths, " "))
+	var malformed []gitrepo.Malformed
+	for _, path := range paths {
+		if slices.Contains(g.malformed, path) {
+			malformed = append(malformed, gitrepo.Malformed{Path: path, Why: "line 3: could not find expected ':'"})
+		}
+	}
+	return malformed, g.malformedErr
 }
 
 func (g *git) Head(_ context.Context, _ gitrepo.Repository, branch string, _ time.Duration) (string, error) {
@@ -219,6 +231,7 @@ func TestWhatIsRefusedBeforeGitIsAsked(t *testing.T) {
 func TestWhatIsRefusedAfterGitWasAsked(t *testing.T) {
 	all := []string{"core/dublin.yaml", "core/tokyo.yaml", "core/virginia.yaml", "unkey-api/dublin.yaml", "unkey-api/tokyo.yaml", "unkey-api/virginia.yaml"}
 	question := "files b " + strings.Join(all, " ")
+	contents := "contents b " + strings.Join(all, " ")
 	unknown := func(g *git) { g.filesErr = gitrepo.ErrUnknownRevision }
 	for name, tc := range map[string]refusal{
 		"a commit on another branch": {
@@ -275,6 +288,24 @@ func TestWhatIsRefusedAfterGitWasAsked(t *testing.T) {
 			want:      string(good) + " lacks core/dublin.yaml, and so does next: add them",
 			wantAsked: []string{"head next", question, "first next core/dublin.yaml"},
 		},
+		"a file that is no YAML": {
+			git: func(g *git) { g.malformed = all[:1] }, reason: v1alpha1.ReasonRevisionLacksRegionConfig,
+			want:      string(good) + " has core/dublin.yaml, which is no YAML (line 3: could not find expected ':'): correct it and roll out the commit that does",
+			wantAsked: []string{question, contents},
+		},
+		"files that are no YAML": {
+			git: func(g *git) { g.malformed = all }, reason: v1alpha1.ReasonRevisionLacksRegionConfig,
+			want: string(good) + " has " + strings.Join(all[:5], ", which is no YAML (line 3: could not find expected ':'), ") +
+				", which is no YAML (line 3: could not find expected ':'), 1 more: correct it and roll out the commit that does",
+		},
+		"contents that nobody can look at": {
+			git: func(g *git) { g.malformedErr = errUnreachable }, reason: v1alpha1.ReasonRepositoryUnreachable, soon: true,
+			want: "looking into " + string(good) + ": https://git.test/infra: repository unreachable",
+		},
+		"contents of a commit that is gone": {
+			git: func(g *git) { g.malformedErr = gitrepo.ErrUnknownRevision }, reason: v1alpha1.ReasonUnknownRevision,
+			want: "looking into " + string(good) + ": unknown revision",
+		},
 	} {
 		t.Run(name, tc.play)
 	}
@@ -316,7 +347,8 @@ func TestWhatIsAskedOfGit(t *testing.T) {
 	g.Expect(s.world.target.ID()).To(Equal(plan.PinSet{Revision: good, Overrides: p.Spec.Overrides}.ID()))
 	g.Expect(repository.asked).To(Equal([]string{
 		"contains main a", "contains main b",
-		"files a core/dublin.yaml core/virginia.yaml", "files b unkey-api/dublin.yaml unkey-api/virginia.yaml",
+		"files a core/dublin.yaml core/virginia.yaml", "contents a core/dublin.yaml core/virginia.yaml",
+		"files b unkey-api/dublin.yaml unkey-api/virginia.yaml", "contents b unkey-api/dublin.yaml unkey-api/virginia.yaml",
 	}), "of regions that are not registered, nothing is asked")
 
 	repository.asked = nil

@@ -55,6 +55,8 @@ type Survey interface {
 type Files interface {
 	// Missing returns those of the paths that the tree of the commit does not have.
 	Missing(ctx context.Context, repo gitrepo.Repository, commit string, paths []string) ([]string, error)
+	// Malformed returns those of the paths that the commit has and that are no YAML, though named so.
+	Malformed(ctx context.Context, repo gitrepo.Repository, commit string, paths []string) ([]gitrepo.Malformed, error)
 }
 
 // Finder looks for what AWS has already.

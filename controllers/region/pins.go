@@ -12,7 +12,7 @@ import (
 	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
-// complete holds a region whose pins lack its configuration files: Argo CD remembers the error
+// complete holds a region whose pins lack its configuration files, or have none that can be parsed: Argo CD remembers the error
 // of rendering them, so it must never get to see it. Pins may have moved since the plan was made.
 func (r *Reconciler) complete(ctx context.Context, s *scope, b birth) error {
 	source := s.environment.Spec.ArgoCD.Repository
@@ -24,40 +24,52 @@ func (r *Reconciler) complete(ctx context.Context, s *scope, b birth) error {
 		return step.Poll(r.SlowPoll, v1alpha1.ReasonNoRepository, "%w", err)
 	}
 	var lacking []string
+	wanted := "a revision that has them"
 	for _, app := range s.plan.Profile.Applications {
-		lacks, err := r.lacks(ctx, s, repository, app.Name, b.keys[v1alpha1.AnnotationRevisionPrefix+app.Name])
+		lacks, malformed, err := r.lacks(ctx, s, repository, app.Name, b.keys[v1alpha1.AnnotationRevisionPrefix+app.Name])
 		if err != nil {
 			return err
 		}
 		if lacks != "" {
 			lacking = append(lacking, lacks)
 		}
+		if malformed {
+			wanted = "a revision that has them, and correct"
+		}
 	}
 	if len(lacking) > 0 {
 		return step.Poll(r.Poll, v1alpha1.ReasonRevisionLacksRegionConfig,
-			"%s: promote the environment to a revision that has them", strings.Join(lacking, "; "))
+			"%s: promote the environment to %s", strings.Join(lacking, "; "), wanted)
 	}
 	return nil
 }
 
-// lacks says which files the pin of an application does not have, or nothing.
-func (r *Reconciler) lacks(ctx context.Context, s *scope, repository gitrepo.Repository, application, pin string) (string, error) {
+// lacks says which files the pin of an application does not have, or has malformed, or nothing.
+func (r *Reconciler) lacks(ctx context.Context, s *scope, repository gitrepo.Repository, application, pin string) (text string, malformed bool, err error) {
 	paths, err := plan.ConfigFiles(s.environment, s.region.Spec.AWSRegion, application)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
-	missing, err := r.Files.Missing(ctx, repository, pin, paths)
+	missing, broken, err := r.lookAt(ctx, repository, pin, paths)
 	switch {
 	case errors.Is(err, gitrepo.ErrUnknownRevision):
-		return fmt.Sprintf("%s is pinned at %.7s, which the repository does not have", application, pin), nil
+		return fmt.Sprintf("%s is pinned at %.7s, which the repository does not have", application, pin), false, nil
 	case errors.Is(err, gitrepo.ErrUnreachable):
-		return "", step.Poll(r.Poll, v1alpha1.ReasonRepositoryUnreachable, "looking for the files of %s at %.7s: %w", application, pin, err)
+		return "", false, step.Poll(r.Poll, v1alpha1.ReasonRepositoryUnreachable, "looking for the files of %s at %.7s: %w", application, pin, err)
 	case errors.Is(err, gitrepo.ErrCredentials), errors.Is(err, gitrepo.ErrNotFound):
-		return "", step.Poll(r.SlowPoll, v1alpha1.ReasonNoRepository, "looking for the files of %s at %.7s: %w", application, pin, err)
+		return "", false, step.Poll(r.SlowPoll, v1alpha1.ReasonNoRepository, "looking for the files of %s at %.7s: %w", application, pin, err)
 	case err != nil:
-		return "", fmt.Errorf("looking for the files of %s at %.7s: %w", application, pin, err)
-	case len(missing) > 0:
-		return fmt.Sprintf("%s at %.7s lacks %s", application, pin, strings.Join(missing, ", ")), nil
+		return "", false, fmt.Errorf("looking for the files of %s at %.7s: %w", application, pin, err)
 	}
-	return "", nil
+	var found []string
+	if len(missing) > 0 {
+		found = append(found, "lacks "+strings.Join(missing, ", "))
+	}
+	if len(broken) > 0 {
+		found = append(found, "has "+strings.Join(broken, ", "))
+	}
+	if len(found) == 0 {
+		return "", false, nil
+	}
+	return fmt.Sprintf("%s at %.7s %s", application, pin, strings.Join(found, " and ")), len(broken) > 0, nil
 }

@@ -15,6 +15,7 @@ import (
 
 var _ = Describe("a Region whose pins moved since its plan was made", func() {
 	pinned := string(build.Revision)[:7]
+	broken := []gitrepo.Malformed{{Path: "c.yaml", Why: "line 3: why"}, {Path: "d.yaml", Why: "why"}}
 
 	DescribeTable("is not born with one that", func(ctx SpecContext, answer files, reason, message string) {
 		b := newBed(ctx)
@@ -39,6 +40,13 @@ var _ = Describe("a Region whose pins moved since its plan was made", func() {
 	},
 		Entry("lacks its files", files{missing: []string{"a.yaml", "b.yaml"}}, "RevisionLacksRegionConfig",
 			build.ApplicationName+" at "+pinned+" lacks a.yaml, b.yaml: promote the environment to a revision that has them"),
+		Entry("has files that are no YAML", files{malformed: broken}, "RevisionLacksRegionConfig",
+			build.ApplicationName+" at "+pinned+" has c.yaml, which is no YAML (line 3: why), d.yaml, which is no YAML (why): "+
+				"promote the environment to a revision that has them, and correct"),
+		Entry("lacks files and has some that are no YAML", files{missing: []string{"a.yaml"}, malformed: broken[:1]}, "RevisionLacksRegionConfig",
+			build.ApplicationName+" at "+pinned+" lacks a.yaml and has c.yaml, which is no YAML (line 3: why): promote"),
+		Entry("nobody can read now", files{malformedErr: gitrepo.ErrUnreachable}, "RepositoryUnreachable",
+			"looking for the files of "+build.ApplicationName+" at "+pinned+": repository unreachable"),
 		Entry("the repository does not have", files{err: gitrepo.ErrUnknownRevision}, "RevisionLacksRegionConfig",
 			build.ApplicationName+" is pinned at "+pinned+", which the repository does not have: promote the environment"),
 		Entry("nobody can look at now", files{err: gitrepo.ErrUnreachable}, "RepositoryUnreachable",

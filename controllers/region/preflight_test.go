@@ -10,6 +10,7 @@ import (
 	"github.com/portolan-dev/portolan/controllers/internal/ack/eks"
 	"github.com/portolan-dev/portolan/controllers/internal/aws"
 	"github.com/portolan-dev/portolan/controllers/internal/aws/fake"
+	"github.com/portolan-dev/portolan/controllers/internal/gitrepo"
 	"github.com/portolan-dev/portolan/controllers/internal/testenv"
 	"github.com/portolan-dev/portolan/controllers/internal/testenv/build"
 	"github.com/portolan-dev/portolan/controllers/plan"
@@ -111,6 +112,16 @@ var _ = Describe("the plan of a Region", func() {
 		Expect(b.region).To(testenv.HaveCondition("Planned", "False", "RevisionLacksRegionConfig",
 			build.ApplicationName, string(build.Revision), "unkey-api/production001/eu-west-1.yaml"))
 		b.files.missing = nil
+		b.files.malformed = []gitrepo.Malformed{{Path: "unkey-api/eu.yaml", Why: "line 3: why"}}
+		b.reconcile(ctx)
+		Expect(b.region).To(testenv.HaveCondition("Planned", "False", "RevisionLacksRegionConfig",
+			build.ApplicationName, string(build.Revision), "has unkey-api/eu.yaml, which is no YAML (line 3: why): correct it"))
+		b.files.malformed, b.files.malformedErr = nil, gitrepo.ErrUnreachable
+		b.reconcile(ctx)
+		Expect(b.region).To(testenv.HaveCondition("Planned", "True", "Succeeded"))
+		Expect(b.region.Status.Plan.Findings).To(ConsistOf(HaveField("Message",
+			"configuration files of "+build.ApplicationName+" could not be checked: repository unreachable")))
+		b.files.malformedErr = nil
 		b.reconcile(ctx)
 		Expect(b.region).To(testenv.HaveCondition("Planned", "True", "Succeeded"))
 	})

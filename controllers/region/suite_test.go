@@ -51,12 +51,19 @@ func (b *bed) Find(context.Context, string, string, []client.Object) ([]drift.Fi
 
 // files plays the git repository.
 type files struct {
-	missing []string
-	err     error
+	missing   []string
+	malformed []gitrepo.Malformed
+	err       error
+	// malformedErr is what only a look at the contents fails with.
+	malformedErr error
 }
 
 func (f *files) Missing(context.Context, gitrepo.Repository, string, []string) ([]string, error) {
 	return f.missing, f.err
+}
+
+func (f *files) Malformed(context.Context, gitrepo.Repository, string, []string) ([]gitrepo.Malformed, error) {
+	return f.malformed, f.malformedErr
 }
 
 func newBed(ctx context.Context) *bed {

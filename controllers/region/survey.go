@@ -62,23 +62,47 @@ func (r *Reconciler) findFiles(ctx context.Context, s *scope, draft *plan.Plan, 
 		if app.Revision == "" {
 			continue
 		}
-		paths, err := plan.ConfigFiles(s.environment, s.region.Spec.AWSRegion, app.Name)
-		if err != nil {
-			return fromFinding(err)
-		}
-		missing, err := r.Files.Missing(ctx, repository, string(app.Revision), paths)
-		switch {
-		case errors.Is(err, gitrepo.ErrUnknownRevision):
-			missing = paths
-		case err != nil:
-			f.Unchecked = append(f.Unchecked, plan.Unchecked{What: "configuration files of " + app.Name, Why: err.Error()})
-			continue
-		}
-		if len(missing) > 0 {
-			f.MissingFiles = append(f.MissingFiles, plan.MissingFiles{Application: app.Name, Revision: string(app.Revision), Files: missing})
+		if err := r.findFilesOf(ctx, s, repository, app, f); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+func (r *Reconciler) findFilesOf(ctx context.Context, s *scope, repository gitrepo.Repository, app v1alpha1.PlannedApplication, f *plan.Facts) error {
+	paths, err := plan.ConfigFiles(s.environment, s.region.Spec.AWSRegion, app.Name)
+	if err != nil {
+		return fromFinding(err)
+	}
+	revision := string(app.Revision)
+	missing, malformed, err := r.lookAt(ctx, repository, revision, paths)
+	switch {
+	case errors.Is(err, gitrepo.ErrUnknownRevision):
+		missing = paths
+	case err != nil:
+		f.Unchecked = append(f.Unchecked, plan.Unchecked{What: "configuration files of " + app.Name, Why: err.Error()})
+		return nil //nolint:nilerr // as above
+	}
+	if len(missing) > 0 {
+		f.MissingFiles = append(f.MissingFiles, plan.MissingFiles{Application: app.Name, Revision: revision, Files: missing})
+	}
+	if len(malformed) > 0 {
+		f.MalformedFiles = append(f.MalformedFiles, plan.MalformedFiles{Application: app.Name, Revision: revision, Files: malformed})
+	}
+	return nil
+}
+
+// lookAt returns those of the files that a commit lacks, and those that are malformed with what is
+// wrong with each.
+func (r *Reconciler) lookAt(ctx context.Context, repository gitrepo.Repository, commit string, paths []string) (missing, malformed []string, err error) {
+	if missing, err = r.Files.Missing(ctx, repository, commit, paths); err != nil {
+		return nil, nil, err
+	}
+	files, err := r.Files.Malformed(ctx, repository, commit, paths)
+	for _, file := range files {
+		malformed = append(malformed, file.String())
+	}
+	return missing, malformed, err
 }
 
 // findAccount reads the account that ACK is told to act in for everything in the namespace.

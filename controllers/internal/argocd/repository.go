@@ -18,8 +18,8 @@ const (
 	repositorySSHPrivateKey = "sshPrivateKey"
 )
 
-// Repository reads the credentials that Argo CD uses itself. They go nowhere but to git. The
-// repository of an error has none.
+// Repository reads the credentials that Argo CD uses itself. They go nowhere but to git, and
+// a password to GitHub's API if the repository is there. The repository of an error has none.
 func (c *Clusters) Repository(ctx context.Context, url string, credentials *v1alpha1.LocalReference) (gitrepo.Repository, error) {
 	repository := gitrepo.Repository{URL: url}
 	if credentials == nil {

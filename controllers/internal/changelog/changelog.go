@@ -25,6 +25,9 @@ type Log struct {
 	removed, added []change // the newest first
 }
 
+// Logs are those of applications that go from and to different revisions.
+type Logs []*Log
+
 // change is a commit that comes or goes.
 type change struct {
 	gitrepo.Commit
@@ -32,6 +35,9 @@ type change struct {
 	pullRequest  int32    // zero: it names none
 	applications []string // whose files it touches, by name
 	sharers      []string // applications of all that is in its pull request
+	genuine      bool     // GitHub says that it is what its pull request became
+	opener       string   // login of who opened the pull request; empty without GitHub
+	labels       []string // of the pull request; none without GitHub
 }
 
 // Build says what becomes of each application when its revision changes. Added are the commits

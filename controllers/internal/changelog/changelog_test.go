@@ -84,7 +84,7 @@ func TestWholeChangelogs(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			got := Build(from, to, tc.added, tc.removed, tc.more, apps).Text()
+			got := Logs{Build(from, to, tc.added, tc.removed, tc.more, apps)}.Text()
 			file := "testdata/" + name + ".md"
 			if *update {
 				g.Expect(os.WriteFile(file, []byte(got), 0o600)).To(Succeed())
@@ -100,9 +100,9 @@ func TestWholeChangelogs(t *testing.T) {
 func TestALongChangelogSaysWhatItLeavesOut(t *testing.T) {
 	g := NewWithT(t)
 	title := "Change %d " + strings.Repeat("words ", 15)
-	got := Build(from, to, slices.Concat(
+	got := Logs{Build(from, to, slices.Concat(
 		numbered(4000, title+"(#1)", "apps/api/a"), numbered(2000, title, "apps/worker/a"), numbered(7, title, "README.md"),
-	), nil, true, apps).Text()
+	), nil, true, apps)}.Text()
 	g.Expect(len(got)).To(And(BeNumerically("<=", maxText), BeNumerically(">", maxText-2*roomForRest)))
 
 	lines := strings.Split(got, "\n")
@@ -126,7 +126,7 @@ func TestAVeryLongChangelogStaysWithinItsBounds(t *testing.T) {
 	for i := range 256 {
 		many = append(many, Application{Name: fmt.Sprintf("application-with-a-very-long-name-%03d", i)})
 	}
-	got := Build(from, to, numbered(300, "Change %d (#1)"), nil, false, many).Text()
+	got := Logs{Build(from, to, numbered(300, "Change %d (#1)"), nil, false, many)}.Text()
 	g.Expect(len(got)).To(BeNumerically("<=", maxText))
 	g.Expect(got).To(MatchRegexp(`(?m)^\*\*Left out, .*, and all of [0-9]+ more sections\.\*\*\n\z`))
 }
@@ -187,7 +187,7 @@ func TestWhoseACommitIs(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			l := Build(from, to, []gitrepo.Commit{commit(1, "x (#1)", tc.file)}, nil, false, []Application{{Name: "a", Paths: tc.paths}})
-			NewWithT(t).Expect(slices.Contains(l.Short("").PullRequests[0].Applications, "a")).To(Equal(tc.want))
+			NewWithT(t).Expect(slices.Contains(Logs{l}.Short("").PullRequests[0].Applications, "a")).To(Equal(tc.want))
 		})
 	}
 }
@@ -231,9 +231,9 @@ func TestTheShortForm(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tc.want.From, tc.want.To = v1alpha1.GitRevision(from), v1alpha1.GitRevision(to)
 			l := Build(from, to, tc.added, tc.removed, false, apps)
-			NewWithT(t).Expect(l.Short("")).To(Equal(&tc.want))
+			NewWithT(t).Expect(Logs{l}.Short("")).To(Equal(&tc.want))
 			tc.want.ConfigMapRef = &v1alpha1.LocalReference{Name: "production-changelog"}
-			NewWithT(t).Expect(l.Short("production-changelog")).To(Equal(&tc.want))
+			NewWithT(t).Expect(Logs{l}.Short("production-changelog")).To(Equal(&tc.want))
 		})
 	}
 }
@@ -250,7 +250,7 @@ func TestTheShortFormKeepsRoomForWhatComes(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			short := Build(from, to, numbered(tc.added, "x (#%d)"), numbered(tc.removed, "x (#%d)"), false, nil).Short("")
+			short := Logs{Build(from, to, numbered(tc.added, "x (#%d)"), numbered(tc.removed, "x (#%d)"), false, nil)}.Short("")
 			isRemoved := func(pr v1alpha1.PullRequest) bool { return pr.Removed }
 			g := NewWithT(t)
 			g.Expect(short.Commits).To(BeEquivalentTo(tc.added + tc.removed))
@@ -283,7 +283,7 @@ func TestAnythingKeepsTheBoundsOfTheAPIAndTheLinesOfTheText(t *testing.T) {
 		l := Build(from, to, added, removed, false, apps)
 		g.Expect(Build(from, to, added, removed, false, reversed)).To(Equal(l), "the order of the applications says nothing")
 
-		short := l.Short("")
+		short := Logs{l}.Short("")
 		g.Expect(len(short.PullRequests)).To(BeNumerically("<=", 20))
 		for _, pr := range short.PullRequests {
 			g.Expect(pr.Number).To(BeNumerically(">", 0))
@@ -291,7 +291,7 @@ func TestAnythingKeepsTheBoundsOfTheAPIAndTheLinesOfTheText(t *testing.T) {
 			g.Expect(utf8.RuneCountInString(pr.Title)).To(BeNumerically("<=", 120))
 			g.Expect(len(pr.Applications)).To(BeNumerically("<=", 8))
 		}
-		text := l.Text()
+		text := Logs{l}.Text()
 		g.Expect(utf8.ValidString(text)).To(BeTrue())
 		listed := map[bool]int{}
 		removing := false

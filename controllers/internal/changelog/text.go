@@ -15,13 +15,27 @@ const maxText = 512 << 10
 // roomForRest is kept for the last line.
 const roomForRest = 4 << 10
 
-// Text is the whole log in Markdown: a section for each application that anything changes for, and
-// one for the commits that are of no application. It is at most 512 KiB long; its last line says
-// what was left out.
-func (l *Log) Text() string {
+// Text is the logs in Markdown, one after the other: of each a section for each application that
+// anything changes for, and one for the commits that are of no application. It is at most 512 KiB
+// long; its last line says what was left out.
+func (logs Logs) Text() string {
 	w := &writer{}
-	w.line("# From `%.7s` to `%.7s`", l.from, l.to)
-	w.line("")
+	for i, l := range logs {
+		if i > 0 {
+			w.line("")
+		}
+		of := ""
+		if len(logs) > 1 {
+			of = ": " + escaped(strings.Join(l.applications, ", "))
+		}
+		w.line("# From `%.7s` to `%.7s`%s", l.from, l.to, of)
+		w.line("")
+		l.write(w)
+	}
+	return w.text()
+}
+
+func (l *Log) write(w *writer) {
 	w.line("%s", l.summary())
 	if l.more {
 		w.line("")
@@ -37,7 +51,6 @@ func (l *Log) Text() string {
 	}
 	other := func(c change) bool { return len(c.applications) == 0 }
 	w.section("other (of no application)", "", selected(l.removed, other), selected(l.added, other))
-	return w.text()
 }
 
 func (l *Log) summary() string {
@@ -146,7 +159,7 @@ func (c *change) entry(application string) string {
 	// A title at the beginning of an item could be a heading or a list.
 	var b strings.Builder
 	if c.pullRequest > 0 {
-		fmt.Fprintf(&b, "**#%d** %s (`%.7s`, %s)", c.pullRequest, title, c.Hash, by)
+		fmt.Fprintf(&b, "**#%d** %s (`%.7s`, %s)%s", c.pullRequest, title, c.Hash, by, c.origin())
 	} else {
 		fmt.Fprintf(&b, "`%.7s` %s (%s)", c.Hash, title, by)
 	}

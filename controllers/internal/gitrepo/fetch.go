@@ -18,24 +18,19 @@ const headsDepth = 50
 
 // fetch brings the files of a commit.
 func (r *Repositories) fetch(ctx context.Context, repo Repository, commit plumbing.Hash) (*contents, error) {
-	endpoint, err := repo.endpoint()
+	from, err := repo.source()
 	if err != nil {
 		return nil, err
 	}
-	if endpoint.Protocol == protocolFile {
-		repository, err := openInPlace(endpoint)
-		if err != nil {
-			return nil, err
-		}
-		return r.contentsIn(ctx, repository.Storer, commit)
+	if from.inPlace != nil {
+		return r.contentsIn(ctx, from.inPlace.Storer, commit)
 	}
-	from, err := remoteOf(endpoint, repo.Auth)
-	if err != nil {
-		return nil, err
-	}
-	found, err := r.fetchCommit(ctx, from, commit)
+	found, err := r.fetchCommit(ctx, from.remote, commit)
 	if errors.Is(err, errRefused) {
-		return r.fetchBranches(ctx, from, commit)
+		err = r.branches(ctx, from.remote, order{}, func(objects storer.EncodedObjectStorer) (err error) {
+			found, err = r.contentsIn(ctx, objects, commit)
+			return err
+		})
 	}
 	return found, err
 }
@@ -54,51 +49,61 @@ func openInPlace(endpoint *transport.Endpoint) (*gogit.Repository, error) {
 }
 
 // fetchCommit asks for the commit alone.
-func (r *Repositories) fetchCommit(ctx context.Context, from remote, commit plumbing.Hash) (*contents, error) {
+func (r *Repositories) fetchCommit(ctx context.Context, from remote, commit plumbing.Hash) (found *contents, err error) {
+	err = from.alone(ctx, commit, func(s *session) error {
+		fetched, err := s.fetch(ctx, order{wants: []plumbing.Hash{commit}, depth: 1}, r.limits.packBytes)
+		if err != nil {
+			return err
+		}
+		found, err = r.contentsIn(ctx, fetched.objects, commit)
+		return err
+	})
+	return found, err
+}
+
+// alone is a session in which to ask for a commit by its hash.
+func (from remote) alone(ctx context.Context, commit plumbing.Hash, ask func(*session) error) error {
 	s, err := from.open(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer s.close()
 	if !s.mayServe(commit) {
-		return nil, errRefused
+		return errRefused
 	}
-	fetched, err := s.fetch(ctx, order{wants: []plumbing.Hash{commit}, depth: 1}, r.limits.packBytes)
+	err = ask(s)
 	if errors.Is(err, errNamed) && s.serves(capability.AllowReachableSHA1InWant) {
-		return nil, ErrUnknownRevision // the server looked through all history already
+		return ErrUnknownRevision // the server looked through all history already
 	}
-	if err != nil {
-		return nil, err
-	}
-	return r.contentsIn(ctx, fetched.objects, commit)
+	return err
 }
 
-// fetchBranches looks for the commit in the history of the branches.
-func (r *Repositories) fetchBranches(ctx context.Context, from remote, commit plumbing.Hash) (*contents, error) {
-	for _, depth := range []int{headsDepth, 0} {
-		fetched, err := r.fetchHeads(ctx, from, depth)
+// branches brings the history of the branches, more of it as long as what is looked for is not in it.
+func (r *Repositories) branches(ctx context.Context, from remote, o order, look func(storer.EncodedObjectStorer) error) error {
+	for _, o.depth = range []int{headsDepth, 0} {
+		fetched, err := r.fetchHeads(ctx, from, o)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		found, err := r.contentsIn(ctx, fetched.objects, commit)
+		err = look(fetched.objects)
 		if !errors.Is(err, ErrUnknownRevision) || fetched.complete {
-			return found, err
+			return err
 		}
 	}
-	return nil, ErrUnknownRevision
+	return ErrUnknownRevision
 }
 
-func (r *Repositories) fetchHeads(ctx context.Context, from remote, depth int) (fetched, error) {
+func (r *Repositories) fetchHeads(ctx context.Context, from remote, o order) (fetched, error) {
 	s, err := from.open(ctx)
 	if err != nil {
 		return fetched{}, err
 	}
 	defer s.close()
-	heads := s.heads()
-	if len(heads) == 0 {
+	o.wants = s.heads()
+	if len(o.wants) == 0 {
 		return fetched{}, ErrUnknownRevision
 	}
-	all, err := s.fetch(ctx, order{wants: heads, depth: depth}, r.limits.packBytes)
+	all, err := s.fetch(ctx, o, r.limits.packBytes)
 	return all, ofBranch(err)
 }
 

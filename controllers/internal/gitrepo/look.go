@@ -66,9 +66,9 @@ func (e *Editor) refresh(ctx context.Context, b Branch, seen *snapshot, paths []
 		slices.Sort(asked)
 		asked = slices.Compact(asked)
 	}
-	w, err := e.fetchTip(ctx, from, s, tip, asked)
+	w, err := from.files(ctx, s, tip, asked, e.limits.packBytes)
 	if err != nil {
-		return nil, err
+		return nil, ofBranch(err)
 	}
 	return w.snapshot(asked, now)
 }
@@ -82,16 +82,16 @@ func canonicals(paths []string) []string {
 	return slices.Compact(names)
 }
 
-// fetchTip brings a commit's folders and then the contents of some files, where the
-// server has both to offer, else all there is.
-func (e *Editor) fetchTip(ctx context.Context, from remote, s *session, tip plumbing.Hash, paths []string) (*walker, error) {
+// files brings a commit's folders and then the contents of some files, where the server has
+// both to offer, else all there is. maxBytes is of one answer.
+func (from remote) files(ctx context.Context, s *session, commit plumbing.Hash, paths []string, maxBytes int64) (*walker, error) {
 	objects := memory.NewStorage()
 	single := s.serves(capability.Filter) && (s.serves(capability.AllowReachableSHA1InWant) || s.serves(capability.AllowTipSHA1InWant))
-	o := order{wants: []plumbing.Hash{tip}, depth: 1, contents: !single}
-	if _, err := s.fetchInto(ctx, objects, o, e.limits.packBytes); err != nil {
-		return nil, ofBranch(err)
+	o := order{wants: []plumbing.Hash{commit}, depth: 1, contents: !single}
+	if _, err := s.fetchInto(ctx, objects, o, maxBytes); err != nil {
+		return nil, err
 	}
-	w, err := newWalker(objects, tip)
+	w, err := newWalker(objects, commit)
 	if err != nil || !single {
 		return w, err
 	}
@@ -99,21 +99,21 @@ func (e *Editor) fetchTip(ctx context.Context, from remote, s *session, tip plum
 	if err != nil || len(blobs) == 0 {
 		return w, err
 	}
-	err = e.fetchMore(ctx, from, objects, order{wants: blobs, contents: true})
+	err = from.more(ctx, objects, order{wants: blobs, contents: true}, maxBytes)
 	if errors.Is(err, errRefused) {
 		o.contents = true
-		err = e.fetchMore(ctx, from, objects, o)
+		err = from.more(ctx, objects, o, maxBytes)
 	}
-	return w, ofBranch(err)
+	return w, err
 }
 
-func (e *Editor) fetchMore(ctx context.Context, from remote, objects *memory.Storage, o order) error {
+func (from remote) more(ctx context.Context, objects *memory.Storage, o order, maxBytes int64) error {
 	s, err := from.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	_, err = s.fetchInto(ctx, objects, o, e.limits.packBytes)
+	_, err = s.fetchInto(ctx, objects, o, maxBytes)
 	return err
 }
 

@@ -18,9 +18,10 @@ const fetchTimeout = 60 * time.Second
 // Repositories answers questions about git repositories and remembers the answers,
 // which never change. It is safe for concurrent use.
 type Repositories struct {
-	fetches singleflight.Group
-	answers *answers
-	limits  limits
+	fetches  singleflight.Group
+	answers  *answers
+	verdicts *verdicts
+	limits   limits
 }
 
 // limits bound what a repository can cost.
@@ -32,8 +33,9 @@ type limits struct {
 // New returns Repositories that know nothing yet.
 func New(clk clock.PassiveClock) *Repositories {
 	return &Repositories{
-		answers: newAnswers(clk, 2*defaultLimits.keptEntries),
-		limits:  defaultLimits,
+		answers:  newAnswers(clk, 2*defaultLimits.keptEntries),
+		verdicts: newVerdicts(keptVerdicts),
+		limits:   defaultLimits,
 	}
 }
 
@@ -44,10 +46,10 @@ var defaultLimits = limits{packBytes: 256 << 20, keptEntries: 200_000}
 // does not have the commit, ErrCredentials, ErrNotFound or ErrUnreachable when it
 // cannot be looked into.
 func (r *Repositories) Missing(ctx context.Context, repo Repository, commit string, paths []string) ([]string, error) {
-	if !plumbing.IsHash(commit) {
-		return nil, fmt.Errorf("looking for %q in %s: %w: not a full commit hash", commit, repo, ErrUnknownRevision)
+	q, err := repo.question(commit)
+	if err != nil {
+		return nil, err
 	}
-	q := question{repository: repo.identity(), commit: strings.ToLower(commit)}
 	missing, answered, err := r.answers.missing(q, paths)
 	if err == nil && !answered {
 		missing, err = r.look(ctx, repo, q, paths)
@@ -56,6 +58,14 @@ func (r *Repositories) Missing(ctx context.Context, repo Repository, commit stri
 		return nil, fmt.Errorf("looking for commit %s in %s: %w", q.commit, repo, err)
 	}
 	return missing, nil
+}
+
+// question is about a commit, given by its full hash.
+func (r Repository) question(commit string) (question, error) {
+	if !plumbing.IsHash(commit) {
+		return question{}, fmt.Errorf("looking for %q in %s: %w: not a full commit hash", commit, r, ErrUnknownRevision)
+	}
+	return question{repository: r.identity(), commit: strings.ToLower(commit)}, nil
 }
 
 func (r *Repositories) look(ctx context.Context, repo Repository, q question, paths []string) ([]string, error) {

@@ -1,0 +1,99 @@
+package promotion
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/gitrepo"
+	"github.com/portolan-dev/portolan/controllers/internal/step"
+	"github.com/portolan-dev/portolan/controllers/plan"
+)
+
+// Files tells which files a revision lacks, and which of those it has are no YAML, though named so.
+type Files interface {
+	Missing(ctx context.Context, repo gitrepo.Repository, commit string, paths []string) ([]string, error)
+	Malformed(ctx context.Context, repo gitrepo.Repository, commit string, paths []string) ([]gitrepo.Malformed, error)
+}
+
+// complete asks for the configuration files of every region that the target would go to.
+func (r *Reconciler) complete(ctx context.Context, s *scope, repository gitrepo.Repository, wanted target) error {
+	needs := map[string][]string{} // files by revision
+	for _, region := range s.regions {
+		state := s.world.region(region.Name)
+		if state == nil {
+			continue
+		}
+		for _, app := range state.apps {
+			paths, err := plan.ConfigFiles(s.environment, region.Spec.AWSRegion, app.name)
+			if err != nil {
+				return step.Stuck(r.SlowPoll, v1alpha1.ReasonNoRepository, "spec.argocd.repository.configFiles of the Environment: %w", err)
+			}
+			revision := string(wanted.Of(app.name))
+			needs[revision] = append(needs[revision], paths...)
+		}
+	}
+	for _, revision := range wanted.revisions() {
+		paths := needs[revision]
+		slices.Sort(paths)
+		if err := r.has(ctx, s, repository, revision, slices.Compact(paths)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Reconciler) has(ctx context.Context, s *scope, repository gitrepo.Repository, revision string, paths []string) error {
+	missing, err := r.Files.Missing(ctx, repository, revision, paths)
+	switch {
+	case errors.Is(err, gitrepo.ErrUnknownRevision):
+		return step.Stuck(r.SlowPoll, v1alpha1.ReasonUnknownRevision, "%s has no commit %s%s", repository.URL, revision, r.hint(ctx, s, repository))
+	case err != nil:
+		return r.unanswered("looking into "+revision, err)
+	case len(missing) > 0:
+		return step.Stuck(r.SlowPoll, v1alpha1.ReasonRevisionLacksRegionConfig, "%s lacks %s%s",
+			revision, strings.Join(clipped(missing), ", "), r.oldest(ctx, s, repository, missing))
+	}
+	return r.wellFormed(ctx, repository, revision, paths)
+}
+
+func (r *Reconciler) wellFormed(ctx context.Context, repository gitrepo.Repository, revision string, paths []string) error {
+	malformed, err := r.Files.Malformed(ctx, repository, revision, paths)
+	if err != nil {
+		return r.unanswered("looking into "+revision, err)
+	}
+	if len(malformed) == 0 {
+		return nil
+	}
+	var texts []string
+	for _, file := range malformed {
+		texts = append(texts, file.String())
+	}
+	return step.Stuck(r.SlowPoll, v1alpha1.ReasonRevisionLacksRegionConfig, "%s has %s: correct it and roll out the commit that does",
+		revision, strings.Join(clipped(texts), ", "))
+}
+
+// clipped names the first files and counts the rest.
+func clipped(names []string) []string {
+	const most = 5
+	if len(names) <= most {
+		return names
+	}
+	return append(slices.Clone(names[:most]), fmt.Sprintf("%d more", len(names)-most))
+}
+
+// oldest names the first commit that has what is missing.
+func (r *Reconciler) oldest(ctx context.Context, s *scope, repository gitrepo.Repository, missing []string) string {
+	commit, err := r.Commits.FirstWith(ctx, repository, s.branch(), missing, r.Poll)
+	switch {
+	case err != nil:
+		return ""
+	case commit == "":
+		return fmt.Sprintf(", and so does %s: add them", s.branch())
+	default:
+		return fmt.Sprintf("; the oldest commit of %s that has them is %s", s.branch(), commit)
+	}
+}
