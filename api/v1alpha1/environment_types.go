@@ -76,6 +76,8 @@ type AWSAccount struct {
 }
 
 // NetworkPlan gives every region its addresses.
+//
+// +kubebuilder:validation:XValidation:rule="!(has(self.gossip) && has(self.gossip.allowRegions) && self.gossip.allowRegions && has(self.natGateways) && self.natGateways == 'None')",message="gossip.allowRegions is about the addresses of NAT gateways, and natGateways is None: use gossip.allowFrom"
 type NetworkPlan struct {
 	// assignments fix the block of each AWS region: the networks table.
 	// +listType=map
@@ -156,6 +158,8 @@ type AddressPool struct {
 }
 
 // GossipIngress opens one port over TCP and UDP.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.allowFrom) || has(self.allowRegions) && self.allowRegions",message="allowFrom, allowRegions or both"
 type GossipIngress struct {
 	// port of gossip between regions.
 	// +kubebuilder:validation:Minimum=1
@@ -164,12 +168,18 @@ type GossipIngress struct {
 	// +optional
 	Port int32 `json:"port,omitempty"`
 
-	// allowFrom are the ranges that may connect, for example the peers' or 0.0.0.0/0.
+	// allowFrom are the ranges that may connect, for example 0.0.0.0/0.
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=50
-	// +required
-	AllowFrom []CIDR `json:"allowFrom"`
+	// +optional
+	AllowFrom []CIDR `json:"allowFrom,omitempty"`
+
+	// allowRegions lets the other regions of the environment connect from the addresses of their NAT
+	// gateways, which are followed as regions come and go. Each address takes two of the rules that
+	// a security group may have, 60 unless AWS was asked for more.
+	// +optional
+	AllowRegions bool `json:"allowRegions,omitempty"`
 }
 
 // GlobalAccelerator is an accelerator's listener.

@@ -53,6 +53,7 @@ var _ = Describe("Environment", func() {
 		Entry("as it is", func(*v1alpha1.Environment) {}),
 		Entry("without assignments", spec(func(s *v1alpha1.EnvironmentSpec) { s.Network.Assignments = nil })),
 		Entry("with a role in another partition", spec(func(s *v1alpha1.EnvironmentSpec) { s.AWS.RoleARN = "arn:aws-cn:iam::123456789012:role/ops/portolan" })),
+		Entry("with a gossip port for its regions", spec(func(s *v1alpha1.EnvironmentSpec) { s.Network.Gossip = &v1alpha1.GossipIngress{AllowRegions: true} })),
 		Entry("with small reserved ranges", spec(func(s *v1alpha1.EnvironmentSpec) {
 			s.Network.Reserved = []v1alpha1.CIDR{"10.0.0.0/12", "172.31.4.4/32"}
 		})),
@@ -133,6 +134,10 @@ var _ = Describe("Environment", func() {
 			"spec.network.availabilityZones in body should be greater than or equal to 2"),
 		Entry("five zones", func(s *v1alpha1.EnvironmentSpec) { s.Network.AvailabilityZones = 5 },
 			"spec.network.availabilityZones in body should be less than or equal to 4"),
+		Entry("a gossip port for nobody", func(s *v1alpha1.EnvironmentSpec) { s.Network.Gossip = &v1alpha1.GossipIngress{} }, "allowFrom, allowRegions or both"),
+		Entry("a gossip port for gateways that are not there", func(s *v1alpha1.EnvironmentSpec) {
+			s.Network.NATGateways, s.Network.Gossip = v1alpha1.NATGatewaysNone, &v1alpha1.GossipIngress{AllowRegions: true}
+		}, "natGateways is None: use gossip.allowFrom"),
 		Entry("an unknown NAT mode", func(s *v1alpha1.EnvironmentSpec) { s.Network.NATGateways = "Two" },
 			`Unsupported value: "Two": supported values: "PerZone", "Single", "None"`),
 		Entry("a zone with a trailing dot", func(s *v1alpha1.EnvironmentSpec) { s.DNS.Zones = []v1alpha1.DNSZone{{Name: "aws.unkey.cloud."}} },

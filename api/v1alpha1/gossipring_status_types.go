@@ -255,6 +255,8 @@ const (
 	ReasonNotConverged = "NotConverged"
 	// ReasonMembersUnknown means some members cannot be observed.
 	ReasonMembersUnknown = "MembersUnknown"
+	// ReasonInvalidSelector means regionSelector has a key or a value that no label can have.
+	ReasonInvalidSelector = "InvalidSelector"
 	// ReasonInvalidHostname means the endpoint's template does not render or lies in none of the environment's zones.
 	ReasonInvalidHostname = "InvalidHostname"
 	// ReasonNoMembers means no Region is selected.

@@ -19,6 +19,13 @@ type GossipRingSpec struct {
 	// +optional
 	Profiles []string `json:"profiles,omitempty"`
 
+	// regionSelector selects, by their labels, those of the Regions with such a profile that are
+	// members. Default: all of them.
+	// +kubebuilder:validation:XValidation:rule="!has(self.matchExpressions) || self.matchExpressions.all(e, e.operator in ['In', 'NotIn', 'Exists', 'DoesNotExist'])",message="operators are In, NotIn, Exists and DoesNotExist"
+	// +kubebuilder:validation:XValidation:rule="!has(self.matchExpressions) || self.matchExpressions.all(e, (e.operator in ['In', 'NotIn']) == (has(e.values) && e.values.size() > 0))",message="In and NotIn need values, Exists and DoesNotExist take none"
+	// +optional
+	RegionSelector *metav1.LabelSelector `json:"regionSelector,omitempty"`
+
 	// service of type LoadBalancer through which other regions reach a region's members.
 	// +required
 	Service ServiceReference `json:"service"`
@@ -176,7 +183,24 @@ type MembershipMetric struct {
 	// +kubebuilder:default=Regions
 	// +optional
 	Expected MembersExpected `json:"expected,omitempty"`
+
+	// via is how the pods' metrics are reached: through the proxy of the regional API server, or
+	// directly at the pods' addresses, which spares that API server and needs a route to them from
+	// the management cluster.
+	// +kubebuilder:validation:Enum=APIServerProxy;Direct
+	// +kubebuilder:default=APIServerProxy
+	// +optional
+	Via MetricsRoute `json:"via,omitempty"`
 }
+
+// MetricsRoute is how pods' metrics are reached.
+type MetricsRoute string
+
+// Routes.
+const (
+	ViaAPIServerProxy MetricsRoute = "APIServerProxy"
+	ViaDirect         MetricsRoute = "Direct"
+)
 
 // ViewAggregate makes one view of those of a region's pods.
 type ViewAggregate string

@@ -32,6 +32,10 @@ func validGit() *v1alpha1.GitDelivery {
 	return &v1alpha1.GitDelivery{Path: "environments/{{ .region }}.yaml", Key: "env.UNKEY_GOSSIP_WAN_SEEDS"}
 }
 
+func expression(operator metav1.LabelSelectorOperator, values ...string) *metav1.LabelSelector {
+	return &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "continent", Operator: operator, Values: values}}}
+}
+
 var _ = Describe("GossipRing", func() {
 	DescribeTable("is accepted", func(ctx SpecContext, edit func(*v1alpha1.GossipRing)) {
 		expectAccepted(ctx, edited(validRing, edit))
@@ -41,6 +45,12 @@ var _ = Describe("GossipRing", func() {
 			g.Spec.Endpoint = &v1alpha1.RingEndpoint{Hostname: "gossip.{{ .region }}.aws.unkey.cloud", Fallback: v1alpha1.FallbackLoadBalancer}
 		}),
 		Entry("for some profiles", func(g *v1alpha1.GossipRing) { g.Spec.Profiles = []string{"standard", "edge"} }),
+		Entry("for some labels", func(g *v1alpha1.GossipRing) {
+			g.Spec.RegionSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"continent": "eu"}, MatchExpressions: []metav1.LabelSelectorRequirement{
+				{Key: "tier", Operator: metav1.LabelSelectorOpIn, Values: []string{"gold"}}, {Key: "draft", Operator: metav1.LabelSelectorOpDoesNotExist},
+			}}
+		}),
+		Entry("that reaches pods directly", func(g *v1alpha1.GossipRing) { g.Spec.Membership.Via = v1alpha1.ViaDirect }),
 		Entry("with hubs", func(g *v1alpha1.GossipRing) { g.Spec.Seeds.Topology.Hubs = []string{"us-east-1", "eu-west-1"} }),
 		Entry("with the nearest", func(g *v1alpha1.GossipRing) { g.Spec.Seeds.Topology.Nearest = new(int32(3)) }),
 		Entry("with seeds in a ConfigMap", func(g *v1alpha1.GossipRing) { g.Spec.Seeds.Delivery.ConfigMap = validConfigMap() }),
@@ -54,7 +64,7 @@ var _ = Describe("GossipRing", func() {
 			g.Spec.Endpoint = &v1alpha1.RingEndpoint{Hostname: "gossip.{{ .name }}.aws.unkey.cloud"}
 		})
 		expectAccepted(ctx, g)
-		Expect(g.Spec.Membership).To(And(HaveField("Path", "/metrics"), HaveField("Aggregate", v1alpha1.AggregateMax), HaveField("Expected", v1alpha1.ExpectRegions)))
+		Expect(g.Spec.Membership).To(And(HaveField("Path", "/metrics"), HaveField("Aggregate", v1alpha1.AggregateMax), HaveField("Expected", v1alpha1.ExpectRegions), HaveField("Via", v1alpha1.ViaAPIServerProxy)))
 		Expect(g.Spec.Port).To(BeEquivalentTo(7947))
 		Expect(g.Spec.OnPartition).To(Equal(v1alpha1.PartitionRejoin))
 		Expect(g.Spec.Endpoint.Fallback).To(Equal(v1alpha1.FallbackNone))
@@ -65,6 +75,10 @@ var _ = Describe("GossipRing", func() {
 	},
 		Entry("without an environment", func(g *v1alpha1.GossipRing) { g.Spec.EnvironmentRef.Name = "" }, "spec.environmentRef.name: Invalid value"),
 		Entry("with a profile twice", func(g *v1alpha1.GossipRing) { g.Spec.Profiles = []string{"edge", "edge"} }, "spec.profiles[1]: Duplicate value"),
+		Entry("with an unknown operator", func(g *v1alpha1.GossipRing) { g.Spec.RegionSelector = expression("Like", "eu") }, "operators are In, NotIn, Exists and DoesNotExist"),
+		Entry("with an operator without values", func(g *v1alpha1.GossipRing) { g.Spec.RegionSelector = expression(metav1.LabelSelectorOpIn) }, "In and NotIn need values"),
+		Entry("with values that nothing is done with", func(g *v1alpha1.GossipRing) { g.Spec.RegionSelector = expression(metav1.LabelSelectorOpExists, "eu") }, "Exists and DoesNotExist take none"),
+		Entry("that reaches pods by magic", func(g *v1alpha1.GossipRing) { g.Spec.Membership.Via = "Magic" }, `Unsupported value: "Magic"`),
 		Entry("without a Service", func(g *v1alpha1.GossipRing) { g.Spec.Service.Name = "" }, "spec.service.name in body should be at least 1 chars long"),
 		Entry("with an empty hostname", func(g *v1alpha1.GossipRing) { g.Spec.Endpoint = &v1alpha1.RingEndpoint{} }, "spec.endpoint.hostname in body should be at least 1 chars long"),
 		Entry("with an unknown fallback", func(g *v1alpha1.GossipRing) {

@@ -227,6 +227,13 @@ type RegionNetwork struct {
 	// +optional
 	SubnetIDs []string `json:"subnetIDs,omitempty"`
 
+	// natAddresses are the public addresses from which the region's nodes reach the outside: those
+	// of its NAT gateways, in IPv4, sorted.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	// +optional
+	NATAddresses []string `json:"natAddresses,omitempty"`
+
 	// natGatewayIDs are the IDs of all NAT gateways. AWS goes on deleting them after
 	// their ACK objects are gone.
 	// +listType=atomic

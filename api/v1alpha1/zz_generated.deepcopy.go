@@ -850,6 +850,11 @@ func (in *GossipRingSpec) DeepCopyInto(out *GossipRingSpec) {
 		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}
+	if in.RegionSelector != nil {
+		in, out := &in.RegionSelector, &out.RegionSelector
+		*out = new(v1.LabelSelector)
+		(*in).DeepCopyInto(*out)
+	}
 	out.Service = in.Service
 	if in.Endpoint != nil {
 		in, out := &in.Endpoint, &out.Endpoint
@@ -1884,6 +1889,11 @@ func (in *RegionNetwork) DeepCopyInto(out *RegionNetwork) {
 	}
 	if in.SubnetIDs != nil {
 		in, out := &in.SubnetIDs, &out.SubnetIDs
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
+	if in.NATAddresses != nil {
+		in, out := &in.NATAddresses, &out.NATAddresses
 		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}

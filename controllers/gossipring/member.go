@@ -46,6 +46,7 @@ type member struct {
 	malformed error    // what is wrong with the form of its pods' seeds
 	seen      *int32   // its own count of the ring
 	peers     []string // the Regions that it sees, when the metric tells
+	unread    string   // why its own count could not be read
 	bridge    *corev1.Pod
 	weight    int32 // the members that it should have itself
 	joined    bool  // it was once seen to be converged

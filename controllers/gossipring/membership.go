@@ -2,6 +2,7 @@ package gossipring
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -16,6 +17,19 @@ import (
 	"github.com/portolan-dev/portolan/controllers/internal/remote"
 )
 
+// scraper reads a pod's metrics.
+type scraper interface {
+	Scrape(ctx context.Context, pod *corev1.Pod, port int32, path string) ([]byte, error)
+}
+
+// scraperOf is how a ring wants the metrics of a cluster's pods to be reached.
+func (r *Reconciler) scraperOf(ring *v1alpha1.GossipRing, cluster *remote.Cluster) scraper {
+	if ring.Spec.Membership.Via == v1alpha1.ViaDirect {
+		return r.route
+	}
+	return cluster
+}
+
 // view is what a region's pods see of the ring.
 type view struct {
 	seen *int32
@@ -23,19 +37,23 @@ type view struct {
 	peers []string
 	// bridge is the pod that sees most.
 	bridge string
+	// unread says why the metric of a pod could not be read.
+	unread string
 }
 
 // viewOf makes one view of those of all pods whose metric can be read.
-func viewOf(ctx context.Context, cluster *remote.Cluster, pods []*corev1.Pod, m v1alpha1.MembershipMetric) view {
+func viewOf(ctx context.Context, metrics scraper, pods []*corev1.Pod, m v1alpha1.MembershipMetric) view {
 	var whole view
 	most := int32(-1)
 	for _, pod := range pods {
-		raw, err := cluster.Scrape(ctx, pod, m.Port, m.Path)
+		raw, err := metrics.Scrape(ctx, pod, m.Port, m.Path)
 		if err != nil {
+			whole.unread = cmp.Or(whole.unread, unanswered(m.Via))
 			continue
 		}
 		count, peers, err := membersIn(raw, m)
 		if err != nil {
+			whole.unread = err.Error()
 			continue
 		}
 		if count > most {
@@ -52,6 +70,14 @@ func viewOf(ctx context.Context, cluster *remote.Cluster, pods []*corev1.Pod, m 
 	return whole
 }
 
+// unanswered names no pod and no cause: both change from look to look.
+func unanswered(via v1alpha1.MetricsRoute) string {
+	if via == v1alpha1.ViaDirect {
+		return "none answers at its address: membership.via: APIServerProxy needs no route to them"
+	}
+	return "none answers the API server's proxy"
+}
+
 func ptrOr(p *int32, otherwise int32) int32 {
 	if p == nil {
 		return otherwise
@@ -64,8 +90,8 @@ func ptrOr(p *int32, otherwise int32) int32 {
 func membersIn(exposition []byte, m v1alpha1.MembershipMetric) (count int32, peers []string, err error) {
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(bytes.NewReader(exposition))
-	if err != nil {
-		return 0, nil, fmt.Errorf("parsing metrics: %w", err)
+	if err != nil { // it quotes what may be anything
+		return 0, nil, fmt.Errorf("%s does not answer in Prometheus' text format", m.Path)
 	}
 	found := false
 	for _, metric := range families[m.Metric].GetMetric() {

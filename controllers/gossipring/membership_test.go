@@ -50,7 +50,7 @@ func TestMembersIn(t *testing.T) {
 			exposition: "# TYPE unkey_gossip_members_count counter\n" + `unkey_gossip_members_count{pool="wan"} 3` + "\n",
 			metric:     wanMembers, wantErr: MatchError(ContainSubstring("no gauge")),
 		},
-		"no exposition": {exposition: "<html>404</html>", metric: wanMembers, wantErr: MatchError(HavePrefix("parsing metrics: "))},
+		"no exposition": {exposition: "<html>404</html>", metric: wanMembers, wantErr: MatchError(ContainSubstring("does not answer in Prometheus' text format"))},
 		"not a number":  {exposition: header + `unkey_gossip_members_count{pool="wan"} NaN` + "\n", metric: wanMembers, wantErr: MatchError(ContainSubstring("NaN, which is no count"))},
 		"infinite":      {exposition: header + `unkey_gossip_members_count{pool="wan"} +Inf` + "\n", metric: wanMembers, wantErr: MatchError(ContainSubstring("no count"))},
 		"negative":      {exposition: header + `unkey_gossip_members_count{pool="wan"} -1` + "\n", metric: wanMembers, wantErr: MatchError(ContainSubstring("no count"))},

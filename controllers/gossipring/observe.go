@@ -44,14 +44,14 @@ func (r *Reconciler) observe(ctx context.Context, ring *v1alpha1.GossipRing) (*s
 	}
 	key := client.ObjectKeyFromObject(ring)
 	s := &scope{ring: ring, environment: env, memo: r.memos.of(key, ring.Generation)}
-	if s.rival, err = r.rivalOf(ctx, ring); err != nil {
-		return nil, err
-	}
-	s.delivery, s.undelivered = r.deliveryFor(ctx, s)
 	regions := &v1alpha1.RegionList{}
 	if err := r.Client.List(ctx, regions, client.InNamespace(ring.Namespace)); err != nil {
 		return nil, fmt.Errorf("listing Regions: %w", err)
 	}
+	if s.rival, err = r.rivalOf(ctx, ring, regions.Items); err != nil {
+		return nil, err
+	}
+	s.delivery, s.undelivered = r.deliveryFor(ctx, s)
 	slices.SortFunc(regions.Items, func(a, b v1alpha1.Region) int { return strings.Compare(a.Name, b.Name) })
 	for i := range regions.Items {
 		region := &regions.Items[i]
@@ -89,7 +89,7 @@ func (r *Reconciler) environmentOf(ctx context.Context, ring *v1alpha1.GossipRin
 
 // rivalOf returns the oldest of the other rings that would drive the same pods: two rings
 // would write each other's seeds into them.
-func (r *Reconciler) rivalOf(ctx context.Context, ring *v1alpha1.GossipRing) (*v1alpha1.GossipRing, error) {
+func (r *Reconciler) rivalOf(ctx context.Context, ring *v1alpha1.GossipRing, regions []v1alpha1.Region) (*v1alpha1.GossipRing, error) {
 	rings := &v1alpha1.GossipRingList{}
 	if err := r.Client.List(ctx, rings, client.InNamespace(ring.Namespace)); err != nil {
 		return nil, fmt.Errorf("listing GossipRings: %w", err)
@@ -97,7 +97,7 @@ func (r *Reconciler) rivalOf(ctx context.Context, ring *v1alpha1.GossipRing) (*v
 	var rival *v1alpha1.GossipRing
 	for i := range rings.Items {
 		other := &rings.Items[i]
-		if other.Name != ring.Name && other.DeletionTimestamp.IsZero() && shareService(ring, other) && older(other, ring) &&
+		if other.Name != ring.Name && other.DeletionTimestamp.IsZero() && shareService(ring, other, regions) && older(other, ring) &&
 			(rival == nil || older(other, rival)) {
 			rival = other
 		}
@@ -105,10 +105,17 @@ func (r *Reconciler) rivalOf(ctx context.Context, ring *v1alpha1.GossipRing) (*v
 	return rival, nil
 }
 
-func shareService(a, b *v1alpha1.GossipRing) bool {
-	return a.Spec.EnvironmentRef == b.Spec.EnvironmentRef && a.Spec.Service == b.Spec.Service &&
-		(len(a.Spec.Profiles) == 0 || len(b.Spec.Profiles) == 0 ||
-			slices.ContainsFunc(a.Spec.Profiles, func(p string) bool { return slices.Contains(b.Spec.Profiles, p) }))
+// shareService tells whether two rings have a Service of the same regions: of any that can be,
+// where profiles alone select them, and of those that are, where labels do.
+func shareService(a, b *v1alpha1.GossipRing, regions []v1alpha1.Region) bool {
+	if a.Spec.EnvironmentRef != b.Spec.EnvironmentRef || a.Spec.Service != b.Spec.Service {
+		return false
+	}
+	if a.Spec.RegionSelector != nil || b.Spec.RegionSelector != nil {
+		return slices.ContainsFunc(regions, func(r v1alpha1.Region) bool { return plan.Selects(a, &r) && plan.Selects(b, &r) })
+	}
+	return len(a.Spec.Profiles) == 0 || len(b.Spec.Profiles) == 0 ||
+		slices.ContainsFunc(a.Spec.Profiles, func(p string) bool { return slices.Contains(b.Spec.Profiles, p) })
 }
 
 func older(a, b *v1alpha1.GossipRing) bool {

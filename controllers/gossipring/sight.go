@@ -91,7 +91,7 @@ func (s *scope) asksAWS(m *member) bool {
 
 // take fills in what a look has shown.
 func (m *member) take(s *scope, seen sight) {
-	m.seen, m.peers, m.rows, m.probing = seen.view.seen, seen.view.peers, seen.rows, seen.probing
+	m.seen, m.peers, m.unread, m.rows, m.probing = seen.view.seen, seen.view.peers, seen.view.unread, seen.rows, seen.probing
 	for _, pod := range m.pods {
 		if pod.Name == seen.view.bridge {
 			m.bridge = pod
@@ -146,7 +146,7 @@ func (r *Reconciler) slowInterval(s *scope, m *member) time.Duration {
 
 func (r *Reconciler) look(s *scope, m *member) func(context.Context) sight {
 	name, balancer, pods, probes := friendlyName(s.ring, m.region), m.balancer, m.pods, m.probes
-	cluster, membership, env, region := m.remote, *s.ring.Spec.Membership.DeepCopy(), s.environment, m.region
+	cluster, metrics, membership, env, region := m.remote, r.scraperOf(s.ring, m.remote), *s.ring.Spec.Membership.DeepCopy(), s.environment, m.region
 	target, way := delivery.Target{Region: region, Cluster: m.cluster, Remote: cluster}, s.delivery
 	if s.fromCache() {
 		way = nil
@@ -157,8 +157,8 @@ func (r *Reconciler) look(s *scope, m *member) func(context.Context) sight {
 		if name != "" && balancer != "" && env != nil {
 			seen.name = r.lookAtName(ctx, env, name, balancer)
 		}
-		seen.view = viewOf(ctx, cluster, pods, membership)
-		seen.rows, seen.probing = rowsOf(ctx, cluster, probes)
+		seen.view = viewOf(ctx, metrics, pods, membership)
+		seen.rows, seen.probing = rowsOf(ctx, metrics, probes)
 		if way != nil {
 			seen.found = way.Read(ctx, []delivery.Target{target})[0]
 		}
@@ -167,9 +167,9 @@ func (r *Reconciler) look(s *scope, m *member) func(context.Context) sight {
 }
 
 // rowsOf reads what a region's probe has found.
-func rowsOf(ctx context.Context, cluster *remote.Cluster, probes []*corev1.Pod) (rows []probe.Row, ok bool) {
+func rowsOf(ctx context.Context, metrics scraper, probes []*corev1.Pod) (rows []probe.Row, ok bool) {
 	for _, pod := range probes {
-		raw, err := cluster.Scrape(ctx, pod, probe.MetricsPort, probe.MetricsPath)
+		raw, err := metrics.Scrape(ctx, pod, probe.MetricsPort, probe.MetricsPath)
 		if err != nil {
 			continue
 		}

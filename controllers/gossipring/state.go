@@ -2,6 +2,7 @@ package gossipring
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 )
@@ -18,7 +19,7 @@ func stateOf(m *member, members []*member) (v1alpha1.MemberState, string) {
 	case !m.hasPods:
 		return v1alpha1.MemberPending, "it has no member pods"
 	case m.seen == nil:
-		return v1alpha1.MemberUnknown, "its pods' membership metric cannot be read"
+		return v1alpha1.MemberUnknown, strings.TrimSuffix("its pods' membership metric cannot be read: "+m.unread, ": ")
 	case *m.seen >= expected(m, members):
 		return v1alpha1.MemberConverged, m.message
 	case m.malformed != nil:

@@ -49,16 +49,19 @@ func (r *Reconciler) possible(s *scope) error {
 	switch {
 	case s.rival != nil:
 		return step.Stuck(r.Poll, v1alpha1.ReasonServiceShared,
-			"ring %s has Service %s/%s in the same regions: delete one of the rings, or give them profiles that exclude each other",
+			"ring %s has Service %s/%s in the same regions: delete one of the rings, or give them profiles or a regionSelector that exclude each other",
 			s.rival.Name, s.ring.Spec.Service.Namespace, s.ring.Spec.Service.Name)
 	case s.environment == nil:
 		return step.Wait(v1alpha1.ReasonEnvironmentNotFound, "namespace %s has no Environment %s: create it", s.ring.Namespace, s.ring.Spec.EnvironmentRef.Name)
+	}
+	if _, err := metav1.LabelSelectorAsSelector(s.ring.Spec.RegionSelector); err != nil {
+		return step.Terminal(v1alpha1.ReasonInvalidSelector, "spec.regionSelector: %w", err)
 	}
 	if err := checkHostname(s.ring, s.environment); err != nil {
 		return step.Terminal(v1alpha1.ReasonInvalidHostname, "%w", err)
 	}
 	if len(s.members) == 0 {
-		return step.Wait(v1alpha1.ReasonNoMembers, "no Region of environment %s has one of the ring's profiles", s.environment.Name)
+		return step.Wait(v1alpha1.ReasonNoMembers, "no Region of environment %s is one that the ring's profiles and regionSelector select", s.environment.Name)
 	}
 	return nil
 }

@@ -65,7 +65,7 @@ func TestEndpointsStep(t *testing.T) {
 		},
 		"no Region": {
 			scope: passOver(), wantReason: v1alpha1.ReasonNoMembers,
-			wantMessage: "no Region of environment production001 has one of the ring's profiles",
+			wantMessage: "no Region of environment production001 is one that the ring's profiles and regionSelector select",
 		},
 		"no Environment": {
 			scope: &scope{ring: ringWith("")}, wantReason: v1alpha1.ReasonEnvironmentNotFound,

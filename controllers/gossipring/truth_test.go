@@ -3,12 +3,16 @@ package gossipring_test
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/aws"
@@ -147,6 +151,55 @@ var _ = Describe("The truth about a GossipRing", func() {
 		w.ExpectDeleted(ctx, second)
 		w.look(ctx)
 		Expect(w.ring).NotTo(testenv.HaveCondition("EndpointsReady", "False", "ServiceShared"))
+	})
+
+	It("has rings that share a Service and no label", func(ctx SpecContext) {
+		connect(ctx)
+		second := build.Ring(w.Namespace, "zweiter", func(g *v1alpha1.GossipRing) {
+			g.Spec.RegionSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"tier": "gold"}}
+		})
+		w.ExpectApplied(ctx, second)
+		w.ring = second
+		w.reconcile(ctx)
+		Expect(w.ring).To(testenv.HaveCondition("EndpointsReady", "Unknown", "NoMembers", "is one that the ring's profiles and regionSelector select"))
+		testenv.ExpectUpdated(ctx, env, build.Region(w.Namespace, a), func(r *v1alpha1.Region) { r.Labels = map[string]string{"tier": "gold"} })
+		w.reconcile(ctx)
+		Expect(w.ring).To(testenv.HaveCondition("EndpointsReady", "False", "ServiceShared", "give them profiles or a regionSelector that exclude each other"))
+		Expect(w.ring.Status.Members).To(ConsistOf(HaveField("Region", a)))
+	})
+
+	It("keeps its members while nobody can read which labels they should have", func(ctx SpecContext) {
+		connect(ctx)
+		was := w.ring.Status.Members
+		testenv.ExpectUpdated(ctx, env, w.ring, func(g *v1alpha1.GossipRing) {
+			g.Spec.RegionSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"tier": "solid gold"}}
+		})
+		w.reconcile(ctx)
+		Expect(w.ring).To(testenv.HaveCondition("EndpointsReady", "False", "InvalidSelector", "spec.regionSelector: "))
+		Expect(w.ring).To(testenv.HaveCondition("Stalled", "True", "InvalidSelector"))
+		Expect(w.ring.Status.Members).To(HaveLen(len(was)))
+		Expect(w.seeds(ctx, b)).NotTo(BeEmpty())
+	})
+
+	It("reaches pods at their addresses, if asked to", func(ctx SpecContext) {
+		pods := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte("# TYPE unkey_gossip_members_count gauge\nunkey_gossip_members_count{pool=\"wan\"} 3\n"))
+		}))
+		DeferCleanup(pods.Close)
+		at := netip.MustParseAddrPort(pods.Listener.Addr().String())
+		w.ring.Spec.Membership.Via, w.ring.Spec.Membership.Port = v1alpha1.ViaDirect, int32(at.Port())
+		w.ExpectApplied(ctx, w.environment, w.ring)
+		w.deploy(ctx, a, balancer(b), balancer(c))
+		w.deploy(ctx, b, balancer(a), balancer(c))
+		w.deploy(ctx, c, balancer(a), balancer(b))
+		w.eventually(ctx, HaveField("Status.Members", HaveEach(And(HaveField("State", v1alpha1.MemberUnknown),
+			HaveField("Message", ContainSubstring("metric cannot be read: none answers at its address: membership.via: APIServerProxy"))))))
+		for _, region := range []string{a, b, c} {
+			pod := build.Pod("unkey-api-0", w.seeds(ctx, region))
+			pod.Status.PodIP = at.Addr().String()
+			w.apis[region].Set(pod)
+		}
+		w.eventually(ctx, testenv.HaveCondition("Ready", "True", "Succeeded"))
 	})
 
 	Context("with probes", func() {

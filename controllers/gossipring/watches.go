@@ -33,7 +33,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&v1alpha1.GossipRing{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.GossipRing{}, handler.EnqueueRequestsFromMapFunc(inEnvironment), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.Environment{}, handler.EnqueueRequestsFromMapFunc(inEnvironment), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&v1alpha1.Region{}, handler.EnqueueRequestsFromMapFunc(inEnvironment), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.Region{}, handler.EnqueueRequestsFromMapFunc(inEnvironment), builder.WithPredicates(predicate.Or(
+			predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}))).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.ringsOfSecret)).
 		WatchesRawSource(watch.Remote(r.Clusters, r.ringsOf, remote.Topology, remote.Pods, remote.Registration)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency}).

@@ -35,7 +35,7 @@ func certificateFor(c v1alpha1.Certificate, profile string, env *v1alpha1.Enviro
 			return Certificate{}, err
 		}
 		base := strings.TrimPrefix(name, "*.")
-		if len(base) > 253 || !labels.MatchString(base) {
+		if len(base) > 253 || !domainLabels.MatchString(base) {
 			return Certificate{}, finding(v1alpha1.ReasonInvalidTemplate, "%q of profile %s gives %q, which is no domain in lower case", excerpt(template), profile, excerpt(name))
 		}
 		if _, ok := Zone(env, base); !ok {

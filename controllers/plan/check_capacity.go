@@ -73,10 +73,10 @@ func (c checker) quotas() []v1alpha1.PlanFinding {
 
 // needs leaves out what the Region has already: that is in use.
 func (c checker) needs() []need {
-	vpcs, gateways, clusters := 1, len(c.plan.NATZones), 1
+	vpcs, gateways, clusters, rules := 1, len(c.plan.NATZones), 1, c.gossipRules()
 	if n := c.region.Status.Network; n != nil {
 		if n.VPCID != "" {
-			vpcs = 0
+			vpcs, rules = 0, 0
 		}
 		gateways = max(0, gateways-len(n.NATGatewayIDs))
 	}
@@ -90,6 +90,20 @@ func (c checker) needs() []need {
 		{quota: QuotaNATGateways, begin: float64(min(gateways, 1))},
 		{quota: QuotaClusters, begin: float64(clusters)},
 		{quota: QuotaVCPUs, begin: begin, grown: grown},
+		{quota: QuotaGroupRules, begin: float64(rules)},
+	}
+}
+
+// gossipRules is how many rules the gossip security group needs, one for each range and protocol.
+// Those of the peers need no more once the region's addresses are among them.
+func (c checker) gossipRules() int {
+	switch g := c.plan.Gossip; {
+	case g == nil:
+		return 0
+	case g.AllowRegions:
+		return 2 * (len(g.AllowFrom) + c.facts.PeerAddresses + len(c.plan.NATZones))
+	default:
+		return 2 * len(g.AllowFrom)
 	}
 }
 

@@ -24,6 +24,7 @@ func checked(g Gomega) (*Plan, *v1alpha1.Environment, *v1alpha1.Region, Facts) {
 	env.Spec.AWS.AccountID = "111122223333"
 	env.Spec.Secrets = &v1alpha1.SecretSource{PrimaryRegion: "us-east-1"}
 	env.Spec.DNS.Zones = []v1alpha1.DNSZone{{Name: "aws.unkey.cloud"}, {Name: "unkey.com"}, {Name: "elsewhere.net", NameServers: []string{"192.0.2.1"}}}
+	env.Spec.Network.Gossip = &v1alpha1.GossipIngress{AllowFrom: []v1alpha1.CIDR{"192.0.2.0/24"}, AllowRegions: true}
 	env.Spec.Profiles[0].NodeGroups = checkedGroups
 	env.Spec.Profiles[0].Certificates = []v1alpha1.Certificate{{Domain: "*.{{ .region }}.aws.unkey.cloud"}}
 	region := baseRegion("dublin")
@@ -41,6 +42,7 @@ func checked(g Gomega) (*Plan, *v1alpha1.Environment, *v1alpha1.Region, Facts) {
 			{Name: QuotaNATGateways, Service: "vpc", Code: "L-FE5A380F", Limit: 5},
 			{Name: QuotaClusters, Service: "eks", Code: "L-1194D53C", Limit: 100, Used: 99},
 			{Name: QuotaVCPUs, Service: "ec2", Code: "L-1216C47A", Limit: 200, Used: 40},
+			{Name: QuotaGroupRules, Service: "vpc", Code: "L-0EA8095F", Limit: 60},
 		},
 		Networks:    []Network{{ID: "vpc-1", CIDRs: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")}}},
 		HostedZones: map[string]HostedZone{"aws.unkey.cloud": {ID: "Z1"}, "unkey.com": {ID: "Z2"}},
@@ -129,6 +131,14 @@ func TestCheck(t *testing.T) {
 		"no cluster left": {
 			change: func(f *Facts, _ *v1alpha1.Environment, _ *v1alpha1.Region) { f.quota(QuotaClusters).Used = 100 },
 			want:   []v1alpha1.PlanFinding{errorOf("QuotaTooLow", "EKS clusters in eu-west-1: 1 needed, 100 allowed, 100 in use: ask for more (Service Quotas eks L-1194D53C)")},
+		},
+		"as many regions as a security group has rules for": {
+			change: func(f *Facts, _ *v1alpha1.Environment, _ *v1alpha1.Region) { f.PeerAddresses = 26 },
+		},
+		"more regions than a security group has rules for": {
+			change: func(f *Facts, _ *v1alpha1.Environment, _ *v1alpha1.Region) { f.PeerAddresses = 27 },
+			want: []v1alpha1.PlanFinding{errorOf("QuotaTooLow", "Inbound rules per security group in eu-west-1: 62 needed, 60 allowed, 0 in use: "+
+				"ask for more (Service Quotas vpc L-0EA8095F)")},
 		},
 		"no NAT gateways": {
 			change: func(f *Facts, _ *v1alpha1.Environment, _ *v1alpha1.Region) { f.quota(QuotaNATGateways).Limit = 0 },

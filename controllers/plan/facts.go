@@ -26,6 +26,8 @@ type Facts struct {
 	MissingFiles []MissingFiles
 	// MalformedFiles are configuration files that a pinned revision has, and nobody can parse.
 	MalformedFiles []MalformedFiles
+	// PeerAddresses is how many public addresses the environment's other regions connect from.
+	PeerAddresses int
 	// Account is the account that ACK is told to act in for the namespace; "" if it is told none.
 	Account string
 	// Unchecked is what could not be read. Each becomes a warning.
@@ -53,6 +55,7 @@ const (
 	QuotaNATGateways = "NAT gateways per availability zone"
 	QuotaClusters    = "EKS clusters"
 	QuotaVCPUs       = "Running On-Demand Standard vCPUs"
+	QuotaGroupRules  = "Inbound rules per security group"
 )
 
 // Quota is a limit of the account in one AWS region.

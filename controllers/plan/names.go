@@ -62,8 +62,8 @@ func sanitised(domain string) string {
 
 var (
 	notInNames = regexp.MustCompile(`[^a-z0-9.-]`)
-	// labels is one or more DNS labels, as in domains and, by S3's rules, in names of buckets.
-	labels = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$`)
+	// domainLabels is one or more DNS labels, as in domains and, by S3's rules, in names of buckets.
+	domainLabels = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$`)
 )
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

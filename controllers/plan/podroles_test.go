@@ -149,7 +149,7 @@ func TestNamesOfPodRolesAreShortAndUnique(t *testing.T) {
 		}), 1, 8, rapid.ID).Draw(t, "identities") {
 			namespace, account, _ := strings.Cut(id, "/")
 			suffix := p.podSuffix(identity(namespace, account), roles)
-			if name := p.Name(suffix); len(name) > 64 || !labels.MatchString(suffix) {
+			if name := p.Name(suffix); len(name) > 64 || !domainLabels.MatchString(suffix) {
 				t.Fatalf("%q is no name of a role", name)
 			}
 			if slices.ContainsFunc(roles, func(r PodRole) bool { return r.Suffix == suffix }) {

@@ -38,7 +38,7 @@ func notABucket(name string) string {
 	if len(name) < 3 || len(name) > 63 {
 		return "names have 3 to 63 characters"
 	}
-	if !labels.MatchString(name) {
+	if !domainLabels.MatchString(name) {
 		return "names are lower-case letters, digits and hyphens, with single dots between, and begin and end with a letter or digit"
 	}
 	if _, err := netip.ParseAddr(name); err == nil {

@@ -145,6 +145,9 @@ func (b blueprint) gossipGroup(vpcID string, ingress v1alpha1.GossipIngress) *ec
 			Tags:        b.tags("gossip"),
 		},
 	}
+	if len(ingress.AllowFrom) == 0 {
+		return group // a rule needs somebody to let in
+	}
 	var ranges []ec2.IPRange
 	for _, from := range ingress.AllowFrom {
 		ranges = append(ranges, ec2.IPRange{CIDRIP: new(string(from)), Description: new("gossip")})

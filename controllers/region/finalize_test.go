@@ -156,9 +156,11 @@ var _ = Describe("the end of a Region", func() {
 		b.reconcile(ctx)
 		inStage("DeletingNetwork", "AWS is deleting NAT gateway nat-"+prefix+"-nat-eu-west-1b")
 		b.AWS.SetNATGateway("eu-west-1", "nat-"+prefix+"-nat-eu-west-1b", false)
+		Expect(b.region.Status.Network.NATAddresses).NotTo(BeEmpty())
 		for _, kind := range []client.Object{&ec2.ElasticIPAddress{}, &ec2.Subnet{}, &ec2.RouteTable{}, &ec2.InternetGateway{}, &ec2.VPC{}} {
 			b.reconcile(ctx)
 			inStage("DeletingNetwork", b.ACK.Names(ctx, b.Namespace, kind)...)
+			Expect(b.region.Status.Network.NATAddresses).To(BeEmpty(), "peers let nobody in at addresses that are released")
 			letGo(ctx, b.ACK.List(ctx, b.Namespace, kind)...)
 		}
 

@@ -52,6 +52,71 @@ var _ = Describe("what a profile asks for", func() {
 		Expect(clusterAnnotations(ctx)).To(HaveKeyWithValue("portolan.dev/gossip-security-group", "sg-"+prefix+"-gossip"))
 	})
 
+	Describe("is a security group for the environment's other regions", func() {
+		// peer is another region, with a gateway and the addresses that are known of it.
+		peer := func(ctx context.Context, name string, addresses ...string) *v1alpha1.Region {
+			GinkgoHelper()
+			r := build.Region(b.Namespace, "us-east-1", func(r *v1alpha1.Region) { r.Name = name })
+			b.ExpectApplied(ctx, r)
+			r.Status.Network = &v1alpha1.RegionNetwork{NATGatewayIDs: []string{"nat-1"}, NATAddresses: addresses}
+			Expect(b.Client.Status().Update(ctx, r)).To(Succeed())
+			return r
+		}
+		allowed := func(ctx context.Context) []string {
+			GinkgoHelper()
+			b.reconcile(ctx)
+			var all []string
+			for _, rule := range object(ctx, b, &ec2.SecurityGroup{}, "gossip").Spec.IngressRules {
+				for _, from := range rule.IPRanges {
+					all = append(all, *rule.IPProtocol+" "+*from.CIDRIP)
+				}
+			}
+			return all
+		}
+		BeforeEach(func() {
+			b.environment.Spec.Network.Gossip = &v1alpha1.GossipIngress{Port: 7947, AllowFrom: []v1alpha1.CIDR{"192.0.2.0/24"}, AllowRegions: true}
+		})
+
+		It("which follows their addresses", func(ctx SpecContext) {
+			b.reachReady(ctx)
+			Expect(b.region.Status.Network.NATAddresses).To(HaveLen(3))
+			Expect(allowed(ctx)).To(HaveExactElements("tcp 192.0.2.0/24", "udp 192.0.2.0/24"))
+			virginia := peer(ctx, "virginia", "3.0.0.2", "3.0.0.1")
+			peer(ctx, "oregon", "3.0.1.1")
+			stranger := build.Region(b.Namespace, "us-east-2", func(r *v1alpha1.Region) { r.Spec.EnvironmentRef.Name = "staging001" })
+			b.ExpectApplied(ctx, stranger)
+			stranger.Status.Network = &v1alpha1.RegionNetwork{NATAddresses: []string{"3.0.2.1"}}
+			Expect(b.Client.Status().Update(ctx, stranger)).To(Succeed())
+			Expect(allowed(ctx)).To(HaveExactElements("tcp 192.0.2.0/24", "tcp 3.0.0.1/32", "tcp 3.0.0.2/32", "tcp 3.0.1.1/32",
+				"udp 192.0.2.0/24", "udp 3.0.0.1/32", "udp 3.0.0.2/32", "udp 3.0.1.1/32"))
+			b.settle(ctx)
+			b.Recorder.ExpectNoWrites(func() { b.reconcile(ctx) })
+			b.ExpectDeleted(ctx, virginia)
+			Expect(allowed(ctx)).To(HaveExactElements("tcp 192.0.2.0/24", "tcp 3.0.1.1/32", "udp 192.0.2.0/24", "udp 3.0.1.1/32"))
+		})
+
+		It("which has no rule while there is nobody", func(ctx SpecContext) {
+			b.environment.Spec.Network.Gossip.AllowFrom = nil
+			b.reachReady(ctx)
+			Expect(allowed(ctx)).To(BeEmpty())
+			peer(ctx, "virginia", "3.0.0.1")
+			Expect(allowed(ctx)).To(HaveExactElements("tcp 3.0.0.1/32", "udp 3.0.0.1/32"))
+		})
+
+		It("which shuts nobody out whose addresses are not known", func(ctx SpecContext) {
+			b.environment.Spec.Network.Gossip = &v1alpha1.GossipIngress{Port: 7947, AllowFrom: []v1alpha1.CIDR{"0.0.0.0/0"}}
+			b.reachReady(ctx)
+			old := peer(ctx, "virginia")
+			b.change(ctx, func(e *v1alpha1.EnvironmentSpec) {
+				e.Network.Gossip = &v1alpha1.GossipIngress{Port: 7947, AllowRegions: true}
+			})
+			Expect(allowed(ctx)).To(HaveExactElements("tcp 0.0.0.0/0", "udp 0.0.0.0/0"))
+			old.Status.Network.NATAddresses = []string{"3.0.0.1"}
+			Expect(b.Client.Status().Update(ctx, old)).To(Succeed())
+			Expect(allowed(ctx)).To(HaveExactElements("tcp 3.0.0.1/32", "udp 3.0.0.1/32"))
+		})
+	})
+
 	It("is pod identities, before Argo CD knows of the cluster", func(ctx SpecContext) {
 		b.profile().Addons = append(b.profile().Addons, v1alpha1.Addon{Name: "eks-pod-identity-agent"})
 		b.profile().PodIdentities = []v1alpha1.PodIdentity{

@@ -23,20 +23,23 @@ func (r *Reconciler) reconcileNetwork(ctx context.Context, s *scope) error {
 	}
 	a := r.applier(s)
 	b := s.blueprint()
-	addresses := r.ensureAddresses(ctx, a, b)
+	addresses, publicIPs := r.ensureAddresses(ctx, a, b)
 	vpc, _ := ack.Ensure(ctx, a, b.vpc())
 	if vpc.Status.VPCID == nil {
 		return a.Outcome()
 	}
-	n := &network{blueprint: b, vpcID: *vpc.Status.VPCID}
+	n := &network{blueprint: b, vpcID: *vpc.Status.VPCID, natAddresses: publicIPs}
 	s.region.Status.Network.VPCID = n.vpcID
 
 	r.ensurePublic(ctx, a, n)
 	r.ensureNATGateways(ctx, a, n, addresses)
 	r.ensurePrivate(ctx, a, n)
-	r.ensureGossipGroup(ctx, a, n)
+	if err := r.ensureGossipGroup(ctx, a, n); err != nil {
+		return err
+	}
 
 	status := s.region.Status.Network
+	status.NATAddresses = n.natAddresses
 	status.SubnetIDs = slices.Concat(n.privateSubnets, n.publicSubnetIDs())
 	status.NATGatewayIDs = n.recordedGateways(status.NATGatewayIDs)
 	if len(n.privateSubnets) == len(s.plan.Subnets)/2 {
@@ -73,6 +76,7 @@ type network struct {
 	gateways       map[string]string // zone → ID of a NAT gateway that is available
 	allGateways    []string          // IDs, available or not
 	privateSubnets []string          // IDs, in the plan's order
+	natAddresses   []string          // public, sorted
 }
 
 func (n *network) publicSubnetIDs() []string {
@@ -103,16 +107,21 @@ func (n *network) gatewayZone(zone string) string {
 // gatewayFor returns the ID of a zone's NAT gateway.
 func (n *network) gatewayFor(zone string) string { return n.gateways[n.gatewayZone(zone)] }
 
-// ensureAddresses declares one elastic address for each NAT gateway; they depend on nothing.
-func (r *Reconciler) ensureAddresses(ctx context.Context, a *ack.Applier, b blueprint) map[string]string {
-	ids := map[string]string{}
+// ensureAddresses declares one elastic address for each NAT gateway; they depend on nothing. It
+// returns their IDs by zone, and the addresses, sorted.
+func (r *Reconciler) ensureAddresses(ctx context.Context, a *ack.Applier, b blueprint) (ids map[string]string, public []string) {
+	ids = map[string]string{}
 	for _, zone := range b.plan.NATZones {
 		eip, _ := ack.Ensure(ctx, a, b.elasticIP(zone))
 		if eip.Status.AllocationID != nil {
 			ids[zone] = *eip.Status.AllocationID
 		}
+		if eip.Status.PublicIP != nil {
+			public = append(public, *eip.Status.PublicIP)
+		}
 	}
-	return ids
+	slices.Sort(public)
+	return ids, public
 }
 
 func (r *Reconciler) ensurePublic(ctx context.Context, a *ack.Applier, n *network) {
@@ -194,19 +203,6 @@ func (r *Reconciler) ensurePrivateTable(ctx context.Context, a *ack.Applier, n *
 	}
 	table, _ := ack.Ensure(ctx, a, desired)
 	return deref(table.Status.RouteTableID)
-}
-
-// ensureGossipGroup declares the security group that lets peers in.
-func (r *Reconciler) ensureGossipGroup(ctx context.Context, a *ack.Applier, n *network) {
-	status := n.region.Status.Network
-	if n.plan.Gossip == nil {
-		status.GossipSecurityGroupID = ""
-		return
-	}
-	group, _ := ack.Ensure(ctx, a, n.gossipGroup(n.vpcID, *n.plan.Gossip))
-	if group.Status.ID != nil {
-		status.GossipSecurityGroupID = *group.Status.ID
-	}
 }
 
 func (r *Reconciler) ensureSubnet(ctx context.Context, a *ack.Applier, n *network, subnet plan.Subnet, routeTable string) string {

@@ -105,6 +105,7 @@ func (r *Reconciler) survey(ctx context.Context, s *scope, draft *plan.Plan) (pl
 		{"secrets", func() error { return r.findSecrets(ctx, s, draft, &f) }},
 		{"listeners", func() error { return r.findListeners(ctx, role, draft, &f) }},
 		{"configuration files", func() error { return r.findFiles(ctx, s, draft, &f) }},
+		{"other regions", func() error { return r.findPeers(ctx, s.region, &f) }},
 		{"the namespace's account", func() error { return r.findAccount(ctx, s.region.Namespace, &f) }},
 	}
 	for _, l := range looks {

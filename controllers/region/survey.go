@@ -114,3 +114,10 @@ func (r *Reconciler) findAccount(ctx context.Context, name string, f *plan.Facts
 	f.Account = namespace.Annotations[ackv1alpha1.AnnotationOwnerAccountID]
 	return nil
 }
+
+// findPeers counts the addresses that the environment's other regions connect from.
+func (r *Reconciler) findPeers(ctx context.Context, region *v1alpha1.Region, f *plan.Facts) error {
+	peers, err := r.peersOf(ctx, region)
+	f.PeerAddresses = len(addressesOf(peers))
+	return err
+}

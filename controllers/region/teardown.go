@@ -99,6 +99,9 @@ func (r *Reconciler) deleteNetwork(ctx context.Context, region *v1alpha1.Region)
 	if err := r.removeOrphans(ctx, region); err != nil {
 		return err
 	}
+	if region.Status.Network != nil {
+		region.Status.Network.NATAddresses = nil // before they are somebody else's
+	}
 	for _, kind := range []client.Object{&ec2.ElasticIPAddress{}, &ec2.SecurityGroup{}, &ec2.Subnet{}, &ec2.RouteTable{}, &ec2.InternetGateway{}, &ec2.VPC{}} {
 		left, err := r.remnants(ctx, region, kind)
 		if err != nil {

@@ -56,6 +56,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, clk clock.WithTicker) er
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named("region").
 		For(&v1alpha1.Region{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.Region{}, sameEnvironment, builder.WithPredicates(addressesChanged())).
 		Watches(&v1alpha1.Environment{}, sameEnvironment, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, recordsMatter()))).
 		Watches(&v1alpha1.Promotion{}, sameEnvironment, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.GossipRing{}, r.ringChanges()).
@@ -94,6 +95,8 @@ func concerns(trigger, region client.Object) bool {
 	switch t := trigger.(type) {
 	case *v1alpha1.Environment:
 		return t.Name == r.Spec.EnvironmentRef.Name
+	case *v1alpha1.Region:
+		return t.Name != r.Name && t.Spec.EnvironmentRef == r.Spec.EnvironmentRef
 	case *v1alpha1.Promotion:
 		return t.Spec.EnvironmentRef == r.Spec.EnvironmentRef
 	case *v1alpha1.GossipRing:
@@ -101,6 +104,14 @@ func concerns(trigger, region client.Object) bool {
 	default:
 		return false
 	}
+}
+
+// addressesChanged lets through what others let in by their security groups: a Region's addresses,
+// when they change and when it is gone.
+func addressesChanged() predicate.Predicate {
+	changed := watch.Changed(func(r *v1alpha1.Region) any { return natAddresses(r) })
+	changed.CreateFunc = func(event.CreateEvent) bool { return false }
+	return changed
 }
 
 // recordsMatter lets an Environment's update through when a Region gave its block back, which

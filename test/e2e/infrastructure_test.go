@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -30,6 +31,9 @@ func expectInfrastructure(ctx context.Context, name, profile string) {
 	Expect(r.Status.Plan.Applications).To(HaveEach(HaveField("Revision", BeEquivalentTo(world.Revision))))
 
 	By(name + ": a security group for gossip over TCP and UDP, on its load balancer")
+	Expect(r.Status.Network.NATAddresses).NotTo(BeEmpty())
+	Eventually(func() string { return resourcesOf(name, "ec2/securitygroup")[0].Data["ingressRules"] }).WithContext(ctx).Should(
+		And(letsIn(othersOf(ctx, r)...), Not(ContainSubstring("0.0.0.0/0")), Not(letsIn(*r))))
 	groups := resourcesOf(name, "ec2/securitygroup")
 	Expect(groups).To(HaveLen(1))
 	Expect(groups[0].Data["ingressRules"]).To(And(ContainSubstring(`"tcp"`), ContainSubstring(`"udp"`), ContainSubstring("7947")))
@@ -214,3 +218,24 @@ var _ = Describe("A rough day", Ordered, func() {
 		Expect(count("rough-1", "")).To(BeZero())
 	})
 })
+
+// letsIn matches the rules of a security group that has the addresses of regions.
+func letsIn(regions ...v1alpha1.Region) OmegaMatcher {
+	var addresses []OmegaMatcher
+	for _, r := range regions {
+		for _, address := range r.Status.Network.NATAddresses {
+			addresses = append(addresses, ContainSubstring(`"`+address+`/32"`))
+		}
+	}
+	return And(addresses...)
+}
+
+// othersOf are the other regions of a region's environment.
+func othersOf(ctx context.Context, of *v1alpha1.Region) []v1alpha1.Region {
+	GinkgoHelper()
+	all := &v1alpha1.RegionList{}
+	Expect(world.Client.List(ctx, all, client.InNamespace(of.Namespace))).To(Succeed())
+	return slices.DeleteFunc(all.Items, func(r v1alpha1.Region) bool {
+		return r.Name == of.Name || r.Spec.EnvironmentRef != of.Spec.EnvironmentRef || r.Status.Network == nil
+	})
+}

@@ -44,7 +44,7 @@ func ringRegions(environment string, k int) []*v1alpha1.Region {
 func ringEnvironment(name string, applications ...string) *v1alpha1.Environment {
 	env := smallEnvironment(name)
 	env.Spec.Network.Pool = &v1alpha1.AddressPool{CIDRs: []v1alpha1.CIDR{"10.100.0.0/16"}, PrefixLength: 19}
-	env.Spec.Network.Gossip = &v1alpha1.GossipIngress{Port: 7947, AllowFrom: []v1alpha1.CIDR{"0.0.0.0/0"}}
+	env.Spec.Network.Gossip = &v1alpha1.GossipIngress{Port: 7947, AllowRegions: true}
 	env.Spec.DNS = v1alpha1.DNS{Zones: []v1alpha1.DNSZone{{Name: "aws.unkey.cloud", NameServers: []string{world.DNS.Addr()}}}}
 	p := &env.Spec.Profiles[0]
 	p.Name, p.Applications = "deploy", nil

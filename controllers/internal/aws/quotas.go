@@ -22,8 +22,12 @@ var limits = []struct {
 	{plan.QuotaElasticIPs, "ec2", "L-0263D0A3", (*clients).countAddresses},
 	{plan.QuotaNATGateways, "vpc", "L-FE5A380F", (*clients).countNATGatewaysOfFullestZone},
 	{plan.QuotaClusters, "eks", "L-1194D53C", (*clients).countClusters},
-	{plan.QuotaVCPUs, "ec2", "L-1216C47A", func(*clients, context.Context) (int, error) { return 0, nil }},
+	{plan.QuotaVCPUs, "ec2", "L-1216C47A", (*clients).countNothing},
+	{plan.QuotaGroupRules, "vpc", "L-0EA8095F", (*clients).countNothing},
 }
+
+// countNothing is for what nobody can count cheaply, or what only a new region draws on.
+func (c *clients) countNothing(context.Context) (int, error) { return 0, nil }
 
 // Quotas returns the limits that a region draws on and what is used of them in the
 // AWS region. A quota that Service Quotas does not know there is left out. It needs

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -287,14 +286,4 @@ func (c *Cluster) interestedIn(namespace string) bool {
 	_, this := c.namespaces[namespace]
 	_, all := c.namespaces[corev1.NamespaceAll]
 	return this || all
-}
-
-// Scrape reads a pod's metrics through the API server's proxy.
-func (c *Cluster) Scrape(ctx context.Context, pod *corev1.Pod, port int32, path string) ([]byte, error) {
-	raw, err := c.requests.CoreV1().Pods(pod.Namespace).
-		ProxyGet("http", pod.Name, strconv.Itoa(int(port)), path, nil).DoRaw(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("scraping pod %s: %s", pod.Name, Explain(err))
-	}
-	return raw, nil
 }

@@ -2,8 +2,10 @@ package testenv
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -50,6 +52,12 @@ func (a *ACK) Serve(endpoint, ca string) { a.endpoint, a.ca = endpoint, ca }
 
 // ID returns the ID in AWS of an object of a kind, such as "vpc-<name>".
 func ID(prefix string, obj client.Object) string { return prefix + "-" + obj.GetName() }
+
+// PublicIP returns the public address of an elastic address's object.
+func PublicIP(obj client.Object) string {
+	sum := sha256.Sum256([]byte(obj.GetName()))
+	return netip.AddrFrom4([4]byte{3, sum[0], sum[1], sum[2]}).String()
+}
 
 // ARN returns the ARN of a role's object.
 func ARN(role client.Object) string { return "arn:aws:iam::" + AccountID + ":role/" + role.GetName() }
@@ -189,7 +197,7 @@ func observedNetwork(obj client.Object) map[string]any {
 	case *ec2.RouteTable:
 		return map[string]any{"routeTableID": ID("rtb", obj)}
 	case *ec2.ElasticIPAddress:
-		return map[string]any{"allocationID": ID("eipalloc", obj)}
+		return map[string]any{"allocationID": ID("eipalloc", obj), "publicIP": PublicIP(obj)}
 	case *ec2.NATGateway:
 		return map[string]any{"natGatewayID": ID("nat", obj), "state": "available"}
 	default:

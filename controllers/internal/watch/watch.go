@@ -28,7 +28,7 @@ import (
 )
 
 // Changed lets an update through when what matters of it changed.
-func Changed[T client.Object](matters func(T) any) predicate.Predicate {
+func Changed[T client.Object](matters func(T) any) predicate.Funcs {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 		before, ok := e.ObjectOld.(T)
 		after, ok2 := e.ObjectNew.(T)

@@ -249,6 +249,8 @@ type ElasticIPAddressStatus struct {
 	Observed `json:",inline"`
 	// +optional
 	AllocationID *string `json:"allocationID,omitempty"`
+	// +optional
+	PublicIP *string `json:"publicIP,omitempty"`
 }
 
 // ElasticIPAddressList is a list of ElasticIPAddresses.

@@ -1,0 +1,79 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Scrape reads a pod's metrics through the API server's proxy.
+func (c *Cluster) Scrape(ctx context.Context, pod *corev1.Pod, port int32, path string) ([]byte, error) {
+	raw, err := c.requests.CoreV1().Pods(pod.Namespace).
+		ProxyGet("http", pod.Name, strconv.Itoa(int(port)), path, nil).DoRaw(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("scraping pod %s: %s", pod.Name, Explain(err))
+	}
+	return raw, nil
+}
+
+// Route reads the metrics of pods at their own addresses, for management clusters that have a
+// route to them.
+type Route struct{ http *http.Client }
+
+// maxExposition is how many bytes of metrics a pod may have.
+const maxExposition = 8 << 20
+
+// NewRoute returns a Route that takes no proxy: proxies are for the outside.
+func NewRoute() *Route {
+	return &Route{&http.Client{
+		Timeout:       requestTimeout,
+		Transport:     &http.Transport{MaxIdleConnsPerHost: 1, IdleConnTimeout: time.Minute},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("it redirects") },
+	}}
+}
+
+// awsLocal is where AWS keeps what is link-local elsewhere
+// (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html).
+var awsLocal = netip.MustParsePrefix("fd00:ec2::/32")
+
+// Scrape reads a pod's metrics. Nothing is asked of a link-local address, which is where a cloud
+// keeps the credentials of the machine that asks, whatever a regional cluster says of its pods.
+func (r *Route) Scrape(ctx context.Context, pod *corev1.Pod, port int32, path string) ([]byte, error) {
+	address, err := netip.ParseAddr(pod.Status.PodIP)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("scraping pod %s: it has no address", pod.Name)
+	case address.Unmap().IsLinkLocalUnicast() || awsLocal.Contains(address.WithZone("")):
+		return nil, fmt.Errorf("scraping pod %s: its address %s is link-local", pod.Name, address)
+	}
+	at := url.URL{Scheme: "http", Host: net.JoinHostPort(address.String(), strconv.Itoa(int(port))), Path: path}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), http.NoBody)
+	if err != nil {
+		return nil, fmt.Errorf("scraping pod %s: %w", pod.Name, err)
+	}
+	response, err := r.http.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("scraping pod %s: %w", pod.Name, err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("scraping pod %s: it answers with %s", pod.Name, response.Status)
+	}
+	raw, err := io.ReadAll(io.LimitReader(response.Body, maxExposition+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("scraping pod %s: %w", pod.Name, err)
+	case len(raw) > maxExposition:
+		return nil, fmt.Errorf("scraping pod %s: it has more than 8 MiB of metrics", pod.Name)
+	}
+	return raw, nil
+}
