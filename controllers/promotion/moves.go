@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
 // begin records a rollout: who moves when, and what each region has before anything is written.
@@ -53,6 +54,37 @@ func (p *planner) before(r *regionState) (pins []v1alpha1.RevisionOverride, left
 		}
 	}
 	return r.pins(), false
+}
+
+// recollect records what regions have that could not be asked when the rollout began: before they
+// move, so that there is something to go back to. A pin of the rollout's own is nothing that they
+// had: writing it may have been interrupted.
+func (p *planner) recollect() *decision {
+	if p.phase() != v1alpha1.RolloutProgressing {
+		return nil
+	}
+	var names []string
+	p.progress(func(_ *v1alpha1.WaveStatus, at *v1alpha1.RegionProgress) {
+		r := p.region(at.Region)
+		if at.MovedAt != nil || r.unknown != "" || len(p.previous(at.Region).Overrides) > 0 {
+			return
+		}
+		if before := p.unless(r, plan.PinSet{Overrides: r.pins()}).Overrides; len(before) > 0 {
+			p.rollout.Previous = addPrevious(withoutPrevious(p.rollout.Previous, at.Region), at.Region, before)
+			names = append(names, at.Region)
+		}
+	})
+	if len(names) == 0 {
+		return nil
+	}
+	return (&decision{verb: record}).because(v1alpha1.ReasonRollingOut, "noting what %s had", strings.Join(names, ", "))
+}
+
+func withoutPrevious(groups []v1alpha1.PreviousPins, region string) []v1alpha1.PreviousPins {
+	for i := range groups {
+		groups[i].Regions = slices.DeleteFunc(groups[i].Regions, func(name string) bool { return name == region })
+	}
+	return slices.DeleteFunc(groups, func(g v1alpha1.PreviousPins) bool { return len(g.Regions) == 0 })
 }
 
 // addPrevious keeps regions with the same pins together.

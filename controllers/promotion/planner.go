@@ -30,7 +30,7 @@ func decide(w world) *decision {
 	p := &planner{world: w}
 	p.rollout = w.rollout.DeepCopy()
 	p.note()
-	d := p.first(p.supersede, p.resume, p.hurry, p.judge, p.keep, p.rollBack, p.confirm, p.standBy, p.move, p.finish, p.wait)
+	d := p.first(p.supersede, p.resume, p.hurry, p.judge, p.recollect, p.keep, p.rollBack, p.confirm, p.standBy, p.move, p.finish, p.wait)
 	d.rollout, d.unasked, d.asking = p.rollout, p.unasked, p.asking
 	if d.until.IsZero() {
 		d.until = p.until

@@ -41,6 +41,7 @@ type play struct {
 	fleet   []*actor
 	now     time.Time
 	away    map[string]bool // regions that cannot be judged
+	unseen  map[string]bool // those of them whose pins cannot be seen either
 	apart   map[string]bool // regions that are not connected
 	retry   string
 	denied  bool // nobody has approved yet
@@ -58,7 +59,7 @@ type actor struct {
 const healthyAfter = 3 // minutes
 
 func stageFor(regions ...string) *play {
-	p := &play{now: start, away: map[string]bool{}, apart: map[string]bool{}}
+	p := &play{now: start, away: map[string]bool{}, unseen: map[string]bool{}, apart: map[string]bool{}}
 	p.spec.Revision = old
 	for _, r := range regions {
 		p.add(r, old)
@@ -105,6 +106,9 @@ func (p *play) world(t *testing.T) world {
 		}
 		if p.away[a.name] {
 			r.unknown = "nobody answers"
+		}
+		if p.unseen[a.name] {
+			r.unknown, r.apps = "its API server does not answer", nil
 		}
 		if p.apart[a.name] {
 			r.unconnected = "ring api: it is Seeded, not yet Converged"

@@ -77,6 +77,15 @@ func TestRollouts(t *testing.T) {
 			p.asks("to b", to(good)).run(t, 14)
 			return p.event("us-1 is back", func() { p.away["us-1"] = false }).run(t, 8)
 		}, "us-1 bb, eu-1 bb, ap-1 bb"},
+		"unseen-rolled-back": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").asks("roll back on failure", rollback).event("nothing is seen of us-1", func() {})
+			p.unseen["us-1"] = true
+			p.asks("to c, everywhere at once", func(s *v1alpha1.PromotionSpec) {
+				to(bad)(s)
+				s.Waves = []v1alpha1.PromotionWave{{Name: "all", Regions: []string{"us-1", "eu-1"}}}
+			}).run(t, 2)
+			return p.event("us-1 is back", func() { p.unseen["us-1"] = false }).run(t, 12)
+		}, "us-1 aa, eu-1 aa"},
 		"unknown-moving": {func(t *testing.T) *play {
 			p := stageFor("us-1", "eu-1").asks("to b", to(good)).run(t, 2)
 			p.event("nothing is known of us-1", func() { p.away["us-1"] = true }).run(t, 40)

@@ -240,7 +240,9 @@ func (f *pinned) applications(ctx context.Context) []*unstructured.Unstructured 
 	list := &unstructured.UnstructuredList{}
 	list.SetAPIVersion("argoproj.io/v1alpha1")
 	list.SetKind("ApplicationList")
-	Expect(world.Client.List(ctx, list, client.InNamespace(bed.ArgoCDNamespace), client.MatchingLabels{v1alpha1.LabelEnvironment: f.promotion.Namespace})).To(Succeed())
+	Expect(world.Client.List(ctx, list, client.InNamespace(bed.ArgoCDNamespace), client.MatchingLabels{
+		v1alpha1.LabelEnvironment: f.promotion.Namespace, v1alpha1.LabelApplication: ledger, // other sets select these regions too
+	})).To(Succeed())
 	all := make([]*unstructured.Unstructured, len(list.Items))
 	for i := range list.Items {
 		all[i] = &list.Items[i]

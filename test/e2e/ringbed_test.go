@@ -116,7 +116,8 @@ func editRing(ctx context.Context, r *v1alpha1.GossipRing, change func(*v1alpha1
 func awaitRing(ctx context.Context, r *v1alpha1.GossipRing) {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
-		g.Expect(condition(ctx, r, v1alpha1.ConditionReady)(g)).To(And(beReady(), HaveField("ObservedGeneration", r.Generation)))
+		ready := condition(ctx, r, v1alpha1.ConditionReady)(g)
+		g.Expect(ready).To(And(beReady(), HaveField("ObservedGeneration", r.Generation)), "%s: %s: %s", r.Name, ready.Reason, ready.Message)
 	}).WithContext(ctx).WithPolling(100 * time.Millisecond).Should(Succeed())
 }
 
