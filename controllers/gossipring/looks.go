@@ -58,8 +58,8 @@ func newLooks[A any](clk clock.Clock) *looks[A] {
 func (l *looks[A]) refresh(ctx context.Context, jobs []job[A]) {
 	var running sync.WaitGroup
 	for _, j := range jobs {
-		if l.begin(j) {
-			running.Go(func() { l.take(ctx, j) })
+		if begun := l.begin(j); begun != nil {
+			running.Go(func() { l.take(ctx, j, begun) })
 		}
 	}
 	done := make(chan struct{})
@@ -76,8 +76,8 @@ func (l *looks[A]) refresh(ctx context.Context, jobs []job[A]) {
 	}
 }
 
-// begin tells whether the look is due and claims it.
-func (l *looks[A]) begin(j job[A]) bool {
+// begin returns the look if it is due, and claims it.
+func (l *looks[A]) begin(j job[A]) *look[A] {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	current := l.seen[j.key]
@@ -87,16 +87,17 @@ func (l *looks[A]) begin(j job[A]) bool {
 	}
 	fresh := !current.at.IsZero() && current.question == j.question && l.clock.Since(current.at) < j.every
 	if fresh || current.pending && current.question == j.question {
-		return false
+		return nil
 	}
 	if current.question != j.question {
-		*current = look[A]{question: j.question}
+		current = &look[A]{question: j.question}
+		l.seen[j.key] = current
 	}
 	current.pending = true
-	return true
+	return current
 }
 
-func (l *looks[A]) take(ctx context.Context, j job[A]) {
+func (l *looks[A]) take(ctx context.Context, j job[A], begun *look[A]) {
 	l.slots <- struct{}{}
 	defer func() { <-l.slots }()
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
@@ -104,10 +105,9 @@ func (l *looks[A]) take(ctx context.Context, j job[A]) {
 	answer := j.ask(ctx)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	// Somebody may have asked something else in the meantime, or forgotten the region.
-	if current := l.seen[j.key]; current != nil && current.question == j.question {
-		current.answer, current.at, current.pending = answer, l.clock.Now(), false
-	}
+	// Somebody may have asked something else in the meantime, changed what was looked at, or forgotten
+	// the region: then nobody finds this look any more.
+	begun.answer, begun.at, begun.pending = answer, l.clock.Now(), false
 }
 
 // last returns the answer to the question, unless there is none or it is older than that.
@@ -121,13 +121,12 @@ func (l *looks[A]) last(key lookKey, question string, within time.Duration) (ans
 	return current.answer, true
 }
 
-// expire makes the next look at a region due.
+// expire makes the next look at a region due, whatever one that is under way may still find: it
+// may have begun before the change.
 func (l *looks[A]) expire(key lookKey) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if current := l.seen[key]; current != nil {
-		current.at = time.Time{}
-	}
+	delete(l.seen, key)
 }
 
 // keep forgets all regions of a ring but these; nil forgets the ring.

@@ -56,6 +56,19 @@ func TestLooks(t *testing.T) {
 		g.Expect(ok).To(BeFalse(), "forgotten")
 	})
 
+	t.Run("are worth nothing when they began before a change", func(t *testing.T) {
+		g := NewWithT(t)
+		l := newLooks[string](testingclock.NewFakeClock(start))
+		begun := l.begin(ask("one"))
+		l.expire(dublin)
+		l.take(t.Context(), ask("one"), begun)
+		_, ok := l.last(dublin, "one", every)
+		g.Expect(ok).To(BeFalse())
+		asked.Store(0)
+		l.refresh(t.Context(), []job[string]{ask("one")})
+		g.Expect(asked.Load()).To(BeEquivalentTo(1))
+	})
+
 	t.Run("do not wait for a region that does not answer, and do not ask it twice", func(t *testing.T) {
 		g, clk := NewWithT(t), testingclock.NewFakeClock(start)
 		l := newLooks[string](clk)

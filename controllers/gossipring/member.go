@@ -50,7 +50,7 @@ type member struct {
 	bridge    *corev1.Pod
 	weight    int32 // the members that it should have itself
 	joined    bool  // it was once seen to be converged
-	away      bool  // its pods cannot be seen, and were not seen to be back from its last write
+	away      bool  // it is not seen whether its pods are back from its last write
 
 	targets *targetSight // nil when they were not looked at
 	key     string       // version of the ring's key
@@ -77,10 +77,9 @@ func (m *member) changing(live alive) bool {
 	switch {
 	case m.away:
 		return true
-	case !m.deliverable || !m.hasPods:
+	case !m.hasPods || !m.deliverable && !m.joined:
 		return false
-	}
-	if m.rolling || !m.unfinished && !slices.Equal(m.applied, m.written) {
+	case m.rolling || m.deliverable && !m.unfinished && !slices.Equal(m.applied, m.written):
 		return true
 	}
 	return m.joined && !m.seesSeeds(live)

@@ -66,6 +66,9 @@ func (r *Reconciler) observe(ctx context.Context, ring *v1alpha1.GossipRing) (*s
 		}
 	}
 	r.lookAtAll(ctx, s)
+	for _, m := range s.members {
+		m.away = m.wentAway(r.Clock.Now(), s.convergeTimeout())
+	}
 	r.forgetOthers(s)
 	seedAll(s)
 	r.memos.keep(key, s.memo)
@@ -149,21 +152,20 @@ func (r *Reconciler) glance(ctx context.Context, s *scope, m *member) {
 	} else {
 		m.message = "its cluster is not connected"
 	}
-	m.away = m.wentAway(r.Clock.Now(), s.convergeTimeout())
 	if s.delivery != nil && s.fromCache() {
 		m.found(s, s.delivery.Read(ctx, []delivery.Target{s.target(m)})[0])
 	}
 }
 
-// wentAway tells whether a member was lost from sight with its restart not known to be over. Nobody
-// waits for it longer than for one that can be seen, nor for one that was written to while it was
-// out of sight already: nobody can tell when that will restart.
+// wentAway tells whether a member's pods, or what was written for them, were lost from sight with
+// its restart not known to be over. Nobody waits for it longer than for one that can be seen, nor for
+// one that was written to while it was out of sight already: nobody can tell when that will restart.
 func (m *member) wentAway(now time.Time, timeout time.Duration) bool {
 	back := m.before.AppliedSeedsHash != "" && m.before.AppliedSeedsHash == m.before.WrittenSeedsHash
-	if !m.joined || m.hasPods || back || m.writtenAt == nil || now.Sub(m.writtenAt.Time) > timeout {
+	if !m.joined || m.hasPods && m.deliverable || back || m.writtenAt == nil || now.Sub(m.writtenAt.Time) > timeout {
 		return false
 	}
-	return m.before.State != v1alpha1.MemberUnknown || !m.writtenAt.After(m.before.LastTransitionTime.Time)
+	return m.before.UnseenSince == nil || !m.writtenAt.After(m.before.UnseenSince.Time)
 }
 
 func (s *scope) target(m *member) delivery.Target {

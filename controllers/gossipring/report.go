@@ -1,6 +1,7 @@
 package gossipring
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -98,6 +99,9 @@ func (s *scope) describe(m *member, state v1alpha1.MemberState, message string, 
 	if m.before.State == state {
 		described.LastTransitionTime = m.before.LastTransitionTime
 	}
+	if !m.reachable && m.joined {
+		described.UnseenSince = cmp.Or(m.before.UnseenSince, &now)
+	}
 	if described.JoinedAt == nil && state == v1alpha1.MemberConverged {
 		described.JoinedAt = &now
 	}
@@ -134,13 +138,15 @@ func (s *scope) describeSeeds(m *member, described *v1alpha1.RingMember) {
 	described.UnexpectedSeeds = firstWithout(m.applied, m.desired)
 }
 
-// remember keeps what was known of one that is out of sight: of what runs there, only what
-// was seen to be whole.
+// remember keeps what was known of one that is out of sight, or of what is written for it: of what
+// runs there, only what was seen to be whole.
 func (m *member) remember(described *v1alpha1.RingMember) {
+	if !m.reachable || !m.deliverable {
+		described.WrittenSeedsHash = m.before.WrittenSeedsHash
+	}
 	if m.reachable {
 		return
 	}
-	described.WrittenSeedsHash = m.before.WrittenSeedsHash
 	if m.before.State == v1alpha1.MemberConverged || m.before.State == v1alpha1.MemberUnknown {
 		described.AppliedSeedsHash = m.before.AppliedSeedsHash
 	}
