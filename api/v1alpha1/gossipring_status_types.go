@@ -115,9 +115,6 @@ type RingMember struct {
 	// joinedAt is when the member was first seen to be converged.
 	// +optional
 	JoinedAt *metav1.Time `json:"joinedAt,omitempty"`
-	// unseenSince is since when the API server of a member that had joined does not answer.
-	// +optional
-	UnseenSince *metav1.Time `json:"unseenSince,omitempty"`
 	// lastTransitionTime is when the state last changed.
 	// +optional
 	LastTransitionTime metav1.Time `json:"lastTransitionTime,omitzero"`

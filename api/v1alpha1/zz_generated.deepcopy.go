@@ -2235,10 +2235,6 @@ func (in *RingMember) DeepCopyInto(out *RingMember) {
 		in, out := &in.JoinedAt, &out.JoinedAt
 		*out = (*in).DeepCopy()
 	}
-	if in.UnseenSince != nil {
-		in, out := &in.UnseenSince, &out.UnseenSince
-		*out = (*in).DeepCopy()
-	}
 	in.LastTransitionTime.DeepCopyInto(&out.LastTransitionTime)
 }
 

@@ -55,10 +55,10 @@ func TestWhoWentAway(t *testing.T) {
 		"a newcomer":    {but: func(m *member) { m.joined = false }},
 		"never written": {but: func(m *member) { m.writtenAt = nil }},
 		"out of sight since it was written": {but: func(m *member) {
-			m.before.UnseenSince = m.writtenAt
+			m.before.State, m.before.LastTransitionTime = v1alpha1.MemberUnknown, *m.writtenAt
 		}, want: true},
 		"written to while it was out of sight": {but: func(m *member) {
-			m.before.UnseenSince = &metav1.Time{Time: m.writtenAt.Add(-time.Second)}
+			m.before.State, m.before.LastTransitionTime = v1alpha1.MemberUnknown, metav1.NewTime(m.writtenAt.Add(-time.Second))
 		}},
 		"for longer than anybody waits": {but: func(m *member) {
 			m.writtenAt = &metav1.Time{Time: start.Add(-timeout - time.Second)}
@@ -95,7 +95,6 @@ func TestAnUnknownMemberKeepsWhatItWasLastSeenToRunWith(t *testing.T) {
 			described := passOver(m).describe(m, v1alpha1.MemberUnknown, "", metav1.NewTime(start))
 			g.Expect(described.AppliedSeedsHash).To(Equal(tc.want))
 			g.Expect(described.WrittenSeedsHash).To(Equal("written"))
-			g.Expect(described.UnseenSince == nil).To(Equal(tc.reachable))
 		})
 	}
 }

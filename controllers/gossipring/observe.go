@@ -159,13 +159,14 @@ func (r *Reconciler) glance(ctx context.Context, s *scope, m *member) {
 
 // wentAway tells whether a member's pods, or what was written for them, were lost from sight with
 // its restart not known to be over. Nobody waits for it longer than for one that can be seen, nor for
-// one that was written to while it was out of sight already: nobody can tell when that will restart.
+// one that was written to while it was Unknown already: an API server that has stopped answering still
+// counts as connected for a while, and nobody can tell when that region will restart.
 func (m *member) wentAway(now time.Time, timeout time.Duration) bool {
 	back := m.before.AppliedSeedsHash != "" && m.before.AppliedSeedsHash == m.before.WrittenSeedsHash
 	if !m.joined || m.hasPods && m.deliverable || back || m.writtenAt == nil || now.Sub(m.writtenAt.Time) > timeout {
 		return false
 	}
-	return m.before.UnseenSince == nil || !m.writtenAt.After(m.before.UnseenSince.Time)
+	return m.before.State != v1alpha1.MemberUnknown || !m.writtenAt.After(m.before.LastTransitionTime.Time)
 }
 
 func (s *scope) target(m *member) delivery.Target {

@@ -1,7 +1,6 @@
 package gossipring
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -98,9 +97,6 @@ func (s *scope) describe(m *member, state v1alpha1.MemberState, message string, 
 	}
 	if m.before.State == state {
 		described.LastTransitionTime = m.before.LastTransitionTime
-	}
-	if !m.reachable && m.joined {
-		described.UnseenSince = cmp.Or(m.before.UnseenSince, &now)
 	}
 	if described.JoinedAt == nil && state == v1alpha1.MemberConverged {
 		described.JoinedAt = &now
