@@ -39,7 +39,9 @@ func (r *Reconciler) reconcileNetwork(ctx context.Context, s *scope) error {
 	}
 
 	status := s.region.Status.Network
-	status.NATAddresses = n.natAddresses
+	if len(n.natAddresses) == len(s.plan.NATZones) { // or peers would shut out one that cannot be seen now
+		status.NATAddresses = n.natAddresses
+	}
 	status.SubnetIDs = slices.Concat(n.privateSubnets, n.publicSubnetIDs())
 	status.NATGatewayIDs = n.recordedGateways(status.NATGatewayIDs)
 	if len(n.privateSubnets) == len(s.plan.Subnets)/2 {
