@@ -142,11 +142,19 @@ func TestNodeUpdateWaitsForTheNodes(t *testing.T) {
 	b.Eventually(b.refresh(nodes)).Should(haveField(
 		ContainElement(And(HaveKeyWithValue("code", "PodEvictionFailure"), HaveKeyWithValue("message", "a pod stays"))), "status", "health", "issues"))
 
-	// ACK tries again by itself, for ever. What it is told by annotation it says each time.
+	// ACK tries again by itself, for ever. What it is told by annotation it says each time, but
+	// for the tries that began before it saw the annotation: those fail as the first one did.
 	b.Eventually(b.get("eks/nodegroup", region, "prod/system")).Should(HaveField("State", "UPDATING"))
 	b.annotate(nodes, "eks.services.k8s.aws/force-update-version", "true")
-	report("a pod stays")
-	b.Eventually(b.get("eks/nodegroup", region, "prod/system")).Should(HaveField("Data", HaveKeyWithValue("forceUpdate", "true")))
+	b.Eventually(func() (cloud.Resource, error) {
+		failed := b.cloud.Update(group, func(r *cloud.Resource) {
+			if r.State == "UPDATING" && r.Data["forceUpdate"] == "false" {
+				r.Data["updateOf"], r.Data["updateFailure"] = r.Data["updateID"], "a pod stays"
+			}
+		})
+		r, _ := b.cloud.Get(group)
+		return r, failed
+	}).Should(And(HaveField("State", "UPDATING"), HaveField("Data", HaveKeyWithValue("forceUpdate", "true"))))
 	report("")
 	b.Eventually(b.get("eks/nodegroup", region, "prod/system")).Should(And(HaveField("State", "ACTIVE"),
 		HaveField("Data", And(HaveKeyWithValue("version", "1.35"), Not(HaveKey("failureCode")), Not(HaveKey("pendingUpdate"))))))
