@@ -6,8 +6,7 @@ import (
 
 // GitRevision is a full commit hash. Argo CD passes shorter ones through
 // unresolved, so that it could never be told whether they are deployed.
-// +kubebuilder:validation:MaxLength=40
-// +kubebuilder:validation:Pattern=`^[0-9a-f]{40}$`
+// +kubebuilder:validation:MaxLength=255
 type GitRevision string
 
 // PromotionSpec pins applications to a git revision. The object is kept in git:
@@ -33,6 +32,7 @@ type PromotionSpec struct {
 	Applications []string `json:"applications,omitempty"`
 
 	// revision is a full commit hash: 40 hexadecimal digits, never a branch or a tag.
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9a-f]{40}$')",message="not a full commit hash of 40 lower-case hexadecimal digits",messageExpression="'\"' + self + '\" is no full commit hash of 40 lower-case hexadecimal digits: name the one that \"git rev-parse ' + self + '\" prints; only spec.track follows a branch'"
 	// +optional
 	Revision GitRevision `json:"revision,omitempty"`
 
@@ -46,6 +46,7 @@ type PromotionSpec struct {
 	// +listType=map
 	// +listMapKey=application
 	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:XValidation:rule="self.all(o, o.revision.matches('^[0-9a-f]{40}$'))",message="an override is at no full commit hash of 40 lower-case hexadecimal digits, as git rev-parse prints it"
 	// +optional
 	Overrides []RevisionOverride `json:"overrides,omitempty"`
 

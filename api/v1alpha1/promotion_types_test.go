@@ -85,15 +85,19 @@ var _ = Describe("Promotion", func() {
 		Entry("with two ways", inGit("{{ .application }}.yaml", func(p *v1alpha1.Promotion) {
 			p.Spec.Delivery.Application = &v1alpha1.ApplicationDelivery{}
 		}), "at most one of clusterSecret, git and application"),
-		Entry("at a short revision", func(p *v1alpha1.Promotion) { p.Spec.Revision = commit[:7] }, "spec.revision in body should match '^[0-9a-f]{40}$'"),
-		Entry("at a branch", func(p *v1alpha1.Promotion) { p.Spec.Revision = "main" }, "spec.revision in body should match"),
-		Entry("at a revision in capitals", func(p *v1alpha1.Promotion) { p.Spec.Revision = v1alpha1.GitRevision(strings.ToUpper(string(commit))) }, "spec.revision in body should match"),
-		Entry("at a SHA-256", func(p *v1alpha1.Promotion) { p.Spec.Revision = commit + commit[:24] }, "spec.revision: Too long: may not be more than 40"),
+		Entry("at a short revision", func(p *v1alpha1.Promotion) { p.Spec.Revision = commit[:7] },
+			`"0123456" is no full commit hash of 40 lower-case hexadecimal digits: name the one that "git rev-parse 0123456" prints`),
+		Entry("at a branch", func(p *v1alpha1.Promotion) { p.Spec.Revision = "main" }, `git rev-parse main" prints; only spec.track follows a branch`),
+		Entry("at two lines", func(p *v1alpha1.Promotion) { p.Spec.Revision = "main\n" }, "not a full commit hash of 40 lower-case hexadecimal digits"),
+		Entry("at the longest name", func(p *v1alpha1.Promotion) { p.Spec.Revision = v1alpha1.GitRevision(strings.Repeat("m", 256)) },
+			"spec.revision: Too long: may not be more than 255"),
+		Entry("at a revision in capitals", func(p *v1alpha1.Promotion) { p.Spec.Revision = v1alpha1.GitRevision(strings.ToUpper(string(commit))) }, "is no full commit hash of 40 lower-case"),
+		Entry("at a SHA-256", func(p *v1alpha1.Promotion) { p.Spec.Revision = commit + commit[:24] }, "is no full commit hash of 40 lower-case"),
 		Entry("with an application twice", func(p *v1alpha1.Promotion) { p.Spec.Applications = []string{"unkey-api", "unkey-api"} }, "spec.applications[1]: Duplicate value"),
 		Entry("with an override twice", func(p *v1alpha1.Promotion) { p.Spec.Overrides = []v1alpha1.RevisionOverride{override, override} }, "spec.overrides[1]: Duplicate value"),
 		Entry("with an override at a branch", func(p *v1alpha1.Promotion) {
 			p.Spec.Overrides = []v1alpha1.RevisionOverride{{Application: "unkey-api", Revision: "main"}}
-		}, "spec.overrides[0].revision in body should match"),
+		}, "an override is at no full commit hash of 40 lower-case hexadecimal digits, as git rev-parse prints it"),
 		Entry("with an override of nothing", func(p *v1alpha1.Promotion) {
 			p.Spec.Overrides = []v1alpha1.RevisionOverride{{Revision: commit}}
 		}, "spec.overrides[0].application in body should be at least 1 chars long"),
