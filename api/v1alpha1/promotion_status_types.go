@@ -46,6 +46,29 @@ type PromotionStatus struct {
 	// +kubebuilder:validation:MaxItems=10
 	// +optional
 	History []PromotionRecord `json:"history,omitempty"`
+
+	// verified are the revisions that applications have completed a rollout with, those of the
+	// last one first: what spec.gates.verifiedIn of another Promotion asks for. It reaches
+	// further back than history.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=8
+	// +optional
+	Verified []VerifiedRevisions `json:"verified,omitempty"`
+}
+
+// VerifiedRevisions are revisions at which some applications were healthy in every region.
+type VerifiedRevisions struct {
+	// applications that were, in alphabetical order.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=256
+	// +required
+	Applications []string `json:"applications"`
+
+	// revisions they were healthy at, the last one first.
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=128
+	// +required
+	Revisions []GitRevision `json:"revisions"`
 }
 
 // PromotionRollout moves regions from what they have to one set of revisions. Both are recorded

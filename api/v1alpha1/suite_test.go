@@ -36,9 +36,9 @@ var _ = BeforeSuite(func() {
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
 		environment.BinaryAssetsDirectory = filepath.Join(root, "bin", "k8s")
 	}
+	DeferCleanup(environment.Stop) // also what a failed start leaves running
 	config, err := environment.Start()
 	Expect(err).NotTo(HaveOccurred(), "starting the API server; `make k8s` builds it")
-	DeferCleanup(environment.Stop)
 
 	scheme := runtime.NewScheme()
 	Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())

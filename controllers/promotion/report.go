@@ -66,6 +66,7 @@ func waveColumn(rollout *v1alpha1.PromotionRollout) string {
 func remember(st *v1alpha1.PromotionStatus, ended *v1alpha1.PromotionRecord) {
 	if ended.Outcome == v1alpha1.RolloutCompleted {
 		st.CurrentRevision = ended.Revision
+		st.Verified = verify(st.Verified, ended)
 	}
 	if len(st.History) > 0 && st.History[0].ID == ended.ID && st.History[0].Outcome == ended.Outcome && ended.Outcome == v1alpha1.RolloutCompleted {
 		st.History[0].Applications = ended.Applications

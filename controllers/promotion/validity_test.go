@@ -428,7 +428,10 @@ func TestWhatIsVerified(t *testing.T) {
 	}
 	in := func(name string, history ...v1alpha1.PromotionRecord) *v1alpha1.Promotion {
 		p := promotionTo(good)
-		p.Name, p.Spec.EnvironmentRef.Name, p.Status.History = name, "staging001", history
+		p.Name, p.Spec.EnvironmentRef.Name = name, "staging001"
+		for i := range history {
+			remember(&p.Status, &history[i])
+		}
 		return p
 	}
 	named := in("core", completed(func(r *v1alpha1.PromotionRecord) { r.Revision = bad }))
@@ -442,7 +445,7 @@ func TestWhatIsVerified(t *testing.T) {
 		want       []string
 	}{
 		"what was completed":         {promotions: []*v1alpha1.Promotion{in("staging", completed())}},
-		"what was completed before":  {promotions: []*v1alpha1.Promotion{in("staging", completed(func(r *v1alpha1.PromotionRecord) { r.Revision = bad }), completed())}},
+		"what was completed before":  {promotions: []*v1alpha1.Promotion{in("staging", completed(), completed(func(r *v1alpha1.PromotionRecord) { r.Revision = bad }))}},
 		"not without any Promotion":  {want: []string{"core at bbbbbbb", "unkey-api at bbbbbbb"}},
 		"not what was not completed": {promotions: []*v1alpha1.Promotion{in("staging", completed(func(r *v1alpha1.PromotionRecord) { r.Outcome = v1alpha1.RolloutRolledBack }))}, want: []string{"core at bbbbbbb", "unkey-api at bbbbbbb"}},
 		"not another revision":       {promotions: []*v1alpha1.Promotion{in("staging", completed(func(r *v1alpha1.PromotionRecord) { r.Revision = old }))}, want: []string{"core at bbbbbbb", "unkey-api at bbbbbbb"}},

@@ -3,6 +3,7 @@ package promotion
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -36,8 +37,40 @@ func (r *Reconciler) unverified(ctx context.Context, s *scope, wanted target) ([
 }
 
 func verified(p *v1alpha1.Promotion, app string, revision v1alpha1.GitRevision) bool {
-	return p != nil && slices.ContainsFunc(p.Status.History, func(r v1alpha1.PromotionRecord) bool {
-		return r.Outcome == v1alpha1.RolloutCompleted && slices.Contains(r.Applications, app) &&
-			plan.PinSet{Revision: r.Revision, Overrides: r.Overrides}.Of(app) == revision
+	return p != nil && slices.ContainsFunc(p.Status.Verified, func(v v1alpha1.VerifiedRevisions) bool {
+		return slices.Contains(v.Applications, app) && slices.Contains(v.Revisions, revision)
 	})
+}
+
+// How much is remembered of what was completed: enough for a month of an environment that
+// follows a branch, in an object that stays small. Applications are in groups of their own while
+// they are overridden.
+const (
+	mostVerified = 128
+	mostGroups   = 8
+)
+
+// verify puts what was completed at the head of what is known, in which applications that moved
+// together share their revisions.
+func verify(known []v1alpha1.VerifiedRevisions, completed *v1alpha1.PromotionRecord) []v1alpha1.VerifiedRevisions {
+	pins := plan.PinSet{Revision: completed.Revision, Overrides: completed.Overrides}
+	moved := map[v1alpha1.GitRevision][]string{}
+	for _, app := range completed.Applications {
+		moved[pins.Of(app)] = append(moved[pins.Of(app)], app)
+	}
+	for _, revision := range slices.Sorted(maps.Keys(moved)) {
+		apps := slices.Sorted(slices.Values(moved[revision]))
+		group := v1alpha1.VerifiedRevisions{Applications: apps, Revisions: []v1alpha1.GitRevision{revision}}
+		others := make([]v1alpha1.VerifiedRevisions, 0, len(known)+1)
+		for _, v := range known {
+			if !slices.Equal(v.Applications, apps) {
+				others = append(others, v)
+				continue
+			}
+			before := slices.DeleteFunc(slices.Clone(v.Revisions), func(r v1alpha1.GitRevision) bool { return r == revision })
+			group.Revisions = append(group.Revisions, before[:min(len(before), mostVerified-1)]...)
+		}
+		known = append([]v1alpha1.VerifiedRevisions{group}, others...)
+	}
+	return known[:min(len(known), mostGroups)]
 }

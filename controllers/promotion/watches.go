@@ -69,7 +69,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, clk clock.WithTicker) er
 
 // whatOthersAsk of a Promotion: what it pins, and what it has completed.
 func whatOthersAsk(p *v1alpha1.Promotion) any {
-	return []any{p.Generation, p.DeletionTimestamp.IsZero(), p.Status.History}
+	return []any{p.Generation, p.DeletionTimestamp.IsZero(), p.Status.Verified}
 }
 
 // whoIsConnected is what the gate asks of a ring.

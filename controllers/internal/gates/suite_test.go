@@ -28,9 +28,9 @@ var _ = BeforeSuite(func() {
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
 		environment.BinaryAssetsDirectory = "../../../bin/k8s"
 	}
+	DeferCleanup(environment.Stop) // also what a failed start leaves running
 	config, err := environment.Start()
 	Expect(err).NotTo(HaveOccurred(), "starting the API server; `make k8s` builds it")
-	DeferCleanup(environment.Stop)
 	config.QPS = -1
 	server, err = client.NewWithWatch(config, client.Options{})
 	Expect(err).NotTo(HaveOccurred())

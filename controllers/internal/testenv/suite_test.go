@@ -35,9 +35,9 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(err).NotTo(HaveOccurred())
 
 	environment := &envtest.Environment{CRDs: crds, BinaryAssetsDirectory: binaries(root)}
+	DeferCleanup(environment.Stop) // also what a failed start leaves running
 	adminConfig, err = environment.Start()
 	Expect(err).NotTo(HaveOccurred(), "starting the API server; `make k8s` builds it")
-	DeferCleanup(environment.Stop)
 	adminConfig.QPS = -1
 	administrator, err = client.New(adminConfig, client.Options{Scheme: known})
 	Expect(err).NotTo(HaveOccurred())

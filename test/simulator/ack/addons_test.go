@@ -8,7 +8,7 @@ import (
 )
 
 func TestAddonsThatNeedNodes(t *testing.T) {
-	b := newBedAt(t, slow/5)
+	b := newBedAt(t, slow)
 	subnets, role := b.runningCluster()
 	b.Expect(b.synced(b.apply("Addon", "proxy", `{clusterName: prod, name: kube-proxy}`))).To(haveField("ACTIVE", "status", "status"))
 
@@ -29,7 +29,7 @@ func TestAddonsThatNeedNodes(t *testing.T) {
 }
 
 func TestAddonThatWaitedTooLongIsLost(t *testing.T) {
-	b := newBedAt(t, slow/10)
+	b := newBedAt(t, slow/4)
 	subnets, role := b.runningCluster()
 	addon := b.apply("Addon", "coredns", `{clusterName: prod, name: coredns}`)
 	b.Eventually(b.refresh(addon)).Should(haveField("DEGRADED", "status", "status"))

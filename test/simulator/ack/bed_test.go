@@ -51,15 +51,15 @@ func run(m *testing.M) int {
 		return 1
 	}
 	environment := &envtest.Environment{CRDs: definitions, BinaryAssetsDirectory: binaries()}
-	if management, err = environment.Start(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer func() {
+	defer func() { // also of what a failed start leaves running
 		if err := environment.Stop(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 		}
 	}()
+	if management, err = environment.Start(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	management.QPS = -1
 	if complete = hasAllFields(definitions); complete {
 		management.Wrap(refuseUnknownFields)

@@ -87,7 +87,7 @@ func TestFromVPCToNodegroupAndBack(t *testing.T) {
 }
 
 func TestClusterDeletionWaitsForNodegroups(t *testing.T) {
-	b := newBedAt(t, slow/4)
+	b := newBedAt(t, slow)
 	subnets, _ := b.subnets()
 	role := b.role("eks")
 	cluster := b.synced(b.apply("Cluster", "prod", clusterSpec(role, subnets)))
@@ -188,7 +188,7 @@ func TestNodegroupScales(t *testing.T) {
 }
 
 func TestARestartGoesOn(t *testing.T) {
-	b := newBedAt(t, slow/5)
+	b := newBedAt(t, slow/2)
 	subnets, network := b.subnets()
 	cluster := b.apply("Cluster", "prod", clusterSpec(b.role("eks"), subnets))
 	b.Eventually(b.refresh(cluster)).Should(haveCondition("ACK.ResourceSynced", "False", "Cluster is in 'CREATING' status"))

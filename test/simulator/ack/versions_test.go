@@ -29,7 +29,7 @@ func (b *bed) versions(key cloud.Key, fact string) func() []string {
 }
 
 func TestClusterGoesUpOneMinorAtATime(t *testing.T) {
-	b := newBedAt(t, slow/5)
+	b := newBedAt(t, slow/2)
 	subnets, _ := b.subnets()
 	cluster := b.synced(b.apply("Cluster", "prod", clusterSpec(b.role("eks"), subnets)))
 	seen := b.versions(cloud.Key{Type: "eks/cluster", Region: region, ID: "prod"}, "version")
@@ -78,7 +78,7 @@ func TestRefusedClusterVersions(t *testing.T) {
 }
 
 func TestClusterIsNotDeletedDuringAnUpdate(t *testing.T) {
-	b := newBedAt(t, slow/5)
+	b := newBedAt(t, slow/2)
 	subnets, _ := b.subnets()
 	cluster := b.synced(b.apply("Cluster", "prod", clusterSpec(b.role("eks"), subnets)))
 	b.edit(cluster, `{version: "1.35"}`)
