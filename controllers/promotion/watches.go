@@ -33,7 +33,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, clk clock.WithTicker) er
 	promotions := watch.InNamespace(r.Client, func() client.ObjectList { return &v1alpha1.PromotionList{} }, nil)
 	all := handler.EnqueueRequestsFromMapFunc(promotions)
 	toRegion := watch.ToRegion(r.Client)
-	ofRegion := handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, obj client.Object) []reconcile.Request {
+	ofRegion := func(ctx context.Context, obj client.Object) []reconcile.Request {
 		var requests []reconcile.Request
 		for _, region := range toRegion(ctx, obj) {
 			trigger := &v1alpha1.Region{}
@@ -41,7 +41,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, clk clock.WithTicker) er
 			requests = append(requests, promotions(ctx, trigger)...)
 		}
 		return requests
-	})
+	}
 	c, err := ctrl.NewControllerManagedBy(mgr).
 		Named("promotion").
 		For(&v1alpha1.Promotion{}, builder.WithPredicates(predicate.Or(
@@ -53,7 +53,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, clk clock.WithTicker) er
 			predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{},
 		))).
 		Watches(&v1alpha1.GossipRing{}, all, builder.WithPredicates(watch.Changed(whoIsConnected))).
-		Watches(&corev1.Secret{}, ofRegion).
+		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(ofRegion)).
 		// One that waits for git must not hold up the others.
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
 		WatchesRawSource(watch.Remote(r.ArgoCD.Regional(), func(ctx context.Context, region client.ObjectKey) []reconcile.Request {
@@ -63,7 +63,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, clk clock.WithTicker) er
 	if err != nil {
 		return fmt.Errorf("building the Promotion controller: %w", err)
 	}
-	applications := source.Kind(mgr.GetCache(), client.Object(&argocd.Application{}), ofRegion)
+	applications := source.Kind(mgr.GetCache(), client.Object(&argocd.Application{}), watch.Gathered(ofRegion))
 	return watch.WhenInstalled(mgr, clk, c, &argocd.Application{}, applications)
 }
 

@@ -82,7 +82,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, clk clock.WithTicker) er
 			return err
 		}
 	}
-	applications := source.Kind(mgr.GetCache(), client.Object(&argocd.Application{}), toRegion)
+	applications := source.Kind(mgr.GetCache(), client.Object(&argocd.Application{}), watch.Gathered(watch.ToRegion(r.Client)))
 	return watch.WhenInstalled(mgr, clk, c, &argocd.Application{}, applications)
 }
 

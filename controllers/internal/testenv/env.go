@@ -54,7 +54,7 @@ func Start() *Env {
 	// cache is up to date, which the API server asks for ten times a second.
 	environment.ControlPlane.GetAPIServer().Configure().Set("watch-cache", "false")
 	GinkgoT().Setenv("GOGC", "400") // the programs that are started here have memory to spare
-	DeferCleanup(environment.Stop) // also what a failed start leaves running
+	DeferCleanup(environment.Stop)  // also what a failed start leaves running
 	config, err := environment.Start()
 	Expect(err).NotTo(HaveOccurred(), "starting the API server; `make k8s` builds it")
 	config.QPS = -1

@@ -88,6 +88,30 @@ func InNamespace(c client.Reader, list func() client.ObjectList, keep func(trigg
 	}
 }
 
+// gathering is how long Gathered waits for more events.
+const gathering = 250 * time.Millisecond
+
+// Gathered maps events to requests as handler.EnqueueRequestsFromMapFunc does, but lets all of a
+// moment make one pass. It is for kinds of which there are thousands: Argo CD refreshes each
+// Application every two to three minutes (argocd-cm, timeout.reconciliation), which is a write of each.
+func Gathered(toRequests handler.MapFunc) handler.EventHandler {
+	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+	add := func(ctx context.Context, q queue, obj client.Object) {
+		for _, r := range toRequests(ctx, obj) {
+			q.AddAfter(r, gathering)
+		}
+	}
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) { add(ctx, q, e.Object) },
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
+			add(ctx, q, e.ObjectOld)
+			add(ctx, q, e.ObjectNew)
+		},
+		DeleteFunc:  func(ctx context.Context, e event.DeleteEvent, q queue) { add(ctx, q, e.Object) },
+		GenericFunc: func(ctx context.Context, e event.GenericEvent, q queue) { add(ctx, q, e.Object) },
+	}
+}
+
 // Remote wakes objects when something changes in a regional cluster. Without clusters it never does.
 func Remote(clusters *remote.Clusters, toRequests func(context.Context, client.ObjectKey) []reconcile.Request, changes ...remote.Change) source.Source {
 	return source.Func(func(ctx context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
