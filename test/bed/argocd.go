@@ -15,6 +15,10 @@ import (
 // policy for it.
 const argoCDRole = "argocd-hub"
 
+// CapabilityRole is the role of EKS's managed Argo CD. The simulated one uses it in clusters that
+// are registered by their ARN.
+const CapabilityRole = "arn:aws:iam::" + Account + ":role/argocd-capability"
+
 // issueArgoCDKeys does for Argo CD's pods what EKS Pod Identity would. It comes before the
 // policies: by these, nobody on the bed may give out sessions of the role.
 func (b *Bed) issueArgoCDKeys(ctx context.Context) error {

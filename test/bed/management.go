@@ -87,7 +87,7 @@ func (b *Bed) startControllers(ctx context.Context) error {
 		return nil
 	}
 	argo, err := argocd.Start(ctx, argocd.Options{
-		Config: b.Config, Namespace: ArgoCDNamespace, Cloud: b.Cloud, Clusters: b.planes.byEndpoint,
+		Config: b.Config, Namespace: ArgoCDNamespace, Cloud: b.Cloud, Clusters: b.planes.byServer,
 	})
 	if err != nil {
 		return fmt.Errorf("starting Argo CD: %w", err)

@@ -7,10 +7,13 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 	"k8s.io/client-go/rest"
 
+	"github.com/portolan-dev/portolan/test/simulator/aws"
 	"github.com/portolan-dev/portolan/test/simulator/cloud"
 	"github.com/portolan-dev/portolan/test/simulator/controlplane"
 	"github.com/portolan-dev/portolan/test/simulator/regional"
@@ -152,16 +155,34 @@ func (p *planes) regionOf(address netip.Addr) string {
 	return ""
 }
 
-// byEndpoint returns an administrator's credentials for the server at an endpoint.
-func (p *planes) byEndpoint(endpoint string) (*rest.Config, bool) {
+// byServer returns what the simulated Argo CD uses in the cluster that a cluster Secret names by
+// its endpoint or its ARN.
+func (p *planes) byServer(server string) (*rest.Config, bool) {
+	if named, err := arn.Parse(server); err == nil {
+		return p.asCapability(named)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, plane := range p.running {
-		if plane.server.Endpoint() == endpoint {
+		if plane.server.Endpoint() == server {
 			return plane.server.Config(), true
 		}
 	}
 	return nil, false
+}
+
+// asCapability returns credentials with the rights that the cluster's access entry gives to
+// CapabilityRole: no more than EKS's Argo CD has there.
+func (p *planes) asCapability(named arn.ARN) (*rest.Config, bool) {
+	name := strings.TrimPrefix(named.Resource, "cluster/")
+	username, groups, allowed := aws.AccessFromEntries(p.bed.Cloud)(name, CapabilityRole)
+	plane := p.get(name)
+	if !allowed || plane == nil || plane.awsRegion != named.Region {
+		return nil, false
+	}
+	config := plane.server.Config()
+	config.Impersonate = rest.ImpersonationConfig{UserName: username, Groups: groups}
+	return config, true
 }
 
 // vpcOf finds the addresses of the VPC that a cluster's subnets lie in.

@@ -36,6 +36,9 @@ var _ = Describe("A promotion", Ordered, func() {
 	It("pins the regions that are born", NodeTimeout(patience), func(ctx SpecContext) {
 		for _, r := range f.regions {
 			Eventually(condition(ctx, r, v1alpha1.ConditionReady)).WithContext(ctx).Should(beReady(), r.Name)
+			secret, err := clusterSecretOf(ctx, r)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(secret.Data).To(And(Not(HaveKey("config")), HaveKeyWithValue("server", []byte(r.Status.Cluster.ARN))), "EKS's Argo CD has its own credentials")
 		}
 		f.awaitCompleted(ctx, first)
 	})

@@ -34,7 +34,7 @@ type pinned struct {
 
 const ledger = "ledger"
 
-// pinFleet builds the regions of an environment, with the application at the revision.
+// pinFleet builds an environment for regions that EKS's Argo CD deploys one application to.
 func pinFleet(ctx context.Context, name string, pool v1alpha1.CIDR, awsRegions ...v1alpha1.AWSRegion) *pinned {
 	GinkgoHelper()
 	repository, err := git.Create(filepath.Join(world.Dir(), name+".git"))
@@ -49,8 +49,11 @@ func pinFleet(ctx context.Context, name string, pool v1alpha1.CIDR, awsRegions .
 	env := smallEnvironment(name)
 	env.Spec.Network.Pool = &v1alpha1.AddressPool{CIDRs: []v1alpha1.CIDR{pool}, PrefixLength: 19}
 	env.Spec.Profiles[0].Applications = []v1alpha1.Application{{Name: ledger}}
-	env.Spec.ArgoCD.Repository = &v1alpha1.ConfigRepository{
-		URL: repository.HTTPURL(), ConfigFiles: []string{"environments/{{ .environment }}/{{ .region }}.yaml"},
+	env.Spec.ArgoCD = v1alpha1.ArgoCD{
+		Mode: v1alpha1.ArgoCDEKSCapability, RoleARN: bed.CapabilityRole,
+		Repository: &v1alpha1.ConfigRepository{
+			URL: repository.HTTPURL(), ConfigFiles: []string{"environments/{{ .environment }}/{{ .region }}.yaml"},
+		},
 	}
 	Expect(world.Client.Create(ctx, env)).To(Succeed())
 	Expect(world.Client.Create(ctx, f.set)).To(Succeed())
