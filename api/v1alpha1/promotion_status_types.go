@@ -238,6 +238,11 @@ type RegionProgress struct {
 	// +optional
 	HealthySince *metav1.Time `json:"healthySince,omitempty"`
 
+	// unhealthyAt is when it was seen not to be healthy any more, having been so since it moved.
+	// It has spec.gates.progressDeadline from then, at most twice that and the soak in all.
+	// +optional
+	UnhealthyAt *metav1.Time `json:"unhealthyAt,omitempty"`
+
 	// passedAt is when it passed all gates.
 	// +optional
 	PassedAt *metav1.Time `json:"passedAt,omitempty"`

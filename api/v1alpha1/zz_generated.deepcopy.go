@@ -1984,6 +1984,10 @@ func (in *RegionProgress) DeepCopyInto(out *RegionProgress) {
 		in, out := &in.HealthySince, &out.HealthySince
 		*out = (*in).DeepCopy()
 	}
+	if in.UnhealthyAt != nil {
+		in, out := &in.UnhealthyAt, &out.UnhealthyAt
+		*out = (*in).DeepCopy()
+	}
 	if in.PassedAt != nil {
 		in, out := &in.PassedAt, &out.PassedAt
 		*out = (*in).DeepCopy()

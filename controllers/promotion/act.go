@@ -1,6 +1,7 @@
 package promotion
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -23,31 +24,58 @@ func (r *Reconciler) rollOut(ctx context.Context, s *scope) error {
 		r.ask(ctx, s, d)
 		d = decide(s.world)
 	}
-	if err := r.act(ctx, s, d); err != nil {
+	s.decision = d
+	if missed, err := r.act(ctx, s, d); err != nil {
+		d.forget(missed, s.progress)
 		return err
 	}
-	s.decision = d
 	if d.verb == hold { // git may be slow, and nothing that is to be done waits for it
 		r.tell(ctx, s)
 	}
 	return r.outcome(s, d)
 }
 
-func (r *Reconciler) act(ctx context.Context, s *scope, d *decision) error {
+// act returns the first failure, and in which regions there was one.
+func (r *Reconciler) act(ctx context.Context, s *scope, d *decision) (missed map[string]bool, err error) {
 	switch d.verb {
 	case write:
 		return r.deliver(ctx, s, d)
 	case confirm:
-		for _, name := range d.confirm {
-			for _, app := range s.world.region(name).apps {
-				if err := r.ArgoCD.Refresh(ctx, s.found[name][app.name], false); err != nil {
-					return err
-				}
-			}
-		}
+		return r.confirm(ctx, s, d)
 	case hold, begin, record:
 	}
-	return nil
+	return nil, nil
+}
+
+func (r *Reconciler) confirm(ctx context.Context, s *scope, d *decision) (missed map[string]bool, err error) {
+	missed = map[string]bool{}
+	for _, name := range d.confirm {
+		for _, app := range s.world.region(name).apps {
+			if failure := r.ArgoCD.Refresh(ctx, s.found[name][app.name], false); failure != nil {
+				missed[name], err = true, cmp.Or(err, failure)
+			}
+		}
+	}
+	return missed, err
+}
+
+// forget puts regions in which the decision could not be carried out back to where they were. What
+// became of the others is remembered.
+func (d *decision) forget(missed map[string]bool, before map[string]*v1alpha1.RegionProgress) {
+	for i := range d.rollout.Waves {
+		w := &d.rollout.Waves[i]
+		begun := false
+		for j := range w.Regions {
+			at := &w.Regions[j]
+			if was := before[at.Region]; missed[at.Region] && was != nil {
+				was.DeepCopyInto(at)
+			}
+			begun = begun || at.MovedAt != nil
+		}
+		if !begun {
+			w.StartedAt = nil
+		}
+	}
 }
 
 // outcome is what the condition RolledOut says of a decision.

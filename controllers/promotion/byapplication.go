@@ -2,6 +2,7 @@ package promotion
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -23,21 +24,23 @@ func (w *byApplication) pinned(_ *v1alpha1.Region, found *argocd.Application, _ 
 	return commitOrNone(found.TargetRevision(w.repository))
 }
 
-func (w *byApplication) deliver(ctx context.Context, moves []move, _ *v1alpha1.PromotionRollout) error {
+func (w *byApplication) deliver(ctx context.Context, moves []move, _ *v1alpha1.PromotionRollout) (made []move, err error) {
 	for _, m := range moves {
 		if owner := m.found.Owner(); owner != "" { // it would put its own back at once
-			return &ownedError{applications: []string{fmt.Sprintf("%s by %s", m.found.Name, owner)}}
+			return nil, &ownedError{applications: []string{fmt.Sprintf("%s by %s", m.found.Name, owner)}}
 		}
 	}
+	var failures []error
 	for _, m := range moves {
-		if m.found == nil {
-			continue // it is made with whatever its owner says, and moved then
+		if m.found != nil { // else it is made with whatever its owner says, and moved then
+			if err := w.clusters.Retarget(ctx, m.found, w.repository, string(m.pin)); err != nil {
+				failures = append(failures, err)
+				continue
+			}
 		}
-		if err := w.clusters.Retarget(ctx, m.found, w.repository, string(m.pin)); err != nil {
-			return err
-		}
+		made = append(made, m)
 	}
-	return nil
+	return made, errors.Join(failures...)
 }
 
 func (w *byApplication) rival(ctx context.Context, m move) (who, where string, err error) {

@@ -116,11 +116,19 @@ func (w *byFiles) pinned(region *v1alpha1.Region, _ *argocd.Application, applica
 	return commitOrNone(value)
 }
 
-// deliver makes one commit, and has Argo CD look for it at once instead of when it next would.
-func (w *byFiles) deliver(ctx context.Context, moves []move, rollout *v1alpha1.PromotionRollout) error {
+// deliver makes one commit: all moves are made, or none.
+func (w *byFiles) deliver(ctx context.Context, moves []move, rollout *v1alpha1.PromotionRollout) ([]move, error) {
 	if len(moves) == 0 {
-		return nil
+		return nil, nil
 	}
+	if err := w.commit(ctx, moves, rollout); err != nil {
+		return nil, err
+	}
+	return moves, nil
+}
+
+// commit has Argo CD look for what was pushed at once, instead of when it next would.
+func (w *byFiles) commit(ctx context.Context, moves []move, rollout *v1alpha1.PromotionRollout) error {
 	var changes []gitrepo.Change
 	for _, m := range moves {
 		changes = append(changes, gitrepo.Change{Path: w.fileOf(m), Edit: func(before []byte) ([]byte, error) {

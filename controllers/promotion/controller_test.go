@@ -65,10 +65,6 @@ func TestRegionsThatTakeNoPart(t *testing.T) {
 		"not registered": func(t *testing.T, th *theatre, r *v1alpha1.Region) error {
 			return th.reconciler.ArgoCD.Delete(t.Context(), plan.ClusterName(r))
 		},
-		"without a profile": func(t *testing.T, th *theatre, r *v1alpha1.Region) error {
-			r.Spec.Profile = "missing"
-			return th.Update(t.Context(), r)
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -124,10 +120,19 @@ func TestSecondPassOfASettledPromotionWritesNothing(t *testing.T) {
 }
 
 func TestARegionKeepsItsTurnWhileItsProfileIsMissing(t *testing.T) {
+	for name, passes := range map[string]int{"from the beginning": 0, "later": 1} {
+		t.Run(name, func(t *testing.T) { keepsItsTurn(t, passes) })
+	}
+}
+
+func keepsItsTurn(t *testing.T, passes int) {
+	t.Helper()
 	g := NewWithT(t)
 	th := newTheatre(t)
 	th.set(t, promotionTo(good))
-	th.pass(t, "all")
+	for range passes {
+		th.pass(t, "all")
+	}
 	profile := func(name string) {
 		region := &v1alpha1.Region{}
 		g.Expect(th.Get(t.Context(), client.ObjectKey{Namespace: "fleet", Name: cast[2]}, region)).To(Succeed())

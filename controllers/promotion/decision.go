@@ -41,6 +41,9 @@ type decision struct {
 	unasked []check
 	// asking tells that nobody announces what is waited for.
 	asking bool
+	// proven are applications that are known to be healthy at the rollout's revisions, in every
+	// region that has them and can be judged.
+	proven []string
 	// ended is the record of a rollout that ended by this decision.
 	ended *v1alpha1.PromotionRecord
 }

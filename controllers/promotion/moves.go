@@ -6,97 +6,7 @@ import (
 	"strings"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
-	"github.com/portolan-dev/portolan/controllers/plan"
 )
-
-// begin records a rollout: who moves when, and what each region has before anything is written.
-func (p *planner) begin() *decision {
-	d := &decision{verb: begin}
-	if p.rollout != nil && (p.phase() == v1alpha1.RolloutProgressing || p.phase() == v1alpha1.RolloutRollingBack) {
-		d.ended = p.recordOf(v1alpha1.RolloutSuperseded)
-	}
-	r := &v1alpha1.PromotionRollout{
-		ID: p.target.ID(), Revision: p.target.Revision, Overrides: p.target.Overrides, Applications: p.target.applications,
-		Urgency: p.policy.urgency, Reason: p.policy.reason, ApprovedBy: p.approvedBy,
-		StartedAt: *p.moment(), Phase: v1alpha1.RolloutProgressing, Retried: p.retry, Waves: p.waves,
-	}
-	for i := range p.regions {
-		region := &p.regions[i]
-		before, left := p.before(region)
-		r.Previous = addPrevious(r.Previous, region.name, before)
-		if left {
-			r.LeftInside = append(r.LeftInside, region.name)
-		}
-	}
-	p.rollout = r
-	p.progress(func(_ *v1alpha1.WaveStatus, at *v1alpha1.RegionProgress) { p.adopt(at) })
-	return d.because(v1alpha1.ReasonRollingOut, "beginning with %.7s", r.Revision)
-}
-
-// adopt takes a region as moved that has its pins already and is healthy with them: nothing of it
-// would change.
-func (p *planner) adopt(at *v1alpha1.RegionProgress) {
-	at.State = v1alpha1.RegionRolloutPending
-	r := p.region(at.Region)
-	if _, other := r.healthy(p.pins()); r.unknown == "" && other == nil {
-		at.State, at.MovedAt, at.PassedAt = v1alpha1.RegionRolloutPassed, p.moment(), p.moment()
-	}
-}
-
-// before are the pins to which a region would go back: what it has, or, where the rollout before
-// was never found to be good there and left it inside, what it had before that one.
-func (p *planner) before(r *regionState) (pins []v1alpha1.RevisionOverride, left bool) {
-	if p.rollout != nil && p.phase() != v1alpha1.RolloutCompleted {
-		at := p.at(r.name)
-		moved := at != nil && at.MovedAt != nil && at.State != v1alpha1.RegionRolloutPassed && at.State != v1alpha1.RegionRolloutRolledBack
-		if moved || slices.Contains(p.rollout.LeftInside, r.name) && at != nil && at.MovedAt == nil {
-			return p.previous(r.name).Overrides, true
-		}
-	}
-	return r.pins(), false
-}
-
-// recollect records what regions have that could not be asked when the rollout began: before they
-// move, so that there is something to go back to. A pin of the rollout's own is nothing that they
-// had: writing it may have been interrupted.
-func (p *planner) recollect() *decision {
-	if p.phase() != v1alpha1.RolloutProgressing {
-		return nil
-	}
-	var names []string
-	p.progress(func(_ *v1alpha1.WaveStatus, at *v1alpha1.RegionProgress) {
-		r := p.region(at.Region)
-		if at.MovedAt != nil || r.unknown != "" || len(p.previous(at.Region).Overrides) > 0 {
-			return
-		}
-		if before := p.unless(r, plan.PinSet{Overrides: r.pins()}).Overrides; len(before) > 0 {
-			p.rollout.Previous = addPrevious(withoutPrevious(p.rollout.Previous, at.Region), at.Region, before)
-			names = append(names, at.Region)
-		}
-	})
-	if len(names) == 0 {
-		return nil
-	}
-	return (&decision{verb: record}).because(v1alpha1.ReasonRollingOut, "noting what %s had", strings.Join(names, ", "))
-}
-
-func withoutPrevious(groups []v1alpha1.PreviousPins, region string) []v1alpha1.PreviousPins {
-	for i := range groups {
-		groups[i].Regions = slices.DeleteFunc(groups[i].Regions, func(name string) bool { return name == region })
-	}
-	return slices.DeleteFunc(groups, func(g v1alpha1.PreviousPins) bool { return len(g.Regions) == 0 })
-}
-
-// addPrevious keeps regions with the same pins together.
-func addPrevious(groups []v1alpha1.PreviousPins, region string, pins []v1alpha1.RevisionOverride) []v1alpha1.PreviousPins {
-	for i := range groups {
-		if slices.Equal(groups[i].Pins, pins) {
-			groups[i].Regions = append(groups[i].Regions, region)
-			return groups
-		}
-	}
-	return append(groups, v1alpha1.PreviousPins{Regions: []string{region}, Pins: pins})
-}
 
 // rollBack puts the previous pins back, those of the last region first. Nobody's health is
 // waited for on the way.
@@ -112,9 +22,9 @@ func (p *planner) rollBack() *decision {
 	p.progress(func(_ *v1alpha1.WaveStatus, at *v1alpha1.RegionProgress) {
 		r := p.region(at.Region)
 		switch previous := p.previous(at.Region); {
-		case r.has(previous):
-		case r.unknown != "":
+		case r.unseen && at.MovedAt != nil, r.unknown != "" && !r.has(previous):
 			unknown = r
+		case r.has(previous):
 		default:
 			d.writes = append(d.writes, pinning{r, previous})
 		}
@@ -242,13 +152,27 @@ func (p *planner) wait() *decision {
 	case v1alpha1.RolloutRolledBack:
 		d.stuck = true
 		return d.because(v1alpha1.ReasonRolledBack,
-			"%s. The previous revisions are back, and %.7s is not tried again: change spec.revision, or try again with kubectl annotate promotion %s=<a new value>",
-			p.rollout.Failure, p.rollout.Revision, v1alpha1.AnnotationRetry)
+			"%s. %s, and %.7s is not tried again: change spec.revision, or try again with kubectl annotate promotion %s=<a new value>",
+			p.rollout.Failure, p.back(), p.rollout.Revision, v1alpha1.AnnotationRetry)
 	case v1alpha1.RolloutCompleted:
 		return p.settledIn(d)
 	default:
 		return p.onItsWay(d)
 	}
+}
+
+// back says what a rollback has come to: of regions that nothing was recorded of, nothing is put back.
+func (p *planner) back() string {
+	var names []string
+	p.progress(func(_ *v1alpha1.WaveStatus, at *v1alpha1.RegionProgress) {
+		if at.MovedAt != nil && len(p.previous(at.Region).Overrides) == 0 && len(p.region(at.Region).apps) > 0 {
+			names = append(names, at.Region)
+		}
+	})
+	if len(names) == 0 {
+		return "The previous revisions are back"
+	}
+	return fmt.Sprintf("Nothing is known of what %s had before, so that the pins there stay; elsewhere the previous revisions are back", strings.Join(clipped(names), ", "))
 }
 
 // onItsWay says what the regions wait for that have begun to move, or else those that are held.
@@ -273,6 +197,20 @@ func (p *planner) onItsWay(d *decision) *decision {
 	}
 }
 
+// proven are the applications of some regions, which are healthy: of no region, nothing is proven.
+func (p *planner) proven(in func(*regionState) bool) []string {
+	var names []string
+	for i := range p.regions {
+		if r := &p.regions[i]; r.unknown == "" && in(r) {
+			for _, a := range r.apps {
+				names = append(names, a.name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // settledIn says which region is not healthy any more, or not yet, after a rollout.
 func (p *planner) settledIn(d *decision) *decision {
 	for i := range p.regions {
@@ -281,5 +219,6 @@ func (p *planner) settledIn(d *decision) *decision {
 			return d.because(v1alpha1.ReasonApplicationsNotHealthy, "%s: %s", r.name, other.describe())
 		}
 	}
+	d.proven = p.proven(func(*regionState) bool { return true })
 	return d
 }

@@ -98,24 +98,20 @@ func byAge(a, b *v1alpha1.Region) int {
 // look observes one region, or returns nil when it has no part in a rollout.
 func (r *Reconciler) look(ctx context.Context, s *scope, region *v1alpha1.Region) (*regionState, error) {
 	state := &regionState{name: region.Name, cluster: plan.ClusterName(region), unconnected: s.unconnected(region)}
-	profile, err := plan.Profile(s.environment, region.Spec.Profile)
-	switch {
-	case err != nil && s.progress[region.Name] == nil:
-		return nil, nil //nolint:nilnil // the Region itself reports it
-	case err != nil: // it keeps its turn
-		state.unknown = clip(err.Error())
-		return state, nil
-	}
 	secret, err := r.ArgoCD.Get(ctx, state.cluster)
-	if errors.Is(err, argocd.ErrUnreachable) { // it keeps its turn
-		state.unknown = clip(err.Error())
+	switch {
+	case errors.Is(err, argocd.ErrUnreachable): // it keeps its turn
+		state.unknown, state.unseen = clip(err.Error()), true
 		return state, nil
-	}
-	if err != nil {
+	case err != nil:
 		return nil, err
-	}
-	if secret == nil && s.progress[region.Name] == nil {
+	case secret == nil && s.progress[region.Name] == nil:
 		return nil, nil //nolint:nilnil // it is born with its pins
+	}
+	profile, err := plan.Profile(s.environment, region.Spec.Profile)
+	if err != nil { // likewise
+		state.unknown, state.unseen = clip(err.Error()), true
+		return state, nil
 	}
 	broken, err := r.brokenFor(ctx, s, region)
 	if err != nil {

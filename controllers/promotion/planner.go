@@ -30,7 +30,7 @@ func decide(w world) *decision {
 	p := &planner{world: w}
 	p.rollout = w.rollout.DeepCopy()
 	p.note()
-	d := p.first(p.supersede, p.resume, p.hurry, p.judge, p.recollect, p.keep, p.rollBack, p.confirm, p.standBy, p.move, p.finish, p.wait)
+	d := p.first(p.supersede, p.resume, p.hurry, p.judge, p.recollect, p.keep, p.rollBack, p.confirm, p.finish, p.standBy, p.move, p.wait)
 	d.rollout, d.unasked, d.asking = p.rollout, p.unasked, p.asking
 	if d.until.IsZero() {
 		d.until = p.until
@@ -54,6 +54,12 @@ func (p *planner) pins() plan.PinSet {
 
 func (p *planner) phase() v1alpha1.RolloutPhase { return p.rollout.Phase }
 
+// failed tells that the rollout goes no further by itself.
+func (p *planner) failed() bool {
+	phase := p.phase()
+	return phase == v1alpha1.RolloutHalted || phase == v1alpha1.RolloutRollingBack || phase == v1alpha1.RolloutRolledBack
+}
+
 // progress calls f with each region's.
 func (p *planner) progress(f func(w *v1alpha1.WaveStatus, at *v1alpha1.RegionProgress)) {
 	for i := range p.rollout.Waves {
@@ -76,9 +82,10 @@ func (p *planner) at(region string) *v1alpha1.RegionProgress {
 
 // supersede begins a rollout when the spec asks for something else than the last one was for:
 // between regions, never inside one, unless it is on its way back or can get no further. Until
-// it may begin, the one before is looked after.
+// it may begin, the one before is looked after. That there are other applications is no reason to
+// try again what failed.
 func (p *planner) supersede() *decision {
-	if p.rollout != nil && p.target.ID() == p.rollout.ID && slices.Equal(p.target.applications, p.rollout.Applications) {
+	if p.rollout != nil && p.target.ID() == p.rollout.ID && (p.failed() || slices.Equal(p.target.applications, p.rollout.Applications)) {
 		return nil
 	}
 	inside := p.inside()
@@ -104,7 +111,7 @@ func (p *planner) supersede() *decision {
 func (p *planner) standBy() *decision { return p.next }
 
 func (p *planner) anythingMoves() bool {
-	return slices.ContainsFunc(p.regions, func(r regionState) bool { return !r.has(p.target.PinSet) })
+	return slices.ContainsFunc(p.regions, func(r regionState) bool { return r.unseen || !r.has(p.target.PinSet) })
 }
 
 // inside returns a region in which Argo CD is at work on the rollout before.
@@ -144,7 +151,7 @@ func (p *planner) resume() *decision {
 	p.progress(func(w *v1alpha1.WaveStatus, at *v1alpha1.RegionProgress) {
 		switch at.State {
 		case v1alpha1.RegionRolloutFailed:
-			at.State, at.MovedAt, at.HealthySince, at.ConfirmAt = v1alpha1.RegionRolloutMoving, p.moment(), nil, nil
+			at.State, at.MovedAt, at.UnhealthyAt, at.HealthySince, at.ConfirmAt = v1alpha1.RegionRolloutMoving, p.moment(), nil, nil, nil
 		case v1alpha1.RegionRolloutRolledBack:
 			*at = v1alpha1.RegionProgress{Region: at.Region, State: v1alpha1.RegionRolloutPending, Applications: at.Applications}
 		default:
@@ -193,6 +200,9 @@ func (p *planner) end(phase v1alpha1.RolloutPhase) *decision {
 	p.rollout.Phase, p.rollout.FinishedAt = phase, p.moment()
 	d := p.wait()
 	d.verb, d.ended = record, p.recordOf(phase)
+	if phase == v1alpha1.RolloutCompleted {
+		d.proven = p.proven(func(r *regionState) bool { return p.at(r.name) != nil })
+	}
 	return d
 }
 
@@ -207,69 +217,4 @@ func (p *planner) recordOf(outcome v1alpha1.RolloutPhase) *v1alpha1.PromotionRec
 		StartedAt: r.StartedAt, FinishedAt: *p.moment(), Outcome: outcome,
 		Urgency: r.Urgency, Message: message, ApprovedBy: r.ApprovedBy,
 	}
-}
-
-// keep writes pins again that somebody took away: what has moved keeps the new ones, what waits
-// keeps the previous ones, and who came later has what it was born with.
-func (p *planner) keep() *decision {
-	d := &decision{verb: write}
-	for i := range p.regions {
-		r := &p.regions[i]
-		if r.unknown != "" {
-			continue
-		}
-		if want := p.owed(r); !r.has(want) {
-			d.writes = append(d.writes, pinning{r, want})
-		}
-	}
-	if len(d.writes) == 0 {
-		return nil
-	}
-	return d.because(v1alpha1.ReasonRollingOut, "writing pins again that were changed")
-}
-
-// owed are the pins that a region should have as far as the rollout has come. While a region
-// waits for its turn, a pin of the rollout's is as good: writing it may have been interrupted. So it
-// is in a region that was born with it before the rollout was halted.
-func (p *planner) owed(r *regionState) plan.PinSet {
-	at := p.at(r.name)
-	switch {
-	case p.phase() == v1alpha1.RolloutRollingBack: // on their way
-		return plan.PinSet{}
-	case at == nil && p.policy.shared: // nobody's are its own
-		return plan.PinSet{Overrides: r.pins()}
-	case at == nil:
-		return p.unless(r, p.born(r))
-	case at.MovedAt != nil && at.State != v1alpha1.RegionRolloutRolledBack:
-		return p.pins()
-	case slices.Contains(p.rollout.LeftInside, r.name) && at.MovedAt == nil: // until its turn
-		return plan.PinSet{}
-	}
-	return p.unless(r, p.previous(r.name))
-}
-
-// unless leaves out what already has the rollout's revision, as long as that is not to go away.
-func (p *planner) unless(r *regionState, pins plan.PinSet) plan.PinSet {
-	back := p.phase() == v1alpha1.RolloutRolledBack
-	return plan.PinSet{Overrides: slices.DeleteFunc(slices.Clone(pins.Overrides), func(o v1alpha1.RevisionOverride) bool {
-		return !back && r.pinOf(o.Application) == p.pins().Of(o.Application)
-	})}
-}
-
-// born are the pins of a region that came after the rollout began.
-func (p *planner) born(r *regionState) plan.PinSet {
-	var pins plan.PinSet
-	for _, a := range r.apps {
-		pins.Overrides = append(pins.Overrides, v1alpha1.RevisionOverride{Application: a.name, Revision: plan.BornWith(p.rollout, a.name)})
-	}
-	return pins
-}
-
-func (r *regionState) pinOf(application string) v1alpha1.GitRevision {
-	for _, a := range r.apps {
-		if a.name == application {
-			return a.pinned
-		}
-	}
-	return ""
 }

@@ -38,14 +38,18 @@ type play struct {
 	spec    v1alpha1.PromotionSpec
 	rollout *v1alpha1.PromotionRollout
 	history []v1alpha1.PromotionRecord
-	fleet   []*actor
-	now     time.Time
-	away    map[string]bool // regions that cannot be judged
-	unseen  map[string]bool // those of them whose pins cannot be seen either
-	apart   map[string]bool // regions that are not connected
-	retry   string
-	denied  bool // nobody has approved yet
-	log     []string
+	// verified is what others may take for healthy.
+	verified []v1alpha1.VerifiedRevisions
+	fleet    []*actor
+	now      time.Time
+	apps     []string        // that the promotion is responsible for
+	away     map[string]bool // regions that cannot be judged
+	blind    map[string]bool // regions that Argo CD itself does not reach
+	unseen   map[string]bool // those of them whose pins cannot be seen either
+	apart    map[string]bool // regions that are not connected
+	retry    string
+	denied   bool // nobody has approved yet
+	log      []string
 }
 
 // actor is a region with its applications.
@@ -54,12 +58,16 @@ type actor struct {
 	pins  map[string]v1alpha1.GitRevision
 	stage map[string]int // minutes since Argo CD noticed the pin
 	asked bool           // a confirmation is asked for
+	sick  bool           // api is not well
 }
 
 const healthyAfter = 3 // minutes
 
 func stageFor(regions ...string) *play {
-	p := &play{now: start, away: map[string]bool{}, unseen: map[string]bool{}, apart: map[string]bool{}}
+	p := &play{
+		now: start, apps: []string{"api", "core"},
+		away: map[string]bool{}, blind: map[string]bool{}, unseen: map[string]bool{}, apart: map[string]bool{},
+	}
 	p.spec.Revision = old
 	for _, r := range regions {
 		p.add(r, old)
@@ -81,11 +89,13 @@ func (p *play) add(region string, revision v1alpha1.GitRevision) {
 // verdict is what the gate would say: api at the bad revision degrades once it was healthy.
 func (a *actor) verdict(app string) argocd.Verdict {
 	switch stage := a.stage[app]; {
+	case a.pins[app] == "":
+		return argocd.Verdict{Class: argocd.Pending, Reason: "ApplicationMissing"}
 	case stage == 0:
 		return argocd.Verdict{Class: argocd.Pending, Reason: "SpecNotUpdated"}
 	case stage < healthyAfter:
 		return argocd.Verdict{Class: argocd.Pending, Reason: "OperationRunning"}
-	case app == "api" && a.pins[app] == bad && stage > healthyAfter:
+	case app == "api" && (a.sick || a.pins[app] == bad && stage > healthyAfter):
 		return argocd.Verdict{Class: argocd.Degraded, Reason: "NotHealthy", Message: `health is "Degraded"`}
 	default:
 		return argocd.Verdict{Healthy: true}
@@ -96,19 +106,22 @@ func (p *play) world(t *testing.T) world {
 	t.Helper()
 	w := world{
 		now: p.now, rollout: p.rollout, policy: policyOf(&p.spec), retry: p.retry,
-		target: target{plan.PinSet{Revision: p.spec.Revision, Overrides: p.spec.Overrides}, []string{"api", "core"}},
+		target: target{plan.PinSet{Revision: p.spec.Revision, Overrides: p.spec.Overrides}, slices.Clone(p.apps)},
 	}
 	var regions []*v1alpha1.Region
 	for _, a := range p.fleet {
 		r := regionState{name: a.name}
-		for _, app := range []string{"api", "core"} {
+		for _, app := range p.apps {
 			r.apps = append(r.apps, appState{name: app, pinned: a.pins[app], verdict: a.verdict(app), confirmed: !a.asked})
+			if p.blind[a.name] {
+				r.unknown, r.apps[len(r.apps)-1].verdict = "Argo CD does not get through", argocd.Verdict{Class: argocd.Unreachable, Reason: "ClusterUnreachable"}
+			}
 		}
 		if p.away[a.name] {
 			r.unknown = "nobody answers"
 		}
 		if p.unseen[a.name] {
-			r.unknown, r.apps = "its API server does not answer", nil
+			r.unknown, r.unseen, r.apps = "its API server does not answer", true, nil
 		}
 		if p.apart[a.name] {
 			r.unconnected = "ring api: it is Seeded, not yet Converged"
@@ -118,13 +131,14 @@ func (p *play) world(t *testing.T) world {
 		region.Name, region.Labels = a.name, map[string]string{"continent": a.name[:2]}
 		regions = append(regions, region)
 	}
-	waves, err := wavesOf(&p.spec, regions)
+	s := &scope{promotion: &v1alpha1.Promotion{Spec: p.spec}, world: w, regions: regions}
+	waves, err := wavesOf(&p.spec, s.moving())
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	w.waves = waves
 	if p.denied {
 		w.unapproved = &holding{reason: v1alpha1.ReasonAwaitingApproval, message: "0 of 1 approvals"}
 	}
-	s := &scope{promotion: &v1alpha1.Promotion{Spec: p.spec}, world: w}
+	s.world = w
 	NewWithT(t).Expect((&Reconciler{}).holdings(s)).To(Succeed())
 	return s.world
 }
@@ -153,6 +167,9 @@ func (p *play) step(t *testing.T) *decision {
 	}
 	if d.stuck {
 		said += " (stuck)"
+	}
+	if len(d.proven) > 0 {
+		p.verified = verify(p.verified, plan.PinSet{Revision: d.rollout.Revision, Overrides: d.rollout.Overrides}, d.proven)
 	}
 	if d.ended != nil {
 		p.history = append(p.history, *d.ended)

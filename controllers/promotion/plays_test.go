@@ -134,6 +134,67 @@ func TestRollouts(t *testing.T) {
 			p.event("nothing is known of eu-1", func() { p.away["eu-1"] = true }).run(t, 10)
 			return p.event("eu-1 is back", func() { p.away["eu-1"] = false }).run(t, 3)
 		}, "us-1 aa, eu-1 aa, ap-1 aa"},
+		"unseen-unapproved": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").event("the operator restarts, and sees no region yet", func() {})
+			p.denied, p.unseen = true, map[string]bool{"us-1": true, "eu-1": true}
+			p.asks("to b, which nobody has approved", to(good)).run(t, 3)
+			p.event("the regions are seen", func() { p.unseen = nil }).run(t, 3)
+			return p.event("approved", func() { p.denied = false }).run(t, 8)
+		}, "us-1 bb, eu-1 bb"},
+		"unseen-in-a-rollback": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").asks("roll back on failure, all at once", func(s *v1alpha1.PromotionSpec) {
+				rollback(s)
+				s.Waves = []v1alpha1.PromotionWave{{Name: "all", Regions: []string{"us-1", "eu-1"}}}
+			}).asks("to c", to(bad)).run(t, 2)
+			p.event("nothing is seen of us-1", func() { p.unseen["us-1"] = true }).run(t, 6)
+			return p.event("us-1 is back", func() { p.unseen["us-1"] = false }).run(t, 2)
+		}, "us-1 aa, eu-1 aa"},
+		"successor-held-later": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").asks("roll back on failure", rollback).asks("to b", to(good)).run(t, 6)
+			p.denied = true
+			p.asks("to d, which nobody has approved", to(commit("d"))).run(t, 8)
+			return p.event("much later, api is bad in us-1", func() { p.actor("us-1").sick = true }).run(t, 3)
+		}, "us-1 bb, eu-1 bb"},
+		"application-added-after-a-rollback": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").asks("roll back on failure", rollback).asks("to c", to(bad)).run(t, 8)
+			p.event("there is another application", func() { p.apps = append(p.apps, "web") }).run(t, 6)
+			return p.asks("to b", to(good)).run(t, 14)
+		}, "us-1 bb, eu-1 bb"},
+		"application-added-in-a-soak": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").asks("a soak of 10 minutes", soakFor(10*time.Minute)).asks("to b", to(good)).run(t, 9)
+			p.event("web, which has its pin, is ours from now on", func() {
+				p.apps = append(p.apps, "web")
+				for _, a := range p.fleet {
+					a.pins["web"], a.stage["web"] = good, healthyAfter
+				}
+			})
+			return p.run(t, 30)
+		}, "us-1 bb, eu-1 bb"},
+		"blip": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").asks("a soak of an hour", soakFor(time.Hour)).asks("to b", to(good)).run(t, 40)
+			p.event("a node of us-1 is drained", func() { p.actor("us-1").stage["api"] = 1 }).run(t, 70)
+			return p.event("api of eu-1 never gets well again", func() { p.actor("eu-1").stage["api"] = -60 }).run(t, 40)
+		}, "us-1 bb, eu-1 bb"},
+		"flapping": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").asks("a soak of 10 minutes", soakFor(10*time.Minute)).asks("to b", to(good)).run(t, 5)
+			for range 15 {
+				p.actor("us-1").stage["api"] = 1
+				p.run(t, 5)
+			}
+			return p
+		}, "us-1 bb, eu-1 aa"},
+		"outage-in-a-soak": {func(t *testing.T) *play {
+			p := stageFor("us-1").asks("a soak of an hour", soakFor(time.Hour)).asks("to b", to(good)).run(t, 9)
+			p.event("Argo CD does not reach us-1", func() { p.blind["us-1"] = true }).run(t, 120)
+			return p.event("it does again", func() { p.blind["us-1"] = false }).run(t, 65)
+		}, "us-1 bb"},
+		"rollback-of-nothing-known": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").asks("roll back on failure", rollback)
+			for _, a := range p.fleet {
+				a.pins = map[string]v1alpha1.GitRevision{"api": "", "core": ""}
+			}
+			return p.asks("to c", to(bad)).run(t, 12)
+		}, "us-1 cc, eu-1 "},
 		"deadline": {func(t *testing.T) *play {
 			p := stageFor("us-1", "eu-1").asks("to b", to(good)).event("us-1 does not join its ring", func() {})
 			p.apart["us-1"] = true
@@ -144,6 +205,40 @@ func TestRollouts(t *testing.T) {
 			p := tc.play(t)
 			NewWithT(t).Expect(p.pinned()).To(Equal(tc.wantPinned))
 			p.matches(t, name)
+		})
+	}
+}
+
+func TestWhatAPlayVerifies(t *testing.T) {
+	for name, tc := range map[string]struct {
+		play func(t *testing.T) *play
+		want []v1alpha1.VerifiedRevisions
+	}{
+		"what passed": {func(t *testing.T) *play {
+			return stageFor("us-1").asks("to b", to(good)).run(t, 8)
+		}, []v1alpha1.VerifiedRevisions{{Applications: []string{"api", "core"}, Revisions: []v1alpha1.GitRevision{good}}}},
+		"not what failed": {func(t *testing.T) *play {
+			return stageFor("us-1").asks("to c", to(bad)).run(t, 8)
+		}, nil},
+		"not what no region ran": {func(t *testing.T) *play {
+			return stageFor().asks("to b", to(good)).run(t, 8)
+		}, nil},
+		"not what nobody sees": {func(t *testing.T) *play {
+			p := stageFor("us-1")
+			p.unseen["us-1"] = true
+			return p.asks("to b", to(good)).run(t, 8)
+		}, nil},
+		"what a region that was born with it runs, once it is healthy": {func(t *testing.T) *play {
+			p := stageFor().asks("to b", to(good)).run(t, 2)
+			return p.event("us-1 is born", func() { p.add("us-1", good) }).run(t, 2)
+		}, []v1alpha1.VerifiedRevisions{{Applications: []string{"api", "core"}, Revisions: []v1alpha1.GitRevision{good}}}},
+		"not while it is not": {func(t *testing.T) *play {
+			p := stageFor().asks("to b", to(good)).run(t, 2)
+			return p.event("us-1 is born", func() { p.add("us-1", good); p.actor("us-1").stage["core"] = -10 }).run(t, 2)
+		}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			NewWithT(t).Expect(tc.play(t).verified).To(Equal(tc.want))
 		})
 	}
 }

@@ -42,8 +42,9 @@ func (p *planner) moment() *metav1.Time {
 func (p *planner) noteRegion(at *v1alpha1.RegionProgress) {
 	r := p.region(at.Region)
 	var other *appState
-	at.Applications = int32(len(r.apps))
-	at.Healthy, other = r.healthy(p.pins())
+	if at.Healthy, other = r.healthy(p.pins()); !r.unseen {
+		at.Applications = int32(len(r.apps))
+	}
 	switch at.State {
 	case v1alpha1.RegionRolloutFailed, v1alpha1.RegionRolloutRolledBack:
 	case v1alpha1.RegionRolloutPassed:
@@ -73,7 +74,7 @@ func (p *planner) noteApplications(at *v1alpha1.RegionProgress, r *regionState) 
 			return
 		}
 	case v1alpha1.RegionRolloutMoving:
-		at.Deadline = new(metav1.NewTime(at.MovedAt.Add(p.policy.deadline)))
+		at.Deadline = new(metav1.NewTime(p.deadline(at)))
 	default:
 		at.Waiting, at.Deadline = nil, nil
 		return
@@ -91,12 +92,15 @@ func (p *planner) noteMoving(at *v1alpha1.RegionProgress, r *regionState, other 
 	switch {
 	case r.unknown != "":
 		at.State, at.Reason, at.Message = v1alpha1.RegionRolloutHeld, v1alpha1.ReasonRegionUnknown, clip(r.unknown)
+		if other != nil { // also in Argo CD's eyes, which were closed
+			at.HealthySince, at.ConfirmAt = nil, nil
+		}
 		return
 	case at.State == v1alpha1.RegionRolloutHeld && at.MovedAt == nil:
 		at.State, at.Reason, at.Message = v1alpha1.RegionRolloutPending, "", ""
 		return
 	case at.State == v1alpha1.RegionRolloutHeld: // nobody could see how it did meanwhile
-		at.State, at.MovedAt = v1alpha1.RegionRolloutMoving, p.moment()
+		at.State, at.MovedAt, at.UnhealthyAt = v1alpha1.RegionRolloutMoving, p.moment(), nil
 	}
 	if other != nil {
 		p.noteUnhealthy(at, other)
@@ -109,6 +113,11 @@ func (p *planner) noteMoving(at *v1alpha1.RegionProgress, r *regionState, other 
 		at.State, at.Reason, at.Message = v1alpha1.RegionRolloutMoving, "Confirming", "Argo CD was asked to compare once more"
 		return
 	}
+	p.noteGates(at, r)
+}
+
+// noteGates lets a region pass whose gates all do.
+func (p *planner) noteGates(at *v1alpha1.RegionProgress, r *regionState) {
 	for _, g := range gatesInOrder {
 		switch h := g(p, at, r); {
 		case h == nil:
@@ -130,7 +139,7 @@ func (p *planner) noteHeld(at *v1alpha1.RegionProgress, h *holding) {
 	if !h.until.IsZero() {
 		return
 	}
-	deadline := at.MovedAt.Add(p.policy.deadline + p.policy.soak)
+	deadline := at.HealthySince.Add(p.policy.deadline + p.policy.soak)
 	if p.recheck(deadline); !p.now.Before(deadline) {
 		p.failf(at, "by %s it had not passed: %s", deadline.UTC().Format(time.RFC3339), h.message)
 	}
@@ -140,16 +149,40 @@ func (p *planner) noteHeld(at *v1alpha1.RegionProgress, h *holding) {
 func (p *planner) noteUnhealthy(at *v1alpha1.RegionProgress, other *appState) {
 	wasHealthy := at.HealthySince != nil
 	at.HealthySince, at.ConfirmAt = nil, nil
-	deadline := at.MovedAt.Add(p.policy.deadline)
+	if wasHealthy {
+		at.UnhealthyAt = p.moment()
+	}
+	deadline := p.deadline(at)
 	switch {
 	case other.verdict.Class == argocd.Failed, wasHealthy && other.bad():
 		p.failf(at, "%s", other.describe())
 	case !p.now.Before(deadline):
-		p.failf(at, "it was not healthy by %s: %s", deadline.UTC().Format(time.RFC3339), other.describe())
+		p.failf(at, "%s by %s: %s", notHealthy(at), deadline.UTC().Format(time.RFC3339), other.describe())
 	default:
 		at.State, at.Reason, at.Message = v1alpha1.RegionRolloutMoving, other.reason(), clip(other.describe())
 		p.recheck(deadline)
 	}
+}
+
+// deadline is until when a region has to be healthy. One that was, and is not any more, has that
+// long once more; but one that comes and goes has no more than twice as long, beside its soak.
+func (p *planner) deadline(at *v1alpha1.RegionProgress) time.Time {
+	first := at.MovedAt.Add(p.policy.deadline)
+	if at.UnhealthyAt == nil {
+		return first
+	}
+	again, last := at.UnhealthyAt.Add(p.policy.deadline), first.Add(p.policy.deadline+p.policy.soak)
+	if again.After(last) {
+		return last
+	}
+	return again
+}
+
+func notHealthy(at *v1alpha1.RegionProgress) string {
+	if at.UnhealthyAt != nil {
+		return "it did not stay healthy, and had to be so"
+	}
+	return "it was not healthy"
 }
 
 func (p *planner) failf(at *v1alpha1.RegionProgress, format string, args ...any) {

@@ -2,6 +2,7 @@ package promotion
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -81,33 +82,41 @@ func (s *storm) target(rt *rapid.T, among ...v1alpha1.GitRevision) {
 // strike lets one thing happen.
 func (s *storm) strike(rt *rapid.T) {
 	region := rapid.SampledFrom(everywhere).Draw(rt, "region")
-	here := slices.ContainsFunc(s.fleet, func(a *actor) bool { return a.name == region })
-	switch rapid.SampledFrom([]string{
-		"calm", "target", "target", "away", "apart", "clobber", "fleet", "pause", "approval", "urgency", "retry", "status", "plan",
-	}).Draw(rt, "event") {
-	case "target":
-		s.target(rt, old, good, bad, commit("d"))
-	case "away":
-		s.away[region] = !s.away[region]
-	case "apart":
-		s.apart[region] = !s.apart[region]
-	case "clobber":
-		s.clobber(region, rapid.SampledFrom([]string{"api", "core"}).Draw(rt, "app"), rapid.SampledFrom([]v1alpha1.GitRevision{old, good, bad, commit("e")}).Draw(rt, "pin"))
-	case "fleet":
-		s.comeOrGo(region, here)
-	case "pause":
-		s.spec.Paused = !s.spec.Paused
-	case "approval":
-		s.denied = !s.denied
-	case "urgency":
-		s.spec.Urgency, s.spec.Reason = rapid.SampledFrom([]v1alpha1.Urgency{v1alpha1.UrgencyNormal, v1alpha1.UrgencyEmergency}).Draw(rt, "urgency"), "CVE"
-	case "retry":
-		s.askAgain()
-	case "status":
-		s.rollout = nil
-	case "plan":
-		s.plan(rt)
+	revisions := []v1alpha1.GitRevision{old, good, bad, commit("d"), commit("e")}
+	toggle := func(in map[string]bool) func() { return func() { in[region] = !in[region] } }
+	events := map[string]func(){
+		"calm":   func() {},
+		"target": func() { s.target(rt, revisions[:4]...) },
+		"away":   toggle(s.away),
+		"unseen": toggle(s.unseen),
+		"blind":  toggle(s.blind),
+		"apart":  toggle(s.apart),
+		"list":   s.otherList,
+		"clobber": func() {
+			s.clobber(region, rapid.SampledFrom([]string{"api", "core"}).Draw(rt, "app"), rapid.SampledFrom(revisions).Draw(rt, "pin"))
+		},
+		"fleet":    func() { s.comeOrGo(region) },
+		"pause":    func() { s.spec.Paused = !s.spec.Paused },
+		"approval": func() { s.denied = !s.denied },
+		"urgency": func() {
+			s.spec.Urgency, s.spec.Reason = rapid.SampledFrom([]v1alpha1.Urgency{v1alpha1.UrgencyNormal, v1alpha1.UrgencyEmergency}).Draw(rt, "urgency"), "CVE"
+		},
+		"retry":  s.askAgain,
+		"status": func() { s.rollout = nil },
+		"plan":   func() { s.plan(rt) },
 	}
+	names := append(slices.Sorted(maps.Keys(events)), "target") // twice as often
+	events[rapid.SampledFrom(names).Draw(rt, "event")]()
+}
+
+// otherList makes the promotion responsible for one more application, which nobody has pinned yet,
+// or for one less.
+func (s *storm) otherList() {
+	if len(s.apps) > 2 {
+		s.apps = s.apps[:2]
+		return
+	}
+	s.apps = append(slices.Clone(s.apps), "web")
 }
 
 func (s *storm) askAgain() {
@@ -126,8 +135,8 @@ func (s *storm) clobber(region, app string, pin v1alpha1.GitRevision) {
 }
 
 // comeOrGo removes a region, or bears it with the pins that registration would give it.
-func (s *storm) comeOrGo(region string, here bool) {
-	if here {
+func (s *storm) comeOrGo(region string) {
+	if slices.ContainsFunc(s.fleet, func(a *actor) bool { return a.name == region }) {
 		s.fleet = slices.DeleteFunc(s.fleet, func(a *actor) bool { return a.name == region })
 		return
 	}
@@ -156,7 +165,7 @@ func (s *storm) decides(g Gomega) *decision {
 	switch d.verb {
 	case begin:
 		held := w.unapproved != nil || w.closed != nil
-		moves := slices.ContainsFunc(w.regions, func(r regionState) bool { return !r.has(w.target.PinSet) })
+		moves := slices.ContainsFunc(w.regions, func(r regionState) bool { return r.unseen || !r.has(w.target.PinSet) })
 		g.Expect(held && moves).To(BeFalse(), tale)
 	case write:
 		s.mayMove(g, before, d.rollout, tale)
@@ -168,9 +177,14 @@ func (s *storm) decides(g Gomega) *decision {
 }
 
 // mayWrite asks that a pin is the rollout's, or one that the region had once, or, of a region that came
-// later, one that others had; and that what was halted writes nothing but what somebody took away.
+// later, one that others had; and that what was halted writes nothing but what somebody took away. An
+// application without a pin gets what others have.
 func (s *storm) mayWrite(g Gomega, before *v1alpha1.PromotionRollout, d *decision, wrote pinning, tale func() string) {
 	region := wrote.region.name
+	unpinned := func(app string) bool { return wrote.region.pinOf(app) == "" }
+	if slices.ContainsFunc(wrote.region.differing(wrote.pins), unpinned) {
+		s.clobbered[region] = true
+	}
 	if before.Phase == v1alpha1.RolloutHalted {
 		g.Expect(s.clobbered).To(HaveKeyWithValue(region, true), tale)
 	}
@@ -178,6 +192,9 @@ func (s *storm) mayWrite(g Gomega, before *v1alpha1.PromotionRollout, d *decisio
 	pins := plan.PinSet{Revision: d.rollout.Revision, Overrides: d.rollout.Overrides}
 	for _, app := range wrote.region.differing(wrote.pins) {
 		known := append([]v1alpha1.GitRevision{pins.Of(app)}, s.had[region+"/"+app]...)
+		if unpinned(app) {
+			known = append(known, plan.Accepted(d.rollout).Of(app))
+		}
 		if progressIn(d.rollout)[region] == nil {
 			for _, group := range d.rollout.Previous {
 				known = append(known, plan.PinSet{Overrides: group.Pins}.Of(app))
@@ -217,14 +234,14 @@ func (s *storm) mayMove(g Gomega, before, after *v1alpha1.PromotionRollout, tale
 // mayPass asks that who is found to be good is good, by Argo CD's word after it was asked once more.
 func (s *storm) mayPass(g Gomega, before *v1alpha1.PromotionRollout, w world, tale func() string) {
 	known := map[string]*v1alpha1.RegionProgress{}
-	if before != nil && s.rollout != nil && before.StartedAt.Equal(&s.rollout.StartedAt) {
+	if before != nil && s.rollout != nil && before.StartedAt.Equal(&s.rollout.StartedAt) && slices.Equal(before.Applications, s.rollout.Applications) {
 		known = progressIn(before)
 	}
 	for region, at := range progressIn(s.rollout) {
 		if at.State != v1alpha1.RegionRolloutPassed || known[region] != nil && known[region].State == v1alpha1.RegionRolloutPassed {
 			continue
 		}
-		g.Expect(s.away[region]).To(BeFalse(), tale)
+		g.Expect(s.away[region] || s.unseen[region] || s.blind[region]).To(BeFalse(), tale)
 		_, other := w.region(region).healthy(plan.PinSet{Revision: s.rollout.Revision, Overrides: s.rollout.Overrides})
 		g.Expect(other).To(BeNil(), tale)
 		if known[region] != nil {
@@ -263,8 +280,9 @@ func (s *storm) rest(g Gomega) *decision {
 
 // calm ends everything that keeps a rollout from its end but time.
 func (s *storm) calm(rt *rapid.T) {
-	clear(s.away)
-	clear(s.apart)
+	for _, trouble := range []map[string]bool{s.away, s.unseen, s.blind, s.apart} {
+		clear(trouble)
+	}
 	s.spec.Paused, s.denied = false, false
 	s.target(rt, old, good, commit("d"))
 	s.askAgain()
@@ -301,7 +319,9 @@ func TestAnyStorm(t *testing.T) {
 		g.Expect(s.rollout.Phase).To(Equal(v1alpha1.RolloutCompleted), tale)
 		wanted := plan.PinSet{Revision: s.spec.Revision, Overrides: s.spec.Overrides}
 		for _, a := range s.fleet {
-			g.Expect(a.pins).To(Equal(map[string]v1alpha1.GitRevision{"api": wanted.Of("api"), "core": wanted.Of("core")}), tale)
+			for _, app := range s.apps {
+				g.Expect(a.pins[app]).To(Equal(wanted.Of(app)), tale)
+			}
 		}
 	})
 }

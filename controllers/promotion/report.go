@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
 // mostRecords is how many rollouts are kept in the history.
@@ -30,6 +31,10 @@ func (s *scope) report() {
 	}
 	if d.ended != nil {
 		remember(st, d.ended)
+	}
+	if len(d.proven) > 0 {
+		st.CurrentRevision = d.rollout.Revision
+		st.Verified = verify(st.Verified, plan.PinSet{Revision: d.rollout.Revision, Overrides: d.rollout.Overrides}, d.proven)
 	}
 	s.setHeld(d)
 }
@@ -64,10 +69,6 @@ func waveColumn(rollout *v1alpha1.PromotionRollout) string {
 // remember puts how a rollout ended at the head of the history. Rollouts that only noticed
 // another application or region at the same revisions are not worth a line of it.
 func remember(st *v1alpha1.PromotionStatus, ended *v1alpha1.PromotionRecord) {
-	if ended.Outcome == v1alpha1.RolloutCompleted {
-		st.CurrentRevision = ended.Revision
-		st.Verified = verify(st.Verified, ended)
-	}
 	if len(st.History) > 0 && st.History[0].ID == ended.ID && st.History[0].Outcome == ended.Outcome && ended.Outcome == v1alpha1.RolloutCompleted {
 		st.History[0].Applications = ended.Applications
 		return

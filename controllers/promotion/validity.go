@@ -51,14 +51,14 @@ func (r *Reconciler) validate(ctx context.Context, s *scope) error {
 	if len(s.conflicts) > 0 { // they would take turns for ever
 		return step.Terminal(v1alpha1.ReasonConflict, "another Promotion of the environment pins %s: only one may", strings.Join(s.conflicts, ", "))
 	}
+	if err := r.holdings(s); err != nil { // what is refused below stops nothing, but these do
+		return err
+	}
 	if s.undeliverable != nil {
 		return s.undeliverable
 	}
 	if err := s.owned(); err != nil {
 		return r.undelivered(err)
-	}
-	if err := r.holdings(s); err != nil {
-		return err
 	}
 	wanted, err := r.target(ctx, s)
 	if err != nil {
@@ -76,11 +76,12 @@ func (r *Reconciler) validate(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// moving are the Regions that a rollout may go to.
+// moving are the Regions that a rollout may go to: also those of which nothing is seen now, which
+// would else be given its pins, outside all waves, as soon as they are.
 func (s *scope) moving() []*v1alpha1.Region {
 	return slices.DeleteFunc(slices.Clone(s.regions), func(region *v1alpha1.Region) bool {
 		state := s.world.region(region.Name)
-		return state == nil || len(state.apps) == 0
+		return state == nil || len(state.apps) == 0 && !state.unseen
 	})
 }
 

@@ -420,7 +420,7 @@ func TestABranchIsFollowed(t *testing.T) {
 
 func TestWhatIsVerified(t *testing.T) {
 	completed := func(change ...func(*v1alpha1.PromotionRecord)) v1alpha1.PromotionRecord {
-		r := v1alpha1.PromotionRecord{Revision: good, Applications: applications, Outcome: v1alpha1.RolloutCompleted}
+		r := v1alpha1.PromotionRecord{Revision: good, Applications: applications}
 		for _, c := range change {
 			c(&r)
 		}
@@ -429,8 +429,8 @@ func TestWhatIsVerified(t *testing.T) {
 	in := func(name string, history ...v1alpha1.PromotionRecord) *v1alpha1.Promotion {
 		p := promotionTo(good)
 		p.Name, p.Spec.EnvironmentRef.Name = name, "staging001"
-		for i := range history {
-			remember(&p.Status, &history[i])
+		for _, h := range history {
+			p.Status.Verified = verify(p.Status.Verified, plan.PinSet{Revision: h.Revision, Overrides: h.Overrides}, h.Applications)
 		}
 		return p
 	}
@@ -444,11 +444,10 @@ func TestWhatIsVerified(t *testing.T) {
 		namespace  string
 		want       []string
 	}{
-		"what was completed":         {promotions: []*v1alpha1.Promotion{in("staging", completed())}},
-		"what was completed before":  {promotions: []*v1alpha1.Promotion{in("staging", completed(), completed(func(r *v1alpha1.PromotionRecord) { r.Revision = bad }))}},
-		"not without any Promotion":  {want: []string{"core at bbbbbbb", "unkey-api at bbbbbbb"}},
-		"not what was not completed": {promotions: []*v1alpha1.Promotion{in("staging", completed(func(r *v1alpha1.PromotionRecord) { r.Outcome = v1alpha1.RolloutRolledBack }))}, want: []string{"core at bbbbbbb", "unkey-api at bbbbbbb"}},
-		"not another revision":       {promotions: []*v1alpha1.Promotion{in("staging", completed(func(r *v1alpha1.PromotionRecord) { r.Revision = old }))}, want: []string{"core at bbbbbbb", "unkey-api at bbbbbbb"}},
+		"what was completed":        {promotions: []*v1alpha1.Promotion{in("staging", completed())}},
+		"what was completed before": {promotions: []*v1alpha1.Promotion{in("staging", completed(), completed(func(r *v1alpha1.PromotionRecord) { r.Revision = bad }))}},
+		"not without any Promotion": {want: []string{"core at bbbbbbb", "unkey-api at bbbbbbb"}},
+		"not another revision":      {promotions: []*v1alpha1.Promotion{in("staging", completed(func(r *v1alpha1.PromotionRecord) { r.Revision = old }))}, want: []string{"core at bbbbbbb", "unkey-api at bbbbbbb"}},
 		"not what it has not moved": {
 			promotions: []*v1alpha1.Promotion{in("staging", completed(func(r *v1alpha1.PromotionRecord) { r.Applications = applications[1:] }))},
 			want:       []string{"core at bbbbbbb"},

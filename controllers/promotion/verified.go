@@ -50,12 +50,11 @@ const (
 	mostGroups   = 8
 )
 
-// verify puts what was completed at the head of what is known, in which applications that moved
-// together share their revisions.
-func verify(known []v1alpha1.VerifiedRevisions, completed *v1alpha1.PromotionRecord) []v1alpha1.VerifiedRevisions {
-	pins := plan.PinSet{Revision: completed.Revision, Overrides: completed.Overrides}
+// verify puts the pins of applications that are healthy at them at the head of what is known, in
+// which applications with the same pin share their revisions. Told twice, it changes nothing.
+func verify(known []v1alpha1.VerifiedRevisions, pins plan.PinSet, applications []string) []v1alpha1.VerifiedRevisions {
 	moved := map[v1alpha1.GitRevision][]string{}
-	for _, app := range completed.Applications {
+	for _, app := range applications {
 		moved[pins.Of(app)] = append(moved[pins.Of(app)], app)
 	}
 	for _, revision := range slices.Sorted(maps.Keys(moved)) {

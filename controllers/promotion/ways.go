@@ -22,8 +22,9 @@ type way interface {
 	// pinned is the revision that Argo CD is given for an application, empty if that is
 	// none that could be gone back to; annotated is what the region's cluster Secret says.
 	pinned(region *v1alpha1.Region, found *argocd.Application, application string, annotated v1alpha1.GitRevision) v1alpha1.GitRevision
-	// deliver gives Argo CD the new pins of a rollout. What it has already is left alone.
-	deliver(ctx context.Context, moves []move, rollout *v1alpha1.PromotionRollout) error
+	// deliver gives Argo CD the new pins of a rollout, and returns which it has now. What it has
+	// already is left alone; what fails holds up nothing else.
+	deliver(ctx context.Context, moves []move, rollout *v1alpha1.PromotionRollout) (made []move, err error)
 	// rival says who else writes a pin, and where.
 	rival(ctx context.Context, m move) (who, where string, err error)
 }
@@ -59,32 +60,45 @@ func (s *scope) repositoryURL() string {
 	return ""
 }
 
-// deliver makes moves, and says so on the cluster Secrets. What somebody else
-// keeps taking away is left to them and reported, after all others.
-func (r *Reconciler) deliver(ctx context.Context, s *scope, d *decision) error {
+// deliver makes moves, and says so on the cluster Secrets. What fails in one region is tried in the
+// others nevertheless: a rollback begins with the region that is likeliest to be broken. What somebody
+// else keeps taking away is left to them. The first failure is returned, with where anything failed.
+func (r *Reconciler) deliver(ctx context.Context, s *scope, d *decision) (missed map[string]bool, err error) {
 	var moves []move
-	var lost error
+	var failures []error
+	missed = map[string]bool{}
 	for _, w := range d.writes {
 		for _, m := range s.moves(w) {
-			err := r.contest(ctx, s, m)
-			switch {
-			case err == nil:
-				moves = append(moves, m)
-			case lost == nil:
-				lost = err
+			if err := r.contest(ctx, s, m); err != nil {
+				failures, missed[m.region.Name] = append(failures, err), true
+				continue
 			}
+			moves = append(moves, m)
 		}
 	}
-	if err := s.way.deliver(ctx, moves, d.rollout); err != nil {
-		return r.undelivered(err)
+	made, err := s.way.deliver(ctx, moves, d.rollout)
+	if err != nil {
+		failures = append([]error{r.undelivered(err)}, failures...)
 	}
 	for _, m := range moves {
-		r.fights.wrote(client.ObjectKeyFromObject(s.promotion), pinKey{m.region.Name, m.application}, m.pin, s.world.now)
-		if _, err := r.ArgoCD.SetPin(ctx, plan.ClusterName(m.region), m.application, string(m.pin)); err != nil {
-			return fmt.Errorf("pinning %s in %s: %w", m.application, m.region.Name, err)
+		if !slices.Contains(made, m) {
+			missed[m.region.Name] = true
 		}
 	}
-	return lost
+	for _, m := range made {
+		r.fights.wrote(client.ObjectKeyFromObject(s.promotion), pinKey{m.region.Name, m.application}, m.pin, s.world.now)
+		if _, err := r.ArgoCD.SetPin(ctx, plan.ClusterName(m.region), m.application, string(m.pin)); err != nil {
+			failures, missed[m.region.Name] = append(failures, fmt.Errorf("pinning %s in %s: %w", m.application, m.region.Name, err)), true
+		}
+	}
+	return missed, first(failures)
+}
+
+func first(failures []error) error {
+	if len(failures) == 0 {
+		return nil
+	}
+	return failures[0]
 }
 
 func (s *scope) moves(w pinning) []move {
@@ -137,7 +151,9 @@ func (*bySecret) pinned(_ *v1alpha1.Region, _ *argocd.Application, _ string, ann
 	return annotated
 }
 
-func (*bySecret) deliver(context.Context, []move, *v1alpha1.PromotionRollout) error { return nil }
+func (*bySecret) deliver(_ context.Context, moves []move, _ *v1alpha1.PromotionRollout) ([]move, error) {
+	return moves, nil
+}
 
 func (w *bySecret) rival(ctx context.Context, m move) (who, where string, err error) {
 	cluster := plan.ClusterName(m.region)

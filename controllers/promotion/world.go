@@ -60,6 +60,8 @@ type regionState struct {
 	apps    []appState
 	// unknown says why the region cannot be judged; empty while it can.
 	unknown string
+	// unseen tells that not even its applications are known: that apps is empty means nothing.
+	unseen bool
 	// unconnected says which gossip ring the region is not connected to; empty if there is none.
 	unconnected string
 	// answers of the spec's gates, by name, as far as they were asked.

@@ -1,0 +1,129 @@
+package promotion
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/plan"
+)
+
+// begin records a rollout: who moves when, and what each region has before anything is written.
+func (p *planner) begin() *decision {
+	d := &decision{verb: begin}
+	if p.rollout != nil && !p.sameAgain() && (p.phase() == v1alpha1.RolloutProgressing || p.phase() == v1alpha1.RolloutRollingBack) {
+		d.ended = p.recordOf(v1alpha1.RolloutSuperseded)
+	}
+	r := &v1alpha1.PromotionRollout{
+		ID: p.target.ID(), Revision: p.target.Revision, Overrides: p.target.Overrides, Applications: p.target.applications,
+		Urgency: p.policy.urgency, Reason: p.policy.reason, ApprovedBy: p.approvedBy,
+		StartedAt: *p.moment(), Phase: v1alpha1.RolloutProgressing, Retried: p.retry, Waves: p.waves,
+	}
+	for i := range p.regions {
+		region := &p.regions[i]
+		before, left := p.before(region)
+		r.Previous = addPrevious(r.Previous, region.name, before)
+		if left {
+			r.LeftInside = append(r.LeftInside, region.name)
+		}
+	}
+	var begun map[string]*v1alpha1.RegionProgress
+	if p.sameAgain() {
+		begun = progressIn(p.rollout)
+		r.StartedAt, r.ApprovedBy, r.Retried = p.rollout.StartedAt, p.rollout.ApprovedBy, p.rollout.Retried
+	}
+	p.rollout = r
+	p.progress(func(_ *v1alpha1.WaveStatus, at *v1alpha1.RegionProgress) {
+		if was := begun[at.Region]; was != nil && was.MovedAt != nil && was.State != v1alpha1.RegionRolloutPassed {
+			*at = *was // it goes on with its soak and its gates
+			return
+		}
+		p.adopt(at)
+	})
+	return d.because(v1alpha1.ReasonRollingOut, "beginning with %.7s", r.Revision)
+}
+
+// sameAgain tells that a rollout goes on, with other applications.
+func (p *planner) sameAgain() bool {
+	return p.rollout != nil && p.rollout.ID == p.target.ID() && p.phase() == v1alpha1.RolloutProgressing
+}
+
+// adopt takes a region as moved that has its pins already and is healthy with them: nothing of it
+// would change.
+func (p *planner) adopt(at *v1alpha1.RegionProgress) {
+	at.State = v1alpha1.RegionRolloutPending
+	r := p.region(at.Region)
+	if _, other := r.healthy(p.pins()); r.unknown == "" && other == nil {
+		at.State, at.MovedAt, at.PassedAt = v1alpha1.RegionRolloutPassed, p.moment(), p.moment()
+	}
+}
+
+// before are the pins to which a region would go back: what it has, or, where the rollout before
+// was never found to be good there and left it inside, what it had before that one.
+func (p *planner) before(r *regionState) (pins []v1alpha1.RevisionOverride, left bool) {
+	if p.sameAgain() && p.at(r.name) != nil {
+		return p.beforeThat(r), slices.Contains(p.rollout.LeftInside, r.name)
+	}
+	if p.rollout != nil && p.phase() != v1alpha1.RolloutCompleted {
+		at := p.at(r.name)
+		moved := at != nil && at.MovedAt != nil && at.State != v1alpha1.RegionRolloutPassed && at.State != v1alpha1.RegionRolloutRolledBack
+		if moved || slices.Contains(p.rollout.LeftInside, r.name) && at != nil && at.MovedAt == nil {
+			return p.previous(r.name).Overrides, true
+		}
+	}
+	return r.pins(), false
+}
+
+// beforeThat are the pins from before the rollout that goes on, and those of applications that are new
+// in it.
+func (p *planner) beforeThat(r *regionState) []v1alpha1.RevisionOverride {
+	pins := slices.Clone(p.previous(r.name).Overrides)
+	for _, o := range r.pins() {
+		if !slices.Contains(p.rollout.Applications, o.Application) {
+			pins = append(pins, o)
+		}
+	}
+	return pins
+}
+
+// recollect records what regions have that could not be asked when the rollout began: before they
+// move, so that there is something to go back to. A pin of the rollout's own is nothing that they
+// had: writing it may have been interrupted.
+func (p *planner) recollect() *decision {
+	if p.phase() != v1alpha1.RolloutProgressing {
+		return nil
+	}
+	var names []string
+	p.progress(func(_ *v1alpha1.WaveStatus, at *v1alpha1.RegionProgress) {
+		r := p.region(at.Region)
+		if at.MovedAt != nil || r.unknown != "" || len(p.previous(at.Region).Overrides) > 0 {
+			return
+		}
+		if before := p.unless(r, plan.PinSet{Overrides: r.pins()}).Overrides; len(before) > 0 {
+			p.rollout.Previous = addPrevious(withoutPrevious(p.rollout.Previous, at.Region), at.Region, before)
+			names = append(names, at.Region)
+		}
+	})
+	if len(names) == 0 {
+		return nil
+	}
+	return (&decision{verb: record}).because(v1alpha1.ReasonRollingOut, "noting what %s had", strings.Join(names, ", "))
+}
+
+func withoutPrevious(groups []v1alpha1.PreviousPins, region string) []v1alpha1.PreviousPins {
+	for i := range groups {
+		groups[i].Regions = slices.DeleteFunc(groups[i].Regions, func(name string) bool { return name == region })
+	}
+	return slices.DeleteFunc(groups, func(g v1alpha1.PreviousPins) bool { return len(g.Regions) == 0 })
+}
+
+// addPrevious keeps regions with the same pins together.
+func addPrevious(groups []v1alpha1.PreviousPins, region string, pins []v1alpha1.RevisionOverride) []v1alpha1.PreviousPins {
+	for i := range groups {
+		if slices.Equal(groups[i].Pins, pins) {
+			groups[i].Regions = append(groups[i].Regions, region)
+			return groups
+		}
+	}
+	return append(groups, v1alpha1.PreviousPins{Regions: []string{region}, Pins: pins})
+}

@@ -1,0 +1,94 @@
+package promotion
+
+import (
+	"slices"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/plan"
+)
+
+// keep writes pins again that somebody took away: what has moved keeps the new ones, what waits
+// keeps the previous ones, and who came later has what it was born with.
+func (p *planner) keep() *decision {
+	d := &decision{verb: write}
+	for i := range p.regions {
+		r := &p.regions[i]
+		if r.unknown != "" {
+			continue
+		}
+		if want := p.withNew(r, p.owed(r)); !r.has(want) {
+			d.writes = append(d.writes, pinning{r, want})
+		}
+	}
+	if len(d.writes) == 0 {
+		return nil
+	}
+	return d.because(v1alpha1.ReasonRollingOut, "writing pins again that were changed")
+}
+
+// owed are the pins that a region should have as far as the rollout has come. While a region
+// waits for its turn, a pin of the rollout's is as good: writing it may have been interrupted. So it
+// is in a region that was born with it before the rollout was halted.
+func (p *planner) owed(r *regionState) plan.PinSet {
+	at := p.at(r.name)
+	switch {
+	case p.phase() == v1alpha1.RolloutRollingBack: // on their way
+		return plan.PinSet{}
+	case at == nil && p.policy.shared: // nobody's are its own
+		return plan.PinSet{Overrides: r.pins()}
+	case at == nil:
+		return p.unless(r, p.born(r))
+	case at.MovedAt != nil && at.State != v1alpha1.RegionRolloutRolledBack:
+		return p.pins()
+	case slices.Contains(p.rollout.LeftInside, r.name) && at.MovedAt == nil: // until its turn
+		return plan.PinSet{}
+	}
+	return p.unless(r, p.previous(r.name))
+}
+
+// withNew leaves applications alone that came after a rollout failed, until somebody goes on with it. But
+// none is without a pin meanwhile.
+func (p *planner) withNew(r *regionState, pins plan.PinSet) plan.PinSet {
+	if !p.failed() {
+		return pins
+	}
+	var own plan.PinSet
+	for _, a := range r.apps {
+		pin := pins.Of(a.name)
+		if !slices.Contains(p.rollout.Applications, a.name) {
+			if pin = ""; a.pinned == "" && !p.policy.shared {
+				pin = plan.Accepted(p.rollout).Of(a.name)
+			}
+		}
+		if pin != "" {
+			own.Overrides = append(own.Overrides, v1alpha1.RevisionOverride{Application: a.name, Revision: pin})
+		}
+	}
+	return own
+}
+
+// unless leaves out what already has the rollout's revision, as long as that is not to go away.
+func (p *planner) unless(r *regionState, pins plan.PinSet) plan.PinSet {
+	back := p.phase() == v1alpha1.RolloutRolledBack
+	return plan.PinSet{Overrides: slices.DeleteFunc(slices.Clone(pins.Overrides), func(o v1alpha1.RevisionOverride) bool {
+		return !back && r.pinOf(o.Application) == p.pins().Of(o.Application)
+	})}
+}
+
+// born are the pins of a region that came after the rollout began.
+func (p *planner) born(r *regionState) plan.PinSet {
+	var pins plan.PinSet
+	for _, a := range r.apps {
+		pins.Overrides = append(pins.Overrides, v1alpha1.RevisionOverride{Application: a.name, Revision: plan.BornWith(p.rollout, a.name)})
+	}
+	return pins
+}
+
+func (r *regionState) pinOf(application string) v1alpha1.GitRevision {
+	for _, a := range r.apps {
+		if a.name == application {
+			return a.pinned
+		}
+	}
+	return ""
+}

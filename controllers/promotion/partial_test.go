@@ -1,0 +1,108 @@
+package promotion
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/argocd"
+	"github.com/portolan-dev/portolan/controllers/plan"
+)
+
+// failing lets every write that fails tells of fail.
+func (th *theatre) failing(fails func(name string) bool) {
+	refuse := func(name string) error {
+		if fails(name) {
+			return errors.New("a webhook denied it")
+		}
+		return nil
+	}
+	c := interceptor.NewClient(th.WithWatch, interceptor.Funcs{
+		Patch: func(ctx context.Context, c client.WithWatch, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
+			if err := refuse(obj.GetName()); err != nil {
+				return err
+			}
+			return c.Patch(ctx, obj, patch, opts...)
+		},
+		Apply: func(ctx context.Context, c client.WithWatch, obj runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
+			if named, ok := obj.(interface{ GetName() *string }); ok {
+				if err := refuse(*named.GetName()); err != nil {
+					return err
+				}
+			}
+			return c.Apply(ctx, obj, opts...)
+		},
+	})
+	th.reconciler.ArgoCD.Client = c
+}
+
+// once makes a pass that may fail somewhere.
+func (th *theatre) once(t *testing.T) {
+	t.Helper()
+	g := NewWithT(t)
+	p := &v1alpha1.Promotion{}
+	g.Expect(th.Get(t.Context(), client.ObjectKey{Namespace: "fleet", Name: "all"}, p)).To(Succeed())
+	_, _ = th.reconciler.Reconcile(t.Context(), p)
+}
+
+func TestARegionThatCannotBeWrittenHoldsUpNoOther(t *testing.T) {
+	for name, tc := range map[string]struct {
+		fails func(string) bool
+		want  v1alpha1.RegionRolloutState
+	}{
+		"when its pins are written": {func(name string) bool {
+			return name == argocd.SecretName(plan.ClusterName(regionNamed("dublin", 0)))
+		}, v1alpha1.RegionRolloutPending},
+		"when Argo CD is asked to confirm": {func(name string) bool {
+			return name == "core-dublin"
+		}, v1alpha1.RegionRolloutMoving},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			th := newTheatre(t)
+			th.failing(tc.fails)
+			p := promotionTo(good)
+			p.Spec.Waves = []v1alpha1.PromotionWave{{Name: "all", Regions: cast}}
+			th.set(t, p)
+			for range 20 {
+				th.once(t)
+				th.act(t)
+			}
+			g.Expect(th.Get(t.Context(), client.ObjectKeyFromObject(p), p)).To(Succeed())
+			g.Expect(conditionOf(p, v1alpha1.PromotionRolledOut).Message).To(ContainSubstring("a webhook denied it"), "it is tried again, and told")
+			g.Expect(p.Status.Rollout.Waves[0].Regions).To(HaveExactElements(
+				HaveField("State", v1alpha1.RegionRolloutPassed),
+				And(HaveField("Region", "dublin"), HaveField("State", tc.want)),
+				HaveField("State", v1alpha1.RegionRolloutPassed)))
+		})
+	}
+}
+
+func TestARegionThatCannotBeWrittenKeepsNoOtherFromGoingBack(t *testing.T) {
+	g := NewWithT(t)
+	th := newTheatre(t)
+	p := promotionTo(bad)
+	p.Spec.OnFailure = v1alpha1.FailureRollback
+	p.Spec.Waves = []v1alpha1.PromotionWave{{Name: "all", Regions: cast}}
+	th.set(t, p)
+	th.pass(t, "all")
+	g.Expect(th.pins(t)).To(Equal("virginia core@c unkey-api@c, dublin core@c unkey-api@c, tokyo core@c unkey-api@c"))
+	th.failing(func(name string) bool { // the last one is the first to go back
+		return name == argocd.SecretName(plan.ClusterName(regionNamed("tokyo", 0)))
+	})
+	for range 45 { // the bad revision never gets healthy, which takes its deadline
+		th.act(t)
+		th.once(t)
+	}
+	g.Expect(th.pins(t)).To(HavePrefix("virginia core@a unkey-api@a, dublin core@a unkey-api@a, tokyo"))
+	g.Expect(th.Get(t.Context(), client.ObjectKeyFromObject(p), p)).To(Succeed())
+	g.Expect(p.Status.Rollout.Phase).To(Equal(v1alpha1.RolloutRollingBack))
+	th.failing(func(string) bool { return false })
+	g.Expect(th.play(t, "all").Status.Rollout.Phase).To(Equal(v1alpha1.RolloutRolledBack))
+}
