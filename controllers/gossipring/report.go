@@ -120,18 +120,23 @@ func (s *scope) describeSeeds(m *member, described *v1alpha1.RingMember) {
 	if m.remember(described); m.deliverable && !m.unfinished && !m.reform {
 		described.WrittenSeedsHash = hash(m.written)
 	}
-	if len(s.members) <= mostListed {
-		described.DesiredSeeds = m.desired
-	}
+	described.DesiredSeeds = s.listed(m.desired)
 	if !m.hasPods || m.rolling || m.malformed != nil {
 		return // they differ, or cannot be read
 	}
 	described.AppliedSeedsHash = hash(m.applied)
-	if len(s.members) <= mostListed {
-		described.AppliedSeeds = m.applied
-	}
+	described.AppliedSeeds = s.listed(m.applied)
 	described.MissingSeeds = firstWithout(m.desired, m.applied)
 	described.UnexpectedSeeds = firstWithout(m.applied, m.desired)
+}
+
+// listed returns the seeds where a status has room for them. Pods of a ring that became smaller
+// run with the seeds of more members than it has, until their turn comes.
+func (s *scope) listed(seeds []string) []string {
+	if len(s.members) > mostListed || len(seeds) > mostListed {
+		return nil
+	}
+	return seeds
 }
 
 // remember keeps what was known of one that is out of sight, or of what is written for it: of what

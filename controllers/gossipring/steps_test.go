@@ -3,6 +3,7 @@ package gossipring
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -279,6 +280,28 @@ func TestALeaverStaysUntilItsPeersAreBack(t *testing.T) {
 	away.seen = new(int32(1))
 	late := metav1.NewTime(start.Add(time.Hour))
 	g.Expect(passOver(back, away).describeLeaver(settled("gone", 3), late)).To(HaveField("DroppedAt", Not(BeNil())), "nobody waits for ever")
+}
+
+func TestARingThatBecameSmallerListsNoMoreSeedsThanItsStatusHolds(t *testing.T) {
+	g := NewWithT(t)
+	var all []string
+	for i := range 19 {
+		all = append(all, fmt.Sprintf("%02d.example", i))
+	}
+	m := settled("x", 20, all...).but(wants(all[:9]...))
+	members := []*member{m}
+	for _, endpoint := range all[:9] {
+		members = append(members, settled(strings.TrimSuffix(endpoint, ".example"), 20))
+	}
+	described := passOver(members...).describe(m, v1alpha1.MemberConverged, "", metav1.NewTime(start))
+	g.Expect(described.DesiredSeeds).To(HaveLen(9), "these fit")
+	g.Expect(described.AppliedSeeds).To(BeEmpty(), "the API server would refuse the whole status")
+	g.Expect(described.AppliedSeedsHash).To(Equal(hashOf(all)))
+	g.Expect(described.UnexpectedSeeds).To(HaveLen(mostDifferences))
+
+	m.but(wants(all[:17]...))
+	g.Expect(passOver(members...).describe(m, v1alpha1.MemberConverged, "", metav1.NewTime(start)).DesiredSeeds).To(BeEmpty(),
+		"those of members whose endpoints are not known are kept")
 }
 
 func TestARingOfMembersThatAreNotThereIsNotWhole(t *testing.T) {
