@@ -2,6 +2,7 @@ package gossipring
 
 import (
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -51,6 +52,7 @@ type member struct {
 	weight    int32 // the members that it should have itself
 	joined    bool  // it was once seen to be converged
 	away      bool  // it is not seen whether its pods are back from its last write
+	lost      bool  // it has been out of sight for longer than anybody waits
 
 	targets *targetSight // nil when they were not looked at
 	key     string       // version of the ring's key
@@ -68,6 +70,19 @@ func (m *member) weightOf() int32 { return max(1, m.weight) }
 // behind tells whether its configuration does not hold what it should.
 func (m *member) behind() bool {
 	return m.reform || m.unfinished || !slices.Equal(m.written, m.desired)
+}
+
+// landed tells whether its pods were last seen to run with what was last written for it.
+func (m *member) landed() bool {
+	return m.before.AppliedSeedsHash != "" && m.before.AppliedSeedsHash == m.before.WrittenSeedsHash
+}
+
+// outOfSight tells whether it was connected and cannot be looked at now.
+func (m *member) outOfSight() bool { return m.joined && !m.reachable }
+
+// vanished tells whether it has been out of sight for longer than anybody waits.
+func (m *member) vanished(now time.Time, timeout time.Duration) bool {
+	return !m.reachable && m.before.State == v1alpha1.MemberUnknown && now.Sub(m.before.LastTransitionTime.Time) >= timeout
 }
 
 // changing tells whether the member's pods are still to pick up what was written, or

@@ -67,7 +67,7 @@ func (r *Reconciler) observe(ctx context.Context, ring *v1alpha1.GossipRing) (*s
 	}
 	r.lookAtAll(ctx, s)
 	for _, m := range s.members {
-		m.away = m.wentAway(r.Clock.Now(), s.convergeTimeout())
+		m.away, m.lost = m.wentAway(r.Clock.Now(), s.convergeTimeout()), m.vanished(r.Clock.Now(), s.convergeTimeout())
 	}
 	r.forgetOthers(s)
 	seedAll(s)
@@ -162,8 +162,7 @@ func (r *Reconciler) glance(ctx context.Context, s *scope, m *member) {
 // one that was written to while it was Unknown already: an API server that has stopped answering still
 // counts as connected for a while, and nobody can tell when that region will restart.
 func (m *member) wentAway(now time.Time, timeout time.Duration) bool {
-	back := m.before.AppliedSeedsHash != "" && m.before.AppliedSeedsHash == m.before.WrittenSeedsHash
-	if !m.joined || m.hasPods && m.deliverable || back || m.writtenAt == nil || now.Sub(m.writtenAt.Time) > timeout {
+	if !m.joined || m.hasPods && m.deliverable || m.landed() || m.writtenAt == nil || now.Sub(m.writtenAt.Time) > timeout {
 		return false
 	}
 	return m.before.State != v1alpha1.MemberUnknown || !m.writtenAt.After(m.before.LastTransitionTime.Time)

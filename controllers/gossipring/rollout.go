@@ -26,19 +26,24 @@ func (s *scope) maxConcurrent() int { return max(1, int(s.ring.Spec.Rollout.MaxC
 // which to write them. Every write restarts the region's members, so at most
 // maxConcurrent regions change at once, and each has come back before the next. One that
 // has lost others counts as well, and may be written itself while no more restart than may:
-// everybody misses a region for a moment whose members restart.
+// everybody misses a region for a moment whose members restart. No more than maxConcurrent
+// regions out of sight carry what nobody has seen to land: nobody knows when they will restart,
+// and they may all do so together.
 //
 // A region that is connected already and would only learn about more peers is left
 // alone while another is about to get its endpoint: regions that join together cost
 // their peers one restart.
 func nextWrites(members []*member, maxConcurrent int, awaited func(*member) bool) []*member {
 	live, expecting := liveMembers(members), slices.ContainsFunc(members, awaited)
-	left := places{healthy: maxConcurrent, cures: maxConcurrent}
+	left := places{healthy: maxConcurrent, cures: maxConcurrent, unseen: maxConcurrent}
 	changing := map[*member]bool{}
 	var urgent, others []*member
 	for _, m := range members {
 		if changing[m] = m.changing(live); changing[m] {
 			left.occupy(m)
+		}
+		if m.outOfSight() && !m.landed() {
+			left.unseen--
 		}
 		switch {
 		case !m.deliverable || !m.behind() || changing[m] && !m.settledDown():
@@ -51,8 +56,9 @@ func nextWrites(members []*member, maxConcurrent int, awaited func(*member) bool
 	return slices.DeleteFunc(slices.Concat(urgent, others), func(m *member) bool { return !left.take(m, changing[m]) })
 }
 
-// places are how many members may yet be written: healthy ones, and those that have lost others.
-type places struct{ healthy, cures int }
+// places are how many members may yet be written: healthy ones, those that have lost others, and
+// those out of sight.
+type places struct{ healthy, cures, unseen int }
 
 // occupy takes the place of one that changes already.
 func (p *places) occupy(m *member) {
@@ -62,8 +68,14 @@ func (p *places) occupy(m *member) {
 	}
 }
 
-// take finds a place for one that is to be written. One that has lost others has its own.
+// take finds a place for one that is to be written. One that has lost others has its own, and one
+// out of sight needs one more, unless it is about to restart for an earlier write anyway.
 func (p *places) take(m *member, changing bool) bool {
+	if m.outOfSight() && m.landed() {
+		if p.unseen--; p.unseen < 0 {
+			return false
+		}
+	}
 	switch {
 	case !changing:
 		p.healthy--

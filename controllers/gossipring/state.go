@@ -48,10 +48,10 @@ func expected(m *member, members []*member) int32 {
 
 // leaverState is Leaving while a member has the leaver among its seeds, written or in a pod
 // (then dropped is false), and while one still counts it. Who cannot be seen is not waited
-// for: its seeds were written.
+// for once its seeds were written, nor after some time: it may have no turn before it is back.
 func leaverState(leaver *member, members []*member) (state v1alpha1.MemberState, dropped bool) {
 	for _, m := range members {
-		if leaver.endpoint != "" && (slices.Contains(m.written, leaver.endpoint) || m.reachable && slices.Contains(m.applied, leaver.endpoint)) {
+		if leaver.endpoint != "" && (!m.lost && slices.Contains(m.written, leaver.endpoint) || m.reachable && slices.Contains(m.applied, leaver.endpoint)) {
 			return v1alpha1.MemberLeaving, false
 		}
 	}
