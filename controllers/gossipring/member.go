@@ -37,6 +37,7 @@ type member struct {
 	reform      bool     // they are written in another form than they should be
 	unfinished  bool     // they are written, and what takes them to the pods is not
 	undelivered error    // why they could not be read or written
+	hidden      bool     // whether they are written, and what they say, is not known
 	desired     []string // the seeds that it should have
 	writtenAt   *metav1.Time
 

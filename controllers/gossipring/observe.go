@@ -144,7 +144,7 @@ func known(ring *v1alpha1.GossipRing, region *v1alpha1.Region) *member {
 // glance reads what the caches have of a member.
 func (r *Reconciler) glance(ctx context.Context, s *scope, m *member) {
 	cluster, ok := r.Clusters.Get(client.ObjectKeyFromObject(m.region))
-	m.reachable = ok && cluster.Connected() == nil
+	m.reachable, m.hidden = ok && cluster.Connected() == nil, true
 	if m.reachable {
 		m.remote = cluster
 		glanceAtService(s.ring.Spec.Service, m)
@@ -174,7 +174,7 @@ func (s *scope) target(m *member) delivery.Target {
 
 // found takes down the seeds that are written for the member.
 func (m *member) found(s *scope, f delivery.Found) {
-	m.deliverable, m.unfinished, m.undelivered = f.Known, f.Unfinished, f.Err
+	m.deliverable, m.unfinished, m.undelivered, m.hidden = f.Known, f.Unfinished, f.Err, f.Err != nil
 	if !f.Known {
 		return
 	}

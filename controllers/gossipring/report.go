@@ -181,9 +181,29 @@ func (s *scope) settling(now metav1.Time) bool {
 	})
 }
 
+// obscured tells whether nobody knows if peers still have a leaver's seed: what is written for one
+// cannot be read, and was not without it when it last could, or none of them can be seen. A region
+// that has vanished is not waited for.
+func (s *scope) obscured() bool {
+	if s.rival != nil {
+		return false // nothing is written for this ring
+	}
+	var anySeen, lately bool
+	for _, m := range s.members {
+		if !m.joined {
+			continue
+		}
+		if m.hidden && !m.lost && m.before.WrittenSeedsHash != s.memo.hashOf(m.name, m.desired) {
+			return true
+		}
+		anySeen, lately = anySeen || m.reachable, lately || !m.lost
+	}
+	return lately && !anySeen
+}
+
 func (s *scope) describeLeaver(m *member, now metav1.Time) v1alpha1.RingMember {
 	state, dropped := leaverState(m, s.members)
-	if dropped && m.before.DroppedAt == nil && s.settling(now) {
+	if dropped && m.before.DroppedAt == nil && (s.settling(now) || m.endpoint != "" && s.obscured()) {
 		state, dropped = v1alpha1.MemberLeaving, false
 	}
 	described := v1alpha1.RingMember{
