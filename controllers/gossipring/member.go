@@ -36,6 +36,7 @@ type member struct {
 	written     []string // and what they say
 	reform      bool     // they are written in another form than they should be
 	unfinished  bool     // they are written, and what takes them to the pods is not
+	foreign     bool     // they are written by somebody else, or for another delivery, and do not reach the pods
 	undelivered error    // why they could not be read or written
 	hidden      bool     // whether they are written, and what they say, is not known
 	desired     []string // the seeds that it should have

@@ -230,6 +230,15 @@ func settleApplied(s *scope, m *member) {
 	if m.malformed != nil && m.reform { // they are about to get another form
 		m.applied, m.malformed = plan.SeedsIn(text), nil
 	}
+	m.foreign = m.isForeign()
+}
+
+// isForeign tells whether the pods run with something else than what is written, and will go on to:
+// the ring has another delivery now, whose place has what it once got from there, or nothing. Pods
+// that are about to pick up what somebody has written there look the same.
+func (m *member) isForeign() bool {
+	return m.deliverable && !m.rolling && !m.reform && m.malformed == nil && !slices.Equal(m.applied, m.written) &&
+		!slices.Equal(m.written, m.desired) && (len(m.written) == 0 || hashOf(m.written) != m.before.WrittenSeedsHash)
 }
 
 // startedWith is the text that all of a member's pods were started with; ok is false while

@@ -117,7 +117,7 @@ func (s *scope) describeSeeds(m *member, described *v1alpha1.RingMember) {
 		return hashOf(seeds)
 	}
 	described.DesiredSeedsHash = desired
-	if m.remember(described); m.deliverable && !m.unfinished && !m.reform {
+	if m.remember(described); m.deliverable && !m.unfinished && !m.reform && !m.foreign {
 		described.WrittenSeedsHash = hash(m.written)
 	}
 	described.DesiredSeeds = s.listed(m.desired)

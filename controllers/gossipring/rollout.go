@@ -91,7 +91,7 @@ func (p *places) take(m *member, changing bool) bool {
 // settledDown tells whether the member's pods run with what was written for it, or will not
 // before it is written once more: they may be waiting for it, and never become Ready without.
 func (m *member) settledDown() bool {
-	return !m.away && (m.unfinished || !m.rolling && slices.Equal(m.applied, m.written))
+	return !m.away && (m.unfinished || m.foreign || !m.rolling && slices.Equal(m.applied, m.written))
 }
 
 // urgent tells whether the ring is worse off without the write: the member is not
@@ -165,7 +165,7 @@ func (r *Reconciler) overdue(s *scope) []string {
 	live := liveMembers(s.members)
 	var late []string
 	for _, m := range s.members {
-		if m.writtenAt != nil && m.changing(live) && r.Clock.Since(m.writtenAt.Time) > s.convergeTimeout() {
+		if m.writtenAt != nil && m.changing(live) && !m.foreign && r.Clock.Since(m.writtenAt.Time) > s.convergeTimeout() {
 			late = append(late, m.name)
 		}
 	}

@@ -144,7 +144,7 @@ func (r *Reconciler) seeded(s *scope) error {
 	var behind []string
 	for _, m := range s.members {
 		switch {
-		case m.deliverable && !m.rolling && slices.Equal(m.applied, m.desired):
+		case m.deliverable && !m.rolling && !m.foreign && slices.Equal(m.applied, m.desired):
 		case m.undelivered != nil:
 			behind = append(behind, m.name+" ("+m.undelivered.Error()+")")
 		default:
@@ -190,7 +190,8 @@ func (r *Reconciler) write(ctx context.Context, s *scope, members []*member) err
 		m := members[i]
 		r.sights.expire(s.lookKey(m))
 		if err == nil {
-			m.text, m.written, m.reform, m.unfinished, m.writtenAt = writes[i].Text, m.desired, false, false, &now
+			m.text, m.written, m.writtenAt = writes[i].Text, m.desired, &now
+			m.reform, m.unfinished, m.foreign = false, false, false
 			continue
 		}
 		m.undelivered = err

@@ -65,11 +65,11 @@ func (d *git) value(path string, files map[string][]byte) (Found, error) {
 	if !exists {
 		return Found{}, d.missing(path)
 	}
-	text, _, err := yamledit.Get(document, d.key()) // one without the key has no seeds
+	text, found, err := yamledit.Get(document, d.key())
 	if err != nil {
 		return Found{}, fmt.Errorf("reading %s: %w", path, err)
 	}
-	return Found{Text: text, Known: true}, nil
+	return Found{Text: text, Known: true, Unfinished: !found}, nil
 }
 
 func failed(found []Found, errs []error) []Found {
