@@ -105,6 +105,10 @@ type RingMember struct {
 	// seedsWrittenAt is when its seeds were last changed.
 	// +optional
 	SeedsWrittenAt *metav1.Time `json:"seedsWrittenAt,omitempty"`
+	// changingSince is since when its pods restart, or are not connected again: meanwhile, it has a turn
+	// of the rollout. Absent while it is settled.
+	// +optional
+	ChangingSince *metav1.Time `json:"changingSince,omitempty"`
 	// droppedAt is when no peer had the seed of a leaving member any more: from then on, its
 	// workload may go.
 	// +optional

@@ -2238,6 +2238,10 @@ func (in *RingMember) DeepCopyInto(out *RingMember) {
 		in, out := &in.SeedsWrittenAt, &out.SeedsWrittenAt
 		*out = (*in).DeepCopy()
 	}
+	if in.ChangingSince != nil {
+		in, out := &in.ChangingSince, &out.ChangingSince
+		*out = (*in).DeepCopy()
+	}
 	if in.DroppedAt != nil {
 		in, out := &in.DroppedAt, &out.DroppedAt
 		*out = (*in).DeepCopy()

@@ -37,7 +37,7 @@ func TestAnotherDeliveryGetsItsSeedsOneRegionAtATime(t *testing.T) {
 			s := passOver().deliveringTo(nil)
 			s.members = []*member{finds(s, "a", text, b, c), finds(s, "b", text, a, c), finds(s, "c", text, a, b)}
 			r := driver(nil)
-			g.Expect(r.overdue(s)).To(BeEmpty(), "nothing was written a moment ago")
+			g.Expect(r.overdue(s)).To(BeEmpty(), "nobody restarts")
 			for _, turn := range []string{"a", "b", "c"} {
 				g.Expect(step.ReasonOf(r.seeded(s))).To(Equal(v1alpha1.ReasonRollingSeeds))
 				next := nextWrites(s.members, 1, nobody)

@@ -31,6 +31,7 @@ func (r *Reconciler) report(s *scope) {
 	members := make([]v1alpha1.RingMember, 0, len(s.members)+len(s.leavers))
 	converged := 0
 	var isolated []string
+	live := liveMembers(s.members)
 	for _, m := range s.members {
 		state, message := stateOf(m, s.members)
 		switch state {
@@ -40,7 +41,9 @@ func (r *Reconciler) report(s *scope) {
 			isolated = append(isolated, m.name)
 		default:
 		}
-		members = append(members, s.describe(m, state, message, now))
+		described := s.describe(m, state, message, now)
+		described.ChangingSince = m.changingSince(live, now)
+		members = append(members, described)
 	}
 	for _, m := range s.leavers {
 		members = append(members, s.describeLeaver(m, now))

@@ -1,7 +1,9 @@
 package gossipring
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -160,14 +162,65 @@ func (m *member) arriving(live alive) bool {
 	return !m.joined && (m.seen == nil || *m.seen < live.weight)
 }
 
-// overdue returns the regions that have not connected again in time after their seeds were written.
-func (r *Reconciler) overdue(s *scope) []string {
+// holds tells whether the member has a turn, so that others wait for theirs.
+func (m *member) holds(live alive) bool { return !m.foreign && m.changing(live) }
+
+// changingSince is since when the member has its turn: from when its seeds were written, or its
+// pods began to restart by themselves.
+func (m *member) changingSince(live alive, now metav1.Time) *metav1.Time {
+	switch {
+	case !m.holds(live):
+		return nil
+	case m.before.ChangingSince != nil:
+		return m.before.ChangingSince
+	case m.writtenAt != nil && (m.before.SeedsWrittenAt == nil || m.writtenAt.After(m.before.SeedsWrittenAt.Time)):
+		return m.writtenAt
+	}
+	return &now
+}
+
+// overdue says which regions have not connected again in time, and after what.
+func (r *Reconciler) overdue(s *scope) string {
 	live := liveMembers(s.members)
-	var late []string
+	var written, restarted []string
 	for _, m := range s.members {
-		if m.writtenAt != nil && m.changing(live) && !m.foreign && r.Clock.Since(m.writtenAt.Time) > s.convergeTimeout() {
-			late = append(late, m.name)
+		since := m.before.ChangingSince
+		if since == nil || !m.holds(live) {
+			continue
+		}
+		turn := &restarted
+		if m.writtenAt != nil && !m.writtenAt.Before(since) {
+			since, turn = m.writtenAt, &written
+		}
+		if r.Clock.Since(since.Time) > s.convergeTimeout() {
+			*turn = append(*turn, m.name)
 		}
 	}
-	return late
+	var late []string
+	if len(written) > 0 {
+		late = append(late, fmt.Sprintf("%s after its seeds were written: %s", s.convergeTimeout(), strings.Join(written, ", ")))
+	}
+	if len(restarted) > 0 {
+		late = append(late, fmt.Sprintf("%s after its pods began to restart: %s", s.convergeTimeout(), strings.Join(restarted, ", ")))
+	}
+	return strings.Join(late, ", ")
+}
+
+// turns says for whom others are waiting. Who was written in this pass is not worth a word.
+func (s *scope) turns() string {
+	live := liveMembers(s.members)
+	var holders []string
+	waiting := false
+	for _, m := range s.members {
+		switch {
+		case !m.holds(live):
+			waiting = waiting || m.behind()
+		case m.before.ChangingSince != nil:
+			holders = append(holders, m.name)
+		}
+	}
+	if !waiting || len(holders) == 0 {
+		return ""
+	}
+	return "; the turn is with " + strings.Join(holders, ", ")
 }

@@ -114,10 +114,9 @@ func (r *Reconciler) reconcileSeeds(ctx context.Context, s *scope) error {
 	if err := r.wellFormed(s); err != nil {
 		return err
 	}
-	if late := r.overdue(s); len(late) > 0 {
+	if late := r.overdue(s); late != "" {
 		return step.Stuck(r.Poll, v1alpha1.ReasonRolloutStalled,
-			"not connected again %s after its seeds were written: %s: look at its pods; the seeds of the others stay as they are until it is back",
-			s.convergeTimeout(), strings.Join(late, ", "))
+			"not connected again %s: look at its pods; the seeds of the others stay as they are until it is back", late)
 	}
 	if err := r.seeded(s); err != nil {
 		return err
@@ -155,7 +154,7 @@ func (r *Reconciler) seeded(s *scope) error {
 		return err
 	}
 	if len(behind) > 0 {
-		return step.Poll(r.Poll, v1alpha1.ReasonRollingSeeds, "not yet running with its seeds: %s", strings.Join(behind, ", "))
+		return step.Poll(r.Poll, v1alpha1.ReasonRollingSeeds, "not yet running with its seeds: %s%s", strings.Join(behind, ", "), s.turns())
 	}
 	return nil
 }
