@@ -117,23 +117,27 @@ func (m *member) urgent(live alive) bool {
 
 // awaited tells whether a region that is being deployed will soon have an endpoint, or be
 // connected by the seeds that it was born with. It is waited for only so long: a region that
-// never comes up must not keep others from seeds. Who has an endpoint can be written to, even
+// never comes up must not keep others from seeds, nor one that comes up again and again. Who has an endpoint can be written to, even
 // if the last look found nothing to write into.
 func (r *Reconciler) awaited(s *scope) func(*member) bool {
-	live := liveMembers(s.members)
+	live, now := liveMembers(s.members), r.Clock.Now()
 	return func(m *member) bool {
-		pending := m.before.State == v1alpha1.MemberPending
-		recent := r.Clock.Since(m.deploying(r.Clock.Now())) < s.convergeTimeout()
-		switch {
-		case !m.reachable: // for a moment, if it was registered a moment ago
-			return !m.joined && m.registered() && recent
-		case m.endpoint == "":
-			return (m.deliverable || m.undelivered != nil) && (!pending || recent)
-		case !m.hasPods: // its Service has its name before they are there
-			return !m.joined && recent
-		default:
-			return m.arriving(live) && (pending || recent)
-		}
+		return m.isNew(s, now) && m.comingUp(live, now.Sub(m.deploying(now)) < s.convergeTimeout())
+	}
+}
+
+// comingUp tells whether the member is about to get what it lacks; recent is whether it began a moment ago.
+func (m *member) comingUp(live alive, recent bool) bool {
+	pending := m.before.State == v1alpha1.MemberPending
+	switch {
+	case !m.reachable: // for a moment, if it was registered a moment ago
+		return !m.joined && m.registered() && recent
+	case m.endpoint == "":
+		return (m.deliverable || m.undelivered != nil) && (!pending || recent)
+	case !m.hasPods: // its Service has its name before they are there
+		return !m.joined && recent
+	default:
+		return m.arriving(live) && (pending || recent)
 	}
 }
 
@@ -151,6 +155,22 @@ func (m *member) deploying(now time.Time) time.Time {
 		return registered.LastTransitionTime.Time
 	}
 	return since
+}
+
+// patience is how many convergeTimeouts a newcomer has in all, however often its state changes.
+const patience = 3
+
+// isNew tells whether the member was registered, or the ring made, not too long ago.
+func (m *member) isNew(s *scope, now time.Time) bool {
+	since := s.ring.CreationTimestamp.Time
+	registered := meta.FindStatusCondition(m.region.Status.Conditions, v1alpha1.RegionRegistered)
+	if registered == nil || registered.Status != metav1.ConditionTrue {
+		return true
+	}
+	if registered.LastTransitionTime.After(since) {
+		since = registered.LastTransitionTime.Time
+	}
+	return now.Sub(since) < patience*s.convergeTimeout()
 }
 
 func (m *member) registered() bool {

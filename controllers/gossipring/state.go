@@ -20,7 +20,7 @@ func stateOf(m *member, members []*member) (v1alpha1.MemberState, string) {
 		return v1alpha1.MemberPending, "it has no member pods"
 	case m.seen == nil:
 		return v1alpha1.MemberUnknown, strings.TrimSuffix("its pods' membership metric cannot be read: "+m.unread, ": ")
-	case *m.seen >= expected(m, members):
+	case *m.seen >= expected(m, members) && !m.aloneBeside(members):
 		return v1alpha1.MemberConverged, m.message
 	case m.malformed != nil:
 		return v1alpha1.MemberEndpointReady, m.malformed.Error()
@@ -44,6 +44,12 @@ func expected(m *member, members []*member) int32 {
 		}
 	}
 	return max(m.weightOf(), all)
+}
+
+// aloneBeside tells whether a newcomer counts nobody but itself in a ring that others formed before:
+// it has not joined those, also while none of them can be looked at.
+func (m *member) aloneBeside(members []*member) bool {
+	return !m.joined && *m.seen <= m.weightOf() && slices.ContainsFunc(members, func(other *member) bool { return other.joined })
 }
 
 // leaverState is Leaving while a member has the leaver among its seeds, written or in a pod
