@@ -74,13 +74,14 @@ type Reconciler struct {
 	changes    *changes // of the world of each ring
 	splits     *changes // of whether it is in parts
 	memos      *memos
+	departed   *departed
 	route      *remote.Route
 }
 
 // NewReconciler returns a Reconciler; its steps run in the order listed here.
 func NewReconciler(d Deps) *Reconciler {
 	r := &Reconciler{
-		Deps: d, changes: newChanges(), splits: newChanges(), memos: newMemos(), route: remote.NewRoute(),
+		Deps: d, changes: newChanges(), splits: newChanges(), memos: newMemos(), departed: newDeparted(), route: remote.NewRoute(),
 		sights: newLooks[sight](d.Clock), slowSights: newLooks[slowSight](d.Clock), installs: newLooks[installSight](d.Clock),
 	}
 	r.pipeline = step.Pipeline[*scope]{

@@ -28,6 +28,7 @@ type scope struct {
 	rival       *v1alpha1.GossipRing // an older ring that has the Service
 	members     []*member            // by name
 	leavers     []*member            // by name; being deleted
+	departing   []string             // of those and of former members, who may be restarting
 	delivery    delivery.Delivery    // nil when the spec asks for one that cannot be
 	undelivered error                // why
 	split       plan.Partitioning
@@ -53,10 +54,12 @@ func (r *Reconciler) observe(ctx context.Context, ring *v1alpha1.GossipRing) (*s
 	}
 	s.delivery, s.undelivered = r.deliveryFor(ctx, s)
 	slices.SortFunc(regions.Items, func(a, b v1alpha1.Region) int { return strings.Compare(a.Name, b.Name) })
+	var former []*member
 	for i := range regions.Items {
 		region := &regions.Items[i]
 		switch {
 		case !plan.Selects(ring, region):
+			former = append(former, known(ring, region))
 		case !region.DeletionTimestamp.IsZero():
 			s.leavers = append(s.leavers, known(ring, region))
 		default:
@@ -65,6 +68,7 @@ func (r *Reconciler) observe(ctx context.Context, ring *v1alpha1.GossipRing) (*s
 			s.members = append(s.members, m)
 		}
 	}
+	r.leave(s, former)
 	r.lookAtAll(ctx, s)
 	for _, m := range s.members {
 		m.away, m.lost = m.wentAway(r.Clock.Now(), s.convergeTimeout()), m.vanished(r.Clock.Now(), s.convergeTimeout())

@@ -224,6 +224,7 @@ func (r *Reconciler) finalize(ctx context.Context, ring *v1alpha1.GossipRing) (r
 	r.changes.forget(key)
 	r.splits.forget(key)
 	r.memos.forget(key)
+	r.departed.forget(key)
 	matrix.forget(key)
 	step.Forget(kind, key)
 	if !controllerutil.ContainsFinalizer(ring, v1alpha1.RingFinalizer) {

@@ -212,6 +212,7 @@ func (s *scope) describeLeaver(m *member, now metav1.Time) v1alpha1.RingMember {
 	described := v1alpha1.RingMember{
 		Region: m.name, AWSRegion: m.region.Spec.AWSRegion, State: state,
 		Endpoint: m.endpoint, Source: m.source, JoinedAt: m.before.JoinedAt, LastTransitionTime: now,
+		SeedsWrittenAt: m.before.SeedsWrittenAt, WrittenSeedsHash: m.before.WrittenSeedsHash, AppliedSeedsHash: m.before.AppliedSeedsHash,
 	}
 	switch {
 	case dropped && m.before.DroppedAt != nil:

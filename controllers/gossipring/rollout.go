@@ -229,8 +229,7 @@ func (r *Reconciler) overdue(s *scope) string {
 // turns says for whom others are waiting. Who was written in this pass is not worth a word.
 func (s *scope) turns() string {
 	live := liveMembers(s.members)
-	var holders []string
-	waiting := false
+	holders, waiting := slices.Clone(s.departing), false
 	for _, m := range s.members {
 		switch {
 		case !m.holds(live):

@@ -108,7 +108,7 @@ func (r *Reconciler) reconcileSeeds(ctx context.Context, s *scope) error {
 	if err := s.collision(); err != nil {
 		return err
 	}
-	if err := r.write(ctx, s, nextWrites(s.members, s.maxConcurrent(), r.awaited(s))); err != nil {
+	if err := r.write(ctx, s, nextWrites(s.members, s.maxConcurrent()-len(s.departing), r.awaited(s))); err != nil {
 		return err
 	}
 	if err := r.wellFormed(s); err != nil {

@@ -128,6 +128,22 @@ var _ = Describe("The truth about a GossipRing", func() {
 		w.eventually(ctx, testenv.HaveCondition("Ready", "True", "Succeeded"))
 	})
 
+	It("waits for a region that leaves while it restarts", func(ctx SpecContext) {
+		w.ring.Spec.Rollout.MaxConcurrentRegions = 1
+		connect(ctx)
+		w.apis[c].Set(build.Service("new-" + balancer(c)))
+		Eventually(func() string { later(ctx); return w.seeds(ctx, a) }).Should(ContainSubstring("new-"))
+		w.ExpectDeleted(ctx, build.Region(w.Namespace, a))
+		later(ctx)
+		later(ctx)
+		Expect(w.member(a).State).To(Equal(v1alpha1.MemberLeaving))
+		Expect(w.seeds(ctx, b)).NotTo(ContainSubstring("new-"), "two would restart together")
+		Expect(w.ring).To(testenv.HaveCondition("SeedsPropagated", "Unknown", "RollingSeeds", "the turn is with eu-west-1"))
+
+		w.restart(ctx, a)
+		Eventually(func() string { later(ctx); return w.seeds(ctx, b) }).Should(Equal("new-" + balancer(c)))
+	})
+
 	It("says when pods read their seeds as one bogus host, and changes no other region", func(ctx SpecContext) {
 		w.ring.Spec.Rollout.MaxConcurrentRegions = 1
 		connect(ctx)
