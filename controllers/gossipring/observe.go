@@ -26,6 +26,7 @@ type scope struct {
 	ring        *v1alpha1.GossipRing
 	environment *v1alpha1.Environment
 	rival       *v1alpha1.GossipRing // an older ring that has the Service
+	placed      *v1alpha1.GossipRing // an older ring that delivers to where this one would
 	members     []*member            // by name
 	leavers     []*member            // by name; being deleted
 	departing   []string             // of those and of former members, who may be restarting
@@ -49,7 +50,7 @@ func (r *Reconciler) observe(ctx context.Context, ring *v1alpha1.GossipRing) (*s
 	if err := r.Client.List(ctx, regions, client.InNamespace(ring.Namespace)); err != nil {
 		return nil, fmt.Errorf("listing Regions: %w", err)
 	}
-	if s.rival, err = r.rivalOf(ctx, ring, regions.Items); err != nil {
+	if err := r.observeRivals(ctx, s, regions.Items); err != nil {
 		return nil, err
 	}
 	s.delivery, s.undelivered = r.deliveryFor(ctx, s)
@@ -92,44 +93,6 @@ func (r *Reconciler) environmentOf(ctx context.Context, ring *v1alpha1.GossipRin
 		return nil, fmt.Errorf("reading Environment %s: %w", ring.Spec.EnvironmentRef.Name, err)
 	}
 	return env, nil
-}
-
-// rivalOf returns the oldest of the other rings that would drive the same pods: two rings
-// would write each other's seeds into them.
-func (r *Reconciler) rivalOf(ctx context.Context, ring *v1alpha1.GossipRing, regions []v1alpha1.Region) (*v1alpha1.GossipRing, error) {
-	rings := &v1alpha1.GossipRingList{}
-	if err := r.Client.List(ctx, rings, client.InNamespace(ring.Namespace)); err != nil {
-		return nil, fmt.Errorf("listing GossipRings: %w", err)
-	}
-	var rival *v1alpha1.GossipRing
-	for i := range rings.Items {
-		other := &rings.Items[i]
-		if other.Name != ring.Name && other.DeletionTimestamp.IsZero() && shareService(ring, other, regions) && older(other, ring) &&
-			(rival == nil || older(other, rival)) {
-			rival = other
-		}
-	}
-	return rival, nil
-}
-
-// shareService tells whether two rings have a Service of the same regions: of any that can be,
-// where profiles alone select them, and of those that are, where labels do.
-func shareService(a, b *v1alpha1.GossipRing, regions []v1alpha1.Region) bool {
-	if a.Spec.EnvironmentRef != b.Spec.EnvironmentRef || a.Spec.Service != b.Spec.Service {
-		return false
-	}
-	if a.Spec.RegionSelector != nil || b.Spec.RegionSelector != nil {
-		return slices.ContainsFunc(regions, func(r v1alpha1.Region) bool { return plan.Selects(a, &r) && plan.Selects(b, &r) })
-	}
-	return len(a.Spec.Profiles) == 0 || len(b.Spec.Profiles) == 0 ||
-		slices.ContainsFunc(a.Spec.Profiles, func(p string) bool { return slices.Contains(b.Spec.Profiles, p) })
-}
-
-func older(a, b *v1alpha1.GossipRing) bool {
-	if !a.CreationTimestamp.Equal(&b.CreationTimestamp) {
-		return a.CreationTimestamp.Before(&b.CreationTimestamp)
-	}
-	return a.Name < b.Name
 }
 
 // known starts from what the last pass reported.

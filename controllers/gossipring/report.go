@@ -188,7 +188,7 @@ func (s *scope) settling(now metav1.Time) bool {
 // cannot be read, and was not without it when it last could, or none of them can be seen. A region
 // that has vanished is not waited for.
 func (s *scope) obscured() bool {
-	if s.rival != nil {
+	if s.rival != nil || s.placed != nil {
 		return false // nothing is written for this ring
 	}
 	var anySeen, lately bool

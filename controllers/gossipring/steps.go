@@ -105,6 +105,10 @@ func (r *Reconciler) reconcileSeeds(ctx context.Context, s *scope) error {
 	case s.undelivered != nil:
 		return s.undelivered
 	}
+	if s.placed != nil {
+		return step.Stuck(r.Poll, v1alpha1.ReasonInvalidSeeds,
+			"spec.seeds.delivery: ring %s delivers to the same place in the same regions: give each ring a key of its own", s.placed.Name)
+	}
 	if err := s.collision(); err != nil {
 		return err
 	}

@@ -169,6 +169,22 @@ var _ = Describe("The truth about a GossipRing", func() {
 		Expect(w.ring).NotTo(testenv.HaveCondition("EndpointsReady", "False", "ServiceShared"))
 	})
 
+	It("refuses a second ring that would write into the same place", func(ctx SpecContext) {
+		connect(ctx)
+		into := func(name string) *v1alpha1.GossipRing {
+			return build.Ring(w.Namespace, name, func(g *v1alpha1.GossipRing) {
+				g.Spec.Service.Name = name
+				g.Spec.Seeds.Delivery.ConfigMap = &v1alpha1.ConfigMapDelivery{
+					Name: "gossip", Key: "seeds", Restart: []v1alpha1.WorkloadReference{{Kind: v1alpha1.WorkloadDeployment, Name: "api"}},
+				}
+			})
+		}
+		w.ring = into("zwo") // of two that are equally old, the first by name
+		w.ExpectApplied(ctx, into("zweiter"), w.ring)
+		w.reconcile(ctx)
+		Expect(w.ring).To(testenv.HaveCondition("SeedsPropagated", "False", "InvalidSeeds", "ring zweiter delivers to the same place in the same regions"))
+	})
+
 	It("has rings that share a Service and no label", func(ctx SpecContext) {
 		connect(ctx)
 		second := build.Ring(w.Namespace, "zweiter", func(g *v1alpha1.GossipRing) {
