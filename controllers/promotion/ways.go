@@ -80,25 +80,21 @@ func (r *Reconciler) deliver(ctx context.Context, s *scope, d *decision) (missed
 	if err != nil {
 		failures = append([]error{r.undelivered(err)}, failures...)
 	}
-	for _, m := range moves {
-		if !slices.Contains(made, m) {
-			missed[m.region.Name] = true
-		}
-	}
+	done := map[move]bool{}
 	for _, m := range made {
+		done[m] = true
 		r.fights.wrote(client.ObjectKeyFromObject(s.promotion), pinKey{m.region.Name, m.application}, m.pin, s.world.now)
 		if _, err := r.ArgoCD.SetPin(ctx, plan.ClusterName(m.region), m.application, string(m.pin)); err != nil {
 			failures, missed[m.region.Name] = append(failures, fmt.Errorf("pinning %s in %s: %w", m.application, m.region.Name, err)), true
 		}
 	}
-	return missed, first(failures)
-}
-
-func first(failures []error) error {
-	if len(failures) == 0 {
-		return nil
+	for _, m := range moves {
+		missed[m.region.Name] = missed[m.region.Name] || !done[m]
 	}
-	return failures[0]
+	if len(failures) == 0 {
+		return missed, nil
+	}
+	return missed, failures[0]
 }
 
 func (s *scope) moves(w pinning) []move {
