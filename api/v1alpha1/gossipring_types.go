@@ -286,6 +286,9 @@ type RingRollout struct {
 	// also how long peers wait for further regions that are being deployed, to be written once for
 	// all of them.
 	// +kubebuilder:default="10m"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}([.][0-9]{1,9})?(h|m|s|ms))+$') && duration(self) > duration('0s')",message="a duration above zero like 90s, 30m or 36h; it has no unit for days"
 	// +optional
 	ConvergeTimeout *metav1.Duration `json:"convergeTimeout,omitempty"`
 }

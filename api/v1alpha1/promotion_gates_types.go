@@ -8,12 +8,18 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 type PromotionGates struct {
 	// soak is for how long a region has to be healthy at the revision. Default: 0s, no longer
 	// than it takes Argo CD to confirm it.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^(0|([0-9]{1,6}([.][0-9]{1,9})?(h|m|s|ms))+)$') && duration(self) >= duration('0s')",message="a duration like 0s, 90s, 30m or 36h; it has no unit for days"
 	// +optional
 	Soak *metav1.Duration `json:"soak,omitempty"`
 
 	// progressDeadline is how long a region may take until it is healthy at the revision; then
 	// it has failed.
 	// +kubebuilder:default="30m"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}([.][0-9]{1,9})?(h|m|s|ms))+$') && duration(self) > duration('0s')",message="a duration above zero like 90s, 30m or 36h; it has no unit for days"
 	// +optional
 	ProgressDeadline *metav1.Duration `json:"progressDeadline,omitempty"`
 

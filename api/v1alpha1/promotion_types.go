@@ -167,6 +167,9 @@ type PromotionWindow struct {
 	Schedule string `json:"schedule"`
 
 	// duration is how long it stays open.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]{1,6}([.][0-9]{1,9})?(h|m|s|ms))+$') && duration(self) > duration('0s')",message="a duration above zero like 90s, 30m or 36h; it has no unit for days"
 	// +required
 	Duration metav1.Duration `json:"duration"`
 
