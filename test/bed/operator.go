@@ -1,6 +1,7 @@
 package bed
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -43,7 +44,7 @@ func (b *Bed) StartOperatorVia(ctx context.Context, detour Detour) error {
 	defer func() { _ = log.Close() }() // the process has its own descriptor
 
 	manager, err := process.Start(ctx, process.Command{
-		Path: filepath.Join(b.module, "bin", "manager"),
+		Path: b.manager(),
 		Args: []string{
 			"--argocd-namespace=" + ArgoCDNamespace,
 			"--poll-interval=" + b.scaled(pollInterval),
@@ -89,6 +90,11 @@ func (b *Bed) operatorKubeconfig(ctx context.Context, detour Detour) (path strin
 		return "", err
 	}
 	return path, detour.redirect(path)
+}
+
+// manager is the operator's binary, which probes are as well.
+func (b *Bed) manager() string {
+	return filepath.Join(b.module, "bin", cmp.Or(b.options.Manager, "manager"))
 }
 
 func (b *Bed) scaled(d time.Duration) string { return b.Cloud.Scale(d).String() }

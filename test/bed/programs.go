@@ -19,7 +19,7 @@ func (b *Bed) programs() regional.Programs {
 	return regional.Programs{
 		Dir: filepath.Join(b.dir, "pods"),
 		Known: map[string]regional.Program{
-			"probe": {Path: filepath.Join(b.module, "bin", "manager"), Defaults: []string{"--interval=" + probeInterval}},
+			"probe": {Path: b.manager(), Defaults: []string{"--interval=" + probeInterval}},
 		},
 	}
 }

@@ -285,8 +285,13 @@ type auditEvent struct {
 // operatorEvents returns the operator's requests so far.
 func operatorEvents() []auditEvent {
 	GinkgoHelper()
-	raw, err := os.ReadFile(world.AuditLog())
-	Expect(err).NotTo(HaveOccurred())
+	return eventsOf(NewWithT(GinkgoT()), world)
+}
+
+// eventsOf are the operator's requests on a bed.
+func eventsOf(g Gomega, b *bed.Bed) []auditEvent {
+	raw, err := os.ReadFile(b.AuditLog())
+	g.Expect(err).NotTo(HaveOccurred())
 	var events []auditEvent
 	for line := range strings.Lines(string(raw)) {
 		var e auditEvent

@@ -26,23 +26,15 @@ var _ = Describe("An operator that is killed", Ordered, func() {
 		Expect(world.Client.Create(ctx, newPromotion(environment, oldRevision))).To(Succeed())
 	})
 
-	// kill ends the operator without warning when the Region's condition is met, and starts another.
-	kill := func(ctx context.Context, r *v1alpha1.Region, when func(Gomega)) {
-		GinkgoHelper()
-		Eventually(when).WithContext(ctx).WithPolling(20 * time.Millisecond).Should(Succeed())
-		world.KillOperator()
-		Expect(world.StartOperator(context.WithoutCancel(ctx))).To(Succeed())
-	}
-
 	It("goes on where it was and creates nothing twice", func(ctx SpecContext) {
 		r := newRegion(environment, "north", "eu-north-1")
 		Expect(world.Client.Create(ctx, r)).To(Succeed())
 		has := func(resourceType string) func(Gomega) {
 			return func(g Gomega) { g.Expect(count("north", resourceType)).To(BeNumerically(">", 0)) }
 		}
-		kill(ctx, r, has("ec2/vpc"))
-		kill(ctx, r, has("eks/cluster"))
-		kill(ctx, r, func(g Gomega) { g.Expect(condition(ctx, r, v1alpha1.RegionRegistered)(g)).To(beReady()) })
+		killWhen(ctx, has("ec2/vpc"))
+		killWhen(ctx, has("eks/cluster"))
+		killWhen(ctx, func(g Gomega) { g.Expect(condition(ctx, r, v1alpha1.RegionRegistered)(g)).To(beReady()) })
 
 		Eventually(condition(ctx, r, v1alpha1.ConditionReady)).WithContext(ctx).Should(beReady())
 		for resourceType, want := range map[string]int{
@@ -58,7 +50,7 @@ var _ = Describe("An operator that is killed", Ordered, func() {
 		app := handMadeApplication(environment, "north")
 		Expect(world.Client.Create(ctx, app)).To(Succeed())
 		deleteConfirmed(ctx, r)
-		kill(ctx, r, func(g Gomega) {
+		killWhen(ctx, func(g Gomega) {
 			g.Expect(condition(ctx, r, v1alpha1.ConditionDeleting)(g).Reason).To(Equal(v1alpha1.ReasonDeletingCluster))
 		})
 		Eventually(func() bool {
@@ -68,6 +60,14 @@ var _ = Describe("An operator that is killed", Ordered, func() {
 		Expect(apierrors.IsNotFound(world.Client.Get(ctx, client.ObjectKeyFromObject(app), app))).To(BeTrue())
 	})
 })
+
+// killWhen ends the operator without warning when something is seen, and starts another.
+func killWhen(ctx context.Context, seen func(Gomega)) {
+	GinkgoHelper()
+	Eventually(seen).WithContext(ctx).WithPolling(20 * time.Millisecond).Should(Succeed())
+	world.KillOperator()
+	Expect(world.StartOperator(context.WithoutCancel(ctx))).To(Succeed())
+}
 
 // handMadeApplication is an Application that no ApplicationSet owns and that would
 // leave behind what it deployed.

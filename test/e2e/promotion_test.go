@@ -164,6 +164,40 @@ var _ = Describe("A promotion", Ordered, func() {
 		}
 	})
 
+	It("keeps its order and forgets nothing while the operator is killed at every step", NodeTimeout(2*patience), func(ctx SpecContext) {
+		before, next := f.promotion.Status.CurrentRevision, f.configure("Make it sturdy (#18)", f.regions...)
+		last := f.regions[1]
+		f.asks(ctx, map[string]any{"revision": string(next), "gates": map[string]any{"soak": "500ms"}})
+		for _, step := range []func(g Gomega){
+			func(g Gomega) { g.Expect(f.pinIs(ctx, g, f.regions[0])).To(Equal(next)) }, // before status may say so
+			func(g Gomega) { g.Expect(f.progress(ctx, g)[0].MovedAt).NotTo(BeNil()) },
+			func(g Gomega) { g.Expect(f.progress(ctx, g)[0].PassedAt).NotTo(BeNil()) },
+			func(g Gomega) { g.Expect(f.pinIs(ctx, g, last)).To(Equal(next)) },
+		} {
+			killWhen(ctx, func(g Gomega) {
+				step(g)
+				if f.pinIs(ctx, g, last) == next {
+					g.Expect(f.progress(ctx, g)[0].PassedAt).NotTo(BeNil(), "the first had not passed")
+				}
+			})
+		}
+		f.awaitCompleted(ctx, next)
+		Expect(f.promotion.Status.Rollout.Previous).To(And(HaveLen(2), HaveEach(HaveField("Pins", HaveExactElements(HaveField("Revision", before))))))
+
+		By("rolling back, and not trying it again")
+		broken := f.configure("Make it fall (#19)", f.regions...)
+		f.targets(ctx, string(next))
+		f.asks(ctx, map[string]any{"revision": string(broken), "onFailure": "Rollback", "gates": map[string]any{"progressDeadline": "5s"}})
+		killWhen(ctx, func(g Gomega) { g.Expect(f.pinIs(ctx, g, f.regions[0])).To(Equal(broken)) })
+		killWhen(ctx, func(g Gomega) { g.Expect(f.pinIs(ctx, g, f.regions[0])).To(Equal(next)) })
+		Eventually(f.is(ctx, v1alpha1.PromotionRolledOut)).WithContext(ctx).Should(haveReason(v1alpha1.ReasonRolledBack, "ledger is SpecNotUpdated"))
+		Expect(f.pin(ctx, f.regions[0])).To(Equal(next))
+		Expect(f.pin(ctx, last)).To(Equal(next))
+		f.targets(ctx, revisionOf(ledger))
+		f.asks(ctx, map[string]any{"revision": string(next), "gates": map[string]any{"progressDeadline": "2m", "soak": nil}})
+		f.awaitCompleted(ctx, next)
+	})
+
 	It("asks Prometheus and runs a Job before a region passes", NodeTimeout(patience), func(ctx SpecContext) {
 		checked := f.configure("Make it safe (#16)", f.regions...)
 		metrics := servePrometheus()

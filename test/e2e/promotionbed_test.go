@@ -110,9 +110,22 @@ func (f *pinned) awaitCompleted(ctx context.Context, revision v1alpha1.GitRevisi
 // pin is the region's, as its cluster Secret has it.
 func (f *pinned) pin(ctx context.Context, r *v1alpha1.Region) v1alpha1.GitRevision {
 	GinkgoHelper()
+	return f.pinIs(ctx, Default, r)
+}
+
+// pinIs is the region's pin for a question that is asked again.
+func (f *pinned) pinIs(ctx context.Context, g Gomega, r *v1alpha1.Region) v1alpha1.GitRevision {
 	secret, err := clusterSecretOf(ctx, r)
-	Expect(err).NotTo(HaveOccurred())
+	g.Expect(err).NotTo(HaveOccurred())
 	return v1alpha1.GitRevision(secret.Annotations[v1alpha1.AnnotationRevisionPrefix+ledger])
+}
+
+// progress is that of each region in the newest rollout, in the regions' order.
+func (f *pinned) progress(ctx context.Context, g Gomega) []v1alpha1.RegionProgress {
+	g.Expect(world.Client.Get(ctx, client.ObjectKeyFromObject(f.promotion), f.promotion)).To(Succeed())
+	g.Expect(f.promotion.Status.Rollout).NotTo(BeNil())
+	g.Expect(f.promotion.Status.Rollout.Revision).To(Equal(f.promotion.Spec.Revision), "it has not begun")
+	return regionsOf(f.promotion)
 }
 
 // whoAmI is the user name under which the specs ask the API server.

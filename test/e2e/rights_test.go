@@ -1,6 +1,9 @@
 package e2e
 
 import (
+	"encoding/json"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -8,52 +11,108 @@ import (
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
+	"github.com/onsi/ginkgo/v2/types"
 	. "github.com/onsi/gomega"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/util/yaml"
+
+	"github.com/portolan-dev/portolan/test/bed"
 )
 
-// The operator ran under the RBAC that we ship and under nothing else. After all specs
-// it must have been refused nothing, and have used everything that it was granted.
-var _ = AfterSuite(func() {
-	suite, _ := GinkgoConfiguration()
-	if len(suite.FocusStrings) > 0 || len(suite.FocusFiles) > 0 || len(suite.SkipStrings) > 0 {
-		return // not all specs ran
-	}
-	world.StopOperator() // its watches are in the log once they end
-	var refused []string
+// notExercised are the rights and permissions that are needed and that no spec can need, with
+// the reason.
+var notExercised = map[string]string{
+	"events.k8s.io/events patch":                       "the recorder counts an event that repeats for minutes",
+	"portolan-manager: ActInTheAccount sts:TagSession": "credentials of EKS Pod Identity carry session tags, the bed's do not",
+}
+
+// privileges are what the operator was refused on one bed, and what it never needed there.
+type privileges struct {
+	Bed             string
+	Refused, Unused []string
+}
+
+// seenPrivileges are those of this process's beds.
+var seenPrivileges []privileges
+
+// notePrivileges looks back at a bed before it is stopped. The operator ran there under the RBAC
+// and the IAM policies that we ship and under nothing else.
+func notePrivileges(b *bed.Bed, name string) {
+	GinkgoHelper()
+	b.StopOperator() // its watches are in the log once they end
+	p := privileges{Bed: name}
 	used := map[string]bool{}
 	Eventually(func(g Gomega) {
-		refused, used = nil, map[string]bool{}
-		for _, e := range operatorEvents() {
-			right := e.ObjectRef.APIGroup + "/" + e.ObjectRef.Resource
-			if e.ObjectRef.Subresource != "" {
-				right += "/" + e.ObjectRef.Subresource
-			}
-			used[right+" "+e.Verb] = true
-			if e.Verb == "patch" && e.Response.Code == 201 { // an apply that created
-				used[right+" create"] = true
-			}
-			if e.Verb == "watch" { // begins with a list where the API server cannot stream one
-				used[right+" list"] = true
+		p.Refused, used = b.DeniedCalls(), map[string]bool{}
+		for _, e := range eventsOf(g, b) {
+			for _, right := range e.rights() {
+				used[right] = true
 			}
 			if e.Response.Code == 403 {
-				refused = append(refused, right+" "+e.Verb)
+				p.Refused = append(p.Refused, e.rights()[0])
 			}
 		}
 		g.Expect(used).To(HaveKey("portolan.dev/regions watch"))
 	}).WithTimeout(10 * time.Second).Should(Succeed())
-	Expect(refused).To(BeEmpty(), "requests that the shipped RBAC refused")
+	log, err := os.ReadFile(b.OperatorLog())
+	Expect(err).NotTo(HaveOccurred())
+	Expect(string(log)).NotTo(ContainSubstring("DATA RACE"))
+	p.Unused = append(b.UnusedPermissions(), slices.DeleteFunc(granted(), func(right string) bool { return used[right] })...)
+	seenPrivileges = append(seenPrivileges, p)
+}
 
-	used["events.k8s.io/events patch"] = true     // the recorder counts an event that repeats for minutes
-	used["portolan.dev/gossiprings patch"] = true // the finalizer of rings with probes, which have a bed of their own
+// rights are what a request needed, as "group/resource verb".
+func (e auditEvent) rights() []string {
+	object := e.ObjectRef.APIGroup + "/" + e.ObjectRef.Resource
+	if e.ObjectRef.Subresource != "" {
+		object += "/" + e.ObjectRef.Subresource
+	}
+	all := []string{object + " " + e.Verb}
+	if e.Verb == "patch" && e.Response.Code == 201 { // an apply that created
+		all = append(all, object+" create")
+	}
+	if e.Verb == "watch" { // begins with a list where the API server cannot stream one
+		all = append(all, object+" list")
+	}
+	return all
+}
+
+// Every process has beds of its own; the report reads what all of them have seen.
+func keepPrivileges(folder string) {
+	GinkgoHelper()
+	raw, err := json.Marshal(seenPrivileges)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(os.WriteFile(filepath.Join(folder, fmt.Sprint(GinkgoParallelProcess())), raw, 0o600)).To(Succeed())
+}
+
+// The operator must have been refused nothing on any bed, and have used on one bed or another
+// everything that it was granted.
+var _ = ReportAfterSuite("least privilege", func(report Report) {
+	if shelf == "" {
+		return // nothing ran
+	}
+	defer func() { _ = os.RemoveAll(shelf) }()
+	files, err := filepath.Glob(filepath.Join(shelf, "*"))
+	Expect(err).NotTo(HaveOccurred())
 	var unused []string
-	for _, right := range granted() {
-		if !used[right] {
-			unused = append(unused, right)
+	for i, file := range files {
+		raw, err := os.ReadFile(file)
+		Expect(err).NotTo(HaveOccurred())
+		var beds []privileges
+		Expect(json.Unmarshal(raw, &beds)).To(Succeed())
+		for j, p := range beds {
+			Expect(p.Refused).To(BeEmpty(), "what the shipped RBAC and policies do not allow, on the bed of "+p.Bed)
+			if i == 0 && j == 0 {
+				unused = p.Unused
+			}
+			unused = slices.DeleteFunc(unused, func(right string) bool { return !slices.Contains(p.Unused, right) })
 		}
 	}
-	Expect(unused).To(BeEmpty(), "rights that the shipped RBAC grants and no spec needed")
+	if !report.SuiteSucceeded || len(report.SpecReports.WithState(types.SpecStateSkipped|types.SpecStatePending)) > 0 {
+		return // not all specs ran
+	}
+	Expect(files).NotTo(BeEmpty())
+	Expect(unused).To(ConsistOf(slices.Collect(maps.Keys(notExercised))), "what the shipped RBAC and policies grant and no spec needed")
 })
 
 // granted returns every right in config/rbac/role.yaml as "group/resource verb".

@@ -262,6 +262,19 @@ var _ = Describe("A ring's truth", Ordered, func() {
 		Expect(watch.order(frontline)[written:]).To(ConsistOf("virginia", "oregon", "dublin"), "each once")
 	})
 
+	It("keeps its turns and writes nothing twice while the operator is killed at every write", NodeTimeout(patience), func(ctx SpecContext) {
+		written, old := len(watch.order(frontline)), balancerOf(ctx, frontline, mumbai)
+		Expect(world.ReplaceLoadBalancer(ctx, "ap-south-1", "frontline", "frontline-gossip-wan")).To(Succeed())
+		for n := range others {
+			killWhen(ctx, func(g Gomega) { g.Expect(len(watch.order(frontline))).To(BeNumerically(">", written+n)) })
+		}
+		awaitRing(ctx, frontline)
+		Expect(watch.order(frontline)[written:]).To(ConsistOf("virginia", "oregon", "dublin"), "each once")
+		for _, r := range others {
+			Expect(podsOf(ctx, frontline, r)).To(HaveEach(WithTransform(seedsIn, Not(ContainSubstring(old)))), r.Name)
+		}
+	})
+
 	It("keeps what it knows of a region that does not answer, and changes the others meanwhile", NodeTimeout(patience), func(ctx SpecContext) {
 		Expect(world.Freeze(clusterOf(mumbai))).To(Succeed())
 		DeferCleanup(func() { _ = world.Thaw(clusterOf(mumbai)) })

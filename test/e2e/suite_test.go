@@ -25,6 +25,9 @@ import (
 // timeScale lets an AWS minute take a second.
 const timeScale = 1.0 / 60
 
+// watched is the operator with the race detector in it.
+const watched = "manager-race"
+
 var world *bed.Bed
 
 func TestEndToEnd(t *testing.T) {
@@ -34,16 +37,32 @@ func TestEndToEnd(t *testing.T) {
 	RunSpecs(t, "End to end")
 }
 
-var _ = BeforeSuite(func() {
+// shelf is the folder in which each process leaves what its beds have seen.
+var shelf string
+
+var _ = SynchronizedBeforeSuite(func() []byte {
+	folder, err := os.MkdirTemp("", "portolan-e2e-")
+	Expect(err).NotTo(HaveOccurred())
+	return []byte(folder)
+}, func(folder []byte) {
+	shelf = string(folder)
 	ctrl.SetLogger(logr.Discard())
 	ctx, cancel := context.WithCancel(context.Background())
 	DeferCleanup(cancel)
 	var err error
-	world, err = bed.Start(ctx, bed.Options{TimeScale: timeScale, Seed: uint64(GinkgoRandomSeed())})
+	world, err = bed.Start(ctx, bed.Options{TimeScale: timeScale, Seed: uint64(GinkgoRandomSeed()), Manager: watched})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(world.Stop)
 	Expect(world.StartOperator(ctx)).To(Succeed())
 })
+
+var _ = SynchronizedAfterSuite(func() {
+	if world == nil {
+		return
+	}
+	notePrivileges(world, "everybody")
+	keepPrivileges(shelf)
+}, func() {})
 
 var _ = ReportAfterEach(func(report SpecReport) {
 	if !report.Failed() || world == nil {

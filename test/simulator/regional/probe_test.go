@@ -29,12 +29,10 @@ func results(to, tcp, udp string) OmegaMatcher {
 
 // testProbe runs the real probe in the west against the real agents in the east.
 func (b *bed) testProbe(t *testing.T) {
+	g := NewWithT(t)
 	check := exec.CommandContext(t.Context(), managerBinary, "probe", "-h")
 	check.Env = []string{"HOME=/nowhere"}
-	if err := check.Run(); err != nil {
-		t.Skipf("%s is no probe (make build builds it): %v", managerBinary, err)
-	}
-	g := NewWithT(t)
+	g.Expect(check.Run()).To(Succeed(), "make build builds it")
 	ring := sha256.Sum256([]byte("unkey-api"))
 	good := filesOf("UNKEY_KEY", base64.StdEncoding.EncodeToString(ring[:]))
 	targets := targetsFile(friendlyName("us-east-1")+":7947", "late.aws.unkey.cloud:7947", "nobody.aws.unkey.cloud:7947")
