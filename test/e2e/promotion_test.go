@@ -182,7 +182,8 @@ var _ = Describe("A promotion", Ordered, func() {
 			})
 		}
 		f.awaitCompleted(ctx, next)
-		Expect(f.promotion.Status.Rollout.Previous).To(And(HaveLen(2), HaveEach(HaveField("Pins", HaveExactElements(HaveField("Revision", before))))))
+		Expect(f.promotion.Status.Rollout.Previous).To(HaveExactElements(And(
+			HaveField("Regions", HaveLen(2)), HaveField("Pins", HaveExactElements(HaveField("Revision", before))))))
 
 		By("rolling back, and not trying it again")
 		broken := f.configure("Make it fall (#19)", f.regions...)
