@@ -41,12 +41,8 @@ var reasonRow = regexp.MustCompile("^\\|[^|]*\\| `([A-Za-z]+)` \\|[^|]*\\|[^|]*\
 // documentedReasons counts the rows about each reason.
 func documentedReasons(t *testing.T) map[string]int {
 	t.Helper()
-	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "troubleshooting.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	rows := map[string]int{}
-	for line := range strings.Lines(string(page)) {
+	for line := range strings.Lines(readPage(t, "docs", "troubleshooting.md")) {
 		if row := reasonRow.FindStringSubmatch(strings.TrimSpace(line)); row != nil {
 			rows[row[1]]++
 		}
@@ -102,4 +98,41 @@ func collectReasons(t *testing.T, block *ast.GenDecl, reasons map[string]string)
 			reasons[name.Name] = value
 		}
 	}
+}
+
+// TestFlagsAndMetricsAreDocumented keeps the tables of docs/ complete.
+func TestFlagsAndMetricsAreDocumented(t *testing.T) {
+	for page, in := range map[string]struct {
+		sources []string
+		names   *regexp.Regexp
+	}{
+		"getting-started.md": {[]string{"main.go"}, regexp.MustCompile(`flag\.\w+Var\(&[\w.]+, "([a-z-]+)"`)},
+		"troubleshooting.md": {
+			[]string{"controllers/internal/step/metrics.go", "controllers/gossipring/metrics.go"},
+			regexp.MustCompile(`"(portolan_[a-z_]+)"`),
+		},
+	} {
+		documented := readPage(t, "docs", page)
+		for _, source := range in.sources {
+			found := in.names.FindAllStringSubmatch(readPage(t, filepath.FromSlash(source)), -1)
+			if len(found) == 0 {
+				t.Errorf("%s: nothing was found", source)
+			}
+			for _, name := range found {
+				if !strings.Contains(documented, "| `"+name[1]+"` |") && !strings.Contains(documented, "| `--"+name[1]+"` |") {
+					t.Errorf("docs/%s has no row for %s of %s", page, name[1], source)
+				}
+			}
+		}
+	}
+}
+
+// readPage reads a file of the repository.
+func readPage(t *testing.T, path ...string) string {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(append([]string{"..", ".."}, path...)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
 }
