@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"time"
 
-	"golang.org/x/sync/singleflight"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/clock"
 )
@@ -51,7 +49,6 @@ type Change struct {
 type Editor struct {
 	clock  clock.Clock
 	limits limits
-	looks  singleflight.Group
 	heads  heads
 }
 
@@ -66,9 +63,9 @@ func NewEditor(clk clock.Clock) *Editor {
 func (e *Editor) Read(ctx context.Context, b Branch, paths []string, maxAge time.Duration) (map[string][]byte, error) {
 	h := e.heads.of(b, e.clock.Now())
 	seen := h.seen.Load()
-	if seen == nil || e.clock.Since(seen.at) >= maxAge || !seen.knows(paths) {
+	if !e.suffices(seen, paths, maxAge) {
 		var err error
-		if seen, err = e.share(ctx, b, h, paths); err != nil {
+		if seen, err = e.share(ctx, b, h, paths, maxAge); err != nil {
 			return nil, fmt.Errorf("reading %s: %w", b, err)
 		}
 	}
@@ -79,29 +76,6 @@ func (e *Editor) Read(ctx context.Context, b Branch, paths []string, maxAge time
 		}
 	}
 	return files, nil
-}
-
-// share lets all who ask for the same files wait for one look, which does not end with
-// the one who asked first.
-func (e *Editor) share(ctx context.Context, b Branch, h *head, paths []string) (*snapshot, error) {
-	asked := slices.Compact(slices.Sorted(slices.Values(paths)))
-	looking := e.looks.DoChan(fmt.Sprintf("%x %q %q", b.identity(), b.Name, asked), func() (any, error) {
-		ctx := context.WithoutCancel(ctx)
-		if err := h.take(ctx); err != nil {
-			return nil, err
-		}
-		defer h.release()
-		return e.look(ctx, b, h, paths)
-	})
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case result := <-looking:
-		if result.Err != nil {
-			return nil, result.Err
-		}
-		return result.Val.(*snapshot), nil
-	}
 }
 
 // Commit makes all the changes in one commit and returns it, or the head when they

@@ -17,6 +17,9 @@ type head struct {
 	turn chan struct{} // full while somebody looks or commits
 	seen atomic.Pointer[snapshot]
 	used time.Time // the heads' to change
+
+	mu    sync.Mutex
+	crowd *crowd // who waits for the next look
 }
 
 // take waits for the turn.
