@@ -105,6 +105,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, ring *v1alpha1.GossipRing) (
 	if !ring.DeletionTimestamp.IsZero() {
 		return r.finalize(ctx, ring)
 	}
+	if r.memos.areOfAnother(ring) {
+		r.forgetRing(client.ObjectKeyFromObject(ring))
+	}
 	if err := r.holdForProbes(ctx, ring); err != nil {
 		return reconcile.Result{}, err
 	}

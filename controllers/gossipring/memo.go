@@ -4,8 +4,11 @@ import (
 	"slices"
 	"sync"
 
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/step"
 	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
@@ -13,6 +16,7 @@ import (
 // members have N² seeds, and what happens in one region changes few of them. The lists in it
 // are never changed in place. An empty one remembers nothing.
 type memo struct {
+	ring       types.UID
 	generation int64 // of the ring, whose spec says how seeds are written and who gets which
 	last, now  map[string]parsed
 
@@ -72,14 +76,21 @@ type memos struct {
 
 func newMemos() *memos { return &memos{kept: map[client.ObjectKey]memo{}} }
 
-// of returns what is remembered of a ring whose spec has the generation. No two passes over
-// one ring overlap.
-func (m *memos) of(ring client.ObjectKey, generation int64) memo {
+// areOfAnother tells whether what is remembered is of another ring, which had this one's name before.
+func (m *memos) areOfAnother(ring *v1alpha1.GossipRing) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	before := m.kept[ring]
-	if before.generation != generation {
-		return memo{generation: generation}
+	before, known := m.kept[client.ObjectKeyFromObject(ring)]
+	return known && before.ring != ring.UID
+}
+
+// of returns what is remembered of a ring with its spec. No two passes over one ring overlap.
+func (m *memos) of(ring *v1alpha1.GossipRing) memo {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	before := m.kept[client.ObjectKeyFromObject(ring)]
+	if before.ring != ring.UID || before.generation != ring.Generation {
+		return memo{ring: ring.UID, generation: ring.Generation}
 	}
 	before.last, before.now = before.now, nil // texts that nobody has any more are forgotten
 	return before
@@ -95,4 +106,16 @@ func (m *memos) forget(ring client.ObjectKey) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.kept, ring)
+}
+
+// forgetRing drops all that is remembered of a ring that is gone.
+func (r *Reconciler) forgetRing(key client.ObjectKey) {
+	r.forget(key, nil)
+	r.installs.keep(key, nil)
+	r.changes.forget(key)
+	r.splits.forget(key)
+	r.memos.forget(key)
+	r.departed.forget(key)
+	matrix.forget(key)
+	step.Forget(kind, key)
 }

@@ -6,12 +6,14 @@ import (
 	. "github.com/onsi/gomega"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/portolan-dev/portolan/controllers/internal/testenv/build"
 	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
 func TestWhatIsRememberedOfTheSeeds(t *testing.T) {
 	g := NewWithT(t)
-	key, kept := client.ObjectKey{Namespace: "fleet", Name: "api"}, newMemos()
+	ring, kept := build.Ring("fleet", "api"), newMemos()
+	key := client.ObjectKeyFromObject(ring)
 	read := 0
 	parse := func(text string) ([]string, error) {
 		read++
@@ -24,7 +26,8 @@ func TestWhatIsRememberedOfTheSeeds(t *testing.T) {
 	}
 	selves := []plan.SeedMember{{Region: "a", Endpoint: "a.example"}}
 	pass := func(generation int64, texts ...string) memo {
-		m := kept.of(key, generation)
+		ring.Generation = generation
+		m := kept.of(ring)
 		for _, text := range texts {
 			g.Expect(m.parse(text, parse)).To(Equal([]string{text}))
 		}
@@ -51,4 +54,11 @@ func TestWhatIsRememberedOfTheSeeds(t *testing.T) {
 	kept.forget(key)
 	pass(2, "x")
 	g.Expect([]int{read, worked}).To(Equal([]int{6, 4}))
+
+	g.Expect(kept.areOfAnother(ring)).To(BeFalse())
+	ring.UID = "made anew"
+	g.Expect(kept.areOfAnother(ring)).To(BeTrue())
+	pass(2, "x")
+	g.Expect([]int{read, worked}).To(Equal([]int{7, 5}), "nor is another ring's worth anything")
+	g.Expect(kept.areOfAnother(ring)).To(BeFalse())
 }

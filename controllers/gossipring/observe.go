@@ -45,7 +45,7 @@ func (r *Reconciler) observe(ctx context.Context, ring *v1alpha1.GossipRing) (*s
 		return nil, err
 	}
 	key := client.ObjectKeyFromObject(ring)
-	s := &scope{ring: ring, environment: env, memo: r.memos.of(key, ring.Generation)}
+	s := &scope{ring: ring, environment: env, memo: r.memos.of(ring)}
 	regions := &v1alpha1.RegionList{}
 	if err := r.Client.List(ctx, regions, client.InNamespace(ring.Namespace)); err != nil {
 		return nil, fmt.Errorf("listing Regions: %w", err)

@@ -218,15 +218,7 @@ func (r *Reconciler) holdForProbes(ctx context.Context, ring *v1alpha1.GossipRin
 // finalize removes the probes of a ring that is being deleted, where its regions answer.
 // Seeds stay as they are.
 func (r *Reconciler) finalize(ctx context.Context, ring *v1alpha1.GossipRing) (reconcile.Result, error) {
-	key := client.ObjectKeyFromObject(ring)
-	r.forget(key, nil)
-	r.installs.keep(key, nil)
-	r.changes.forget(key)
-	r.splits.forget(key)
-	r.memos.forget(key)
-	r.departed.forget(key)
-	matrix.forget(key)
-	step.Forget(kind, key)
+	r.forgetRing(client.ObjectKeyFromObject(ring))
 	if !controllerutil.ContainsFinalizer(ring, v1alpha1.RingFinalizer) {
 		return reconcile.Result{}, nil
 	}
