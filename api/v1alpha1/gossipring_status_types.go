@@ -230,6 +230,23 @@ type GossipRingStatus struct {
 	// rejoin is what was done about the partition that there is.
 	// +optional
 	Rejoin *RingRejoin `json:"rejoin,omitempty"`
+
+	// probes are where probes of the ring may be. One is listed until it was removed.
+	// +listType=map
+	// +listMapKey=region
+	// +listMapKey=namespace
+	// +optional
+	Probes []InstalledProbe `json:"probes,omitempty"`
+}
+
+// InstalledProbe is a place of a probe.
+type InstalledProbe struct {
+	// region is the Region's name.
+	// +required
+	Region string `json:"region"`
+	// namespace in the regional cluster.
+	// +required
+	Namespace string `json:"namespace"`
 }
 
 // RingFinalizer keeps a GossipRing until its probes are removed from the regions that answer.
@@ -287,7 +304,7 @@ const (
 	ReasonSeedsMalformed = "SeedsMalformed"
 	// ReasonRolloutStalled means a region did not connect again after its seeds were written.
 	ReasonRolloutStalled = "RolloutStalled"
-	// ReasonProbesMissing means probes cannot be installed or do not answer.
+	// ReasonProbesMissing means probes cannot be installed, do not answer, or are still to be removed.
 	ReasonProbesMissing = "ProbesMissing"
 	// ReasonPartitioned means the ring has split.
 	ReasonPartitioned = "Partitioned"

@@ -10,18 +10,12 @@ import (
 	"strconv"
 	"strings"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
-	"github.com/portolan-dev/portolan/controllers/internal/finalizer"
-	"github.com/portolan-dev/portolan/controllers/internal/remote"
 	"github.com/portolan-dev/portolan/controllers/internal/step"
-	"github.com/portolan-dev/portolan/controllers/plan"
 	"github.com/portolan-dev/portolan/controllers/probe"
 )
 
@@ -32,43 +26,25 @@ const annotationApplied = "portolan.dev/applied"
 // ownerProbe applies the probe's objects.
 const ownerProbe = client.FieldOwner("portolan-probe")
 
-// installSight is what came of a look at a region's probe.
-type installSight struct{ note string }
-
 // reconcileProbes installs a probe in every region where the ring asks for it, takes away
 // what it does not ask for any more, and waits until all of them answer.
 func (r *Reconciler) reconcileProbes(ctx context.Context, s *scope) error {
-	if s.ring.Spec.Probe != nil && r.ProbeImage == "" {
+	switch {
+	case s.ring.Spec.Probe != nil && r.ProbeImage == "":
 		return step.Stuck(r.SlowPoll, v1alpha1.ReasonProbesMissing, "the operator does not know its own image: start it with --probe-image")
-	}
-	jobs := make([]job[installSight], 0, len(s.members))
-	for _, m := range s.members {
-		if m.remote == nil {
-			continue
-		}
-		objects := s.probeObjects(m, r.ProbeImage)
-		jobs = append(jobs, job[installSight]{
-			key: s.lookKey(m), question: versionOf(objects) + m.remote.Endpoint(), every: r.Resync,
-			ask: func(ctx context.Context) installSight { return install(ctx, m.remote, s.ring, objects) },
-		})
-	}
-	if s.ring.Spec.Probe == nil && !s.hadProbes() {
+	case s.ring.Spec.Probe == nil && !hadProbes(s.ring):
 		return step.NotRequired("the ring asks for no probe")
 	}
-	r.installs.refresh(ctx, jobs)
-	var missing []string
-	for _, j := range jobs {
-		switch done, ok := r.installs.last(j.key, j.question, staleAfter*r.Resync); {
-		case !ok:
-			missing = append(missing, j.key.region.Name)
-		case done.note != "":
-			r.installs.expire(j.key)
-			missing = append(missing, j.key.region.Name+" ("+done.note+")")
-		}
+	sites, err := r.probeSites(ctx, s)
+	if err != nil {
+		return err
 	}
+	missing, left := r.settleSites(ctx, s, sites)
 	switch {
 	case len(missing) > 0:
 		return step.Poll(r.Poll, v1alpha1.ReasonProbesMissing, "probes are not installed: %s", strings.Join(missing, ", "))
+	case len(left) > 0:
+		return step.Poll(r.Poll, v1alpha1.ReasonProbesMissing, "probes are not removed: %s", strings.Join(left, ", "))
 	case s.ring.Spec.Probe == nil:
 		return step.NotRequired("the ring asks for no probe")
 	}
@@ -89,12 +65,7 @@ func (r *Reconciler) probesAnswer(s *scope) error {
 	return nil
 }
 
-// hadProbes tells whether the last report was about probes that the ring asked for.
-func (s *scope) hadProbes() bool {
-	return controllerutil.ContainsFinalizer(s.ring, v1alpha1.RingFinalizer) && !hasReason(s.ring, v1alpha1.RingProbed, v1alpha1.ReasonNotRequired)
-}
-
-// probeObjects are what a region's probe consists of, or what is to be removed of it.
+// probeObjects are what a region's probe consists of.
 func (s *scope) probeObjects(m *member, image string) []client.Object {
 	if s.ring.Spec.Probe == nil {
 		return nil
@@ -134,27 +105,6 @@ func versionOf(objects []client.Object) string {
 	return strings.Join(all, " ")
 }
 
-// install brings a region's probe to what it should be. A region that does not have the
-// namespace yet gets it when the namespace is there.
-func install(ctx context.Context, cluster *remote.Cluster, ring *v1alpha1.GossipRing, objects []client.Object) installSight {
-	if len(objects) == 0 {
-		return installSight{note: noteOf(uninstall(ctx, cluster, ring))}
-	}
-	for _, o := range objects {
-		if err := ensure(ctx, cluster.Client(), o); err != nil {
-			return installSight{note: noteOf(err)}
-		}
-	}
-	return installSight{}
-}
-
-func noteOf(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
-}
-
 func ensure(ctx context.Context, c client.Client, wanted client.Object) error {
 	gvk, err := c.GroupVersionKindFor(wanted)
 	if err != nil {
@@ -182,59 +132,4 @@ func ensure(ctx context.Context, c client.Client, wanted client.Object) error {
 		return fmt.Errorf("applying %s %s: %w", gvk.Kind, wanted.GetName(), err)
 	}
 	return nil
-}
-
-// uninstall removes a region's probe.
-func uninstall(ctx context.Context, cluster *remote.Cluster, ring *v1alpha1.GossipRing) error {
-	for _, o := range (probe.Install{Ring: withProbe(ring)}).Objects() {
-		if err := client.IgnoreNotFound(cluster.Client().Delete(ctx, o)); err != nil {
-			return fmt.Errorf("deleting %s: %w", o.GetName(), err)
-		}
-	}
-	return nil
-}
-
-// withProbe is the ring as if it still asked for a probe, which names what is to be removed.
-func withProbe(ring *v1alpha1.GossipRing) *v1alpha1.GossipRing {
-	ring = ring.DeepCopy()
-	if ring.Spec.Probe == nil {
-		ring.Spec.Probe = &v1alpha1.RingProbe{}
-	}
-	return ring
-}
-
-// holdForProbes keeps a ring from being deleted while there may be probes of it.
-func (r *Reconciler) holdForProbes(ctx context.Context, ring *v1alpha1.GossipRing) error {
-	switch {
-	case ring.Spec.Probe != nil:
-		return finalizer.Ensure(ctx, r.Client, ring, v1alpha1.RingFinalizer)
-	case hasReason(ring, v1alpha1.RingProbed, v1alpha1.ReasonNotRequired): // they are all removed
-		return finalizer.Remove(ctx, r.Client, ring, v1alpha1.RingFinalizer)
-	default:
-		return nil
-	}
-}
-
-// finalize removes the probes of a ring that is being deleted, where its regions answer.
-// Seeds stay as they are.
-func (r *Reconciler) finalize(ctx context.Context, ring *v1alpha1.GossipRing) (reconcile.Result, error) {
-	r.forgetRing(client.ObjectKeyFromObject(ring))
-	if !controllerutil.ContainsFinalizer(ring, v1alpha1.RingFinalizer) {
-		return reconcile.Result{}, nil
-	}
-	regions := &v1alpha1.RegionList{}
-	if err := r.Client.List(ctx, regions, client.InNamespace(ring.Namespace)); err != nil {
-		return reconcile.Result{}, fmt.Errorf("listing Regions: %w", err)
-	}
-	for i := range regions.Items {
-		cluster, ok := r.Clusters.Get(client.ObjectKeyFromObject(&regions.Items[i]))
-		if !ok || cluster.Connected() != nil || !plan.Selects(ring, &regions.Items[i]) {
-			continue
-		}
-		// A region that does not let us do so must not keep the ring for ever.
-		if err := uninstall(ctx, cluster, ring); err != nil && !apierrors.IsForbidden(err) {
-			return reconcile.Result{}, fmt.Errorf("removing the probe of %s: %w", regions.Items[i].Name, err)
-		}
-	}
-	return reconcile.Result{}, finalizer.Remove(ctx, r.Client, ring, v1alpha1.RingFinalizer)
 }

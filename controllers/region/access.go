@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/ack"
@@ -63,7 +62,7 @@ func (r *Reconciler) ensureEntries(ctx context.Context, s *scope, a *ack.Applier
 	if err != nil {
 		return err
 	}
-	rings, err := r.ringsToTheEnd(ctx, s.region) // what one leaves behind is still to be removed
+	namespaces, err := r.ringNamespaces(ctx, s.region)
 	if err != nil {
 		return err
 	}
@@ -72,7 +71,7 @@ func (r *Reconciler) ensureEntries(ctx context.Context, s *scope, a *ack.Applier
 	if s.environment.Spec.ArgoCD.Mode == v1alpha1.ArgoCDPerCluster {
 		home = r.ArgoCD.Namespace
 	}
-	ack.Ensure(ctx, a, b.accessEntry("portolan", principal, ownPolicies(b, home, rings, len(retiring) > 0 || len(s.region.Status.Bootstrap) > 0)...))
+	ack.Ensure(ctx, a, b.accessEntry("portolan", principal, ownPolicies(b, home, namespaces, len(retiring) > 0 || len(s.region.Status.Bootstrap) > 0)...))
 	if argocd := s.environment.Spec.ArgoCD.RoleARN; argocd != "" && argocd != principal {
 		ack.Ensure(ctx, a, b.accessEntry("argocd", argocd, b.accessPolicy(policyClusterAdmin)))
 	}
@@ -83,35 +82,23 @@ func (r *Reconciler) ensureEntries(ctx context.Context, s *scope, a *ack.Applier
 // their identity from their namespaces, to connect rings in theirs, to register the region in the
 // namespace of an Argo CD of its own (home, if there is one), and everything everywhere only where
 // it installs the bootstrap list and while it drains nodes.
-func ownPolicies(b blueprint, home string, rings []v1alpha1.GossipRing, draining bool) []eks.AccessPolicy {
+func ownPolicies(b blueprint, home string, rings []string, draining bool) []eks.AccessPolicy {
 	if len(b.plan.Profile.Bootstrap) > 0 || draining {
 		return []eks.AccessPolicy{b.accessPolicy(policyClusterAdmin)}
 	}
 	policies := []eks.AccessPolicy{b.accessPolicy(policyReadAll)}
-	var namespaces []string
+	namespaces := slices.Clone(rings)
 	if home != "" {
 		namespaces = append(namespaces, home)
 	}
 	for _, p := range b.plan.PodRoles {
 		namespaces = append(namespaces, p.Namespace)
 	}
-	for i := range rings {
-		if writesInto(&rings[i]) {
-			namespaces = append(namespaces, rings[i].Spec.Service.Namespace)
-		}
-	}
 	if len(namespaces) > 0 {
 		slices.Sort(namespaces)
 		policies = append(policies, b.accessPolicy(policyClusterAdmin, slices.Compact(namespaces)...))
 	}
 	return policies
-}
-
-// writesInto tells whether a ring needs more in its namespace than to read: it evicts a member
-// of a ring that has split, writes a ConfigMap, or installs a probe and removes it.
-func writesInto(ring *v1alpha1.GossipRing) bool {
-	return ring.Spec.OnPartition != v1alpha1.PartitionReport || ring.Spec.Seeds.Delivery.ConfigMap != nil || ring.Spec.Probe != nil ||
-		controllerutil.ContainsFinalizer(ring, v1alpha1.RingFinalizer)
 }
 
 // reconcileConnection reports whether the regional API server answers. When it does

@@ -49,11 +49,14 @@ func concernedBy(before, after *v1alpha1.GossipRing) func(*v1alpha1.Region) bool
 	}
 }
 
-// parts are what Regions look at in a ring: not the members' own counts.
-func parts(ring *v1alpha1.GossipRing) map[string]any {
-	all := map[string]any{}
+// parts are what Regions look at in a ring: not the members' own counts, but where probes are.
+func parts(ring *v1alpha1.GossipRing) map[string][]any {
+	all := map[string][]any{}
 	for _, m := range ring.Status.Members {
 		all[m.Region] = []any{m.State, m.Endpoint, m.Message, m.DroppedAt != nil, m.WrittenSeedsHash == m.DesiredSeedsHash}
+	}
+	for _, p := range ring.Status.Probes {
+		all[p.Region] = append(all[p.Region], p.Namespace)
 	}
 	return all
 }

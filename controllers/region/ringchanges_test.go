@@ -48,22 +48,37 @@ func TestWhomARingsChangeConcerns(t *testing.T) {
 }
 
 func TestWhereRingsAreWrittenInto(t *testing.T) {
-	g := NewWithT(t)
-	reports := &v1alpha1.GossipRing{}
-	reports.Spec.OnPartition = v1alpha1.PartitionReport
-	g.Expect(writesInto(reports)).To(BeFalse(), "it only reads")
-	rejoins := reports.DeepCopy()
-	rejoins.Spec.OnPartition = v1alpha1.PartitionRejoin
-	g.Expect(writesInto(rejoins)).To(BeTrue())
-	delivers := reports.DeepCopy()
-	delivers.Spec.Seeds.Delivery.ConfigMap = &v1alpha1.ConfigMapDelivery{}
-	g.Expect(writesInto(delivers)).To(BeTrue())
-	probes := reports.DeepCopy()
-	probes.Spec.Probe = &v1alpha1.RingProbe{}
-	g.Expect(writesInto(probes)).To(BeTrue())
-	probed := reports.DeepCopy()
-	probed.Finalizers = []string{v1alpha1.RingFinalizer}
-	g.Expect(writesInto(probed)).To(BeTrue(), "its probes are still to be removed")
+	dublin := &v1alpha1.Region{}
+	dublin.Name, dublin.Namespace, dublin.Spec.Profile = "dublin", "fleet", "core"
+	for name, tc := range map[string]struct {
+		change func(*v1alpha1.GossipRing)
+		want   []string
+	}{
+		"it only reads":      {},
+		"it rejoins members": {change: func(g *v1alpha1.GossipRing) { g.Spec.OnPartition = v1alpha1.PartitionRejoin }, want: []string{"api"}},
+		"it delivers there": {
+			change: func(g *v1alpha1.GossipRing) { g.Spec.Seeds.Delivery.ConfigMap = &v1alpha1.ConfigMapDelivery{} }, want: []string{"api"},
+		},
+		"it probes":                          {change: func(g *v1alpha1.GossipRing) { g.Spec.Probe = &v1alpha1.RingProbe{} }, want: []string{"api"}},
+		"its probes are still to be removed": {change: func(g *v1alpha1.GossipRing) { g.Finalizers = []string{v1alpha1.RingFinalizer} }, want: []string{"api"}},
+		"it does not select the region":      {change: func(g *v1alpha1.GossipRing) { g.Spec.Probe, g.Spec.Profiles = &v1alpha1.RingProbe{}, []string{"edge"} }},
+		"it does not any more, and has probes": {change: func(g *v1alpha1.GossipRing) {
+			g.Spec.Probe, g.Spec.Profiles = &v1alpha1.RingProbe{}, []string{"edge"}
+			g.Status.Probes = []v1alpha1.InstalledProbe{{Region: "dublin", Namespace: "before"}, {Region: "ohio", Namespace: "elsewhere"}}
+		}, want: []string{"before"}},
+		"it has moved": {change: func(g *v1alpha1.GossipRing) {
+			g.Spec.Probe, g.Status.Probes = &v1alpha1.RingProbe{}, []v1alpha1.InstalledProbe{{Region: "dublin", Namespace: "before"}}
+		}, want: []string{"api", "before"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ring := &v1alpha1.GossipRing{}
+			ring.Namespace, ring.Spec.Service.Namespace, ring.Spec.OnPartition = "fleet", "api", v1alpha1.PartitionReport
+			if tc.change != nil {
+				tc.change(ring)
+			}
+			NewWithT(t).Expect(writtenBy(ring, dublin)).To(Equal(tc.want))
+		})
+	}
 }
 
 func TestARegionWaitsForSeedsThatComeByGit(t *testing.T) {

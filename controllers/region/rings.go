@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/step"
@@ -55,17 +56,49 @@ func memberOf(ring *v1alpha1.GossipRing, region string) (state v1alpha1.MemberSt
 
 // rings returns the rings that select the Region, by name.
 func (r *Reconciler) rings(ctx context.Context, region *v1alpha1.Region) ([]v1alpha1.GossipRing, error) {
-	all, err := r.ringsToTheEnd(ctx, region)
-	return slices.DeleteFunc(all, func(g v1alpha1.GossipRing) bool { return !g.DeletionTimestamp.IsZero() }), err
+	all, err := r.allRings(ctx, region)
+	if err != nil {
+		return nil, err
+	}
+	selected := slices.DeleteFunc(all, func(g v1alpha1.GossipRing) bool { return !g.DeletionTimestamp.IsZero() || !plan.Selects(&g, region) })
+	slices.SortFunc(selected, func(a, b v1alpha1.GossipRing) int { return cmp.Compare(a.Name, b.Name) })
+	return selected, nil
 }
 
-// ringsToTheEnd has those that are being deleted as well.
-func (r *Reconciler) ringsToTheEnd(ctx context.Context, region *v1alpha1.Region) ([]v1alpha1.GossipRing, error) {
+func (r *Reconciler) allRings(ctx context.Context, region *v1alpha1.Region) ([]v1alpha1.GossipRing, error) {
 	list := &v1alpha1.GossipRingList{}
 	if err := r.Client.List(ctx, list, client.InNamespace(region.Namespace)); err != nil {
 		return nil, fmt.Errorf("listing GossipRings: %w", err)
 	}
-	selected := slices.DeleteFunc(list.Items, func(g v1alpha1.GossipRing) bool { return !plan.Selects(&g, region) })
-	slices.SortFunc(selected, func(a, b v1alpha1.GossipRing) int { return cmp.Compare(a.Name, b.Name) })
-	return selected, nil
+	return list.Items, nil
+}
+
+// ringNamespaces are those of the regional cluster into which rings write. A ring that is being
+// deleted, or does not select the Region any more, has its probe to remove.
+func (r *Reconciler) ringNamespaces(ctx context.Context, region *v1alpha1.Region) ([]string, error) {
+	all, err := r.allRings(ctx, region)
+	if err != nil {
+		return nil, err
+	}
+	var namespaces []string
+	for i := range all {
+		namespaces = append(namespaces, writtenBy(&all[i], region)...)
+	}
+	return namespaces, nil
+}
+
+// writtenBy are the namespaces in which a ring needs more than to read: it evicts a member of a ring
+// that has split, writes a ConfigMap, or installs a probe and removes it, wherever it was.
+func writtenBy(ring *v1alpha1.GossipRing, region *v1alpha1.Region) (namespaces []string) {
+	writes := ring.Spec.OnPartition != v1alpha1.PartitionReport || ring.Spec.Seeds.Delivery.ConfigMap != nil || ring.Spec.Probe != nil ||
+		controllerutil.ContainsFinalizer(ring, v1alpha1.RingFinalizer)
+	if writes && plan.Selects(ring, region) {
+		namespaces = append(namespaces, ring.Spec.Service.Namespace)
+	}
+	for _, p := range ring.Status.Probes {
+		if p.Region == region.Name {
+			namespaces = append(namespaces, p.Namespace)
+		}
+	}
+	return namespaces
 }
