@@ -58,6 +58,22 @@ func TestALeaverIsNotDroppedByWhomNobodyCouldRead(t *testing.T) {
 	}
 }
 
+func TestALeaverIsNotDroppedWhileTheRepositoryCannotBeSetUp(t *testing.T) {
+	const a, b = "a.example", "b.example"
+	g := NewWithT(t)
+	m := settled("a", 2, b).but(func(m *member) {
+		m.hidden, m.deliverable, m.written = true, false, nil
+		m.before.WrittenSeedsHash = hashOf([]string{b, "gone.example"})
+	})
+	s, leaver := passOver(m, settled("b", 2, a)), settled("gone", 2, a, b)
+	s.ring.Spec.Seeds.Delivery.Git, s.environment = &v1alpha1.GitDelivery{}, nil
+	s.undelivered = errors.New("Secret gone")
+	m.take(s, driver(nil).look(s, m)(t.Context()))
+	g.Expect(m.hidden).To(BeTrue(), "nobody has looked")
+	m.seen = new(int32(2))
+	g.Expect(s.describeLeaver(leaver, metav1.NewTime(start)).DroppedAt).To(BeNil())
+}
+
 func TestWhatIsWrittenIsHiddenUntilItWasRead(t *testing.T) {
 	g := NewWithT(t)
 	s, m := passOver(), &member{hidden: true}

@@ -24,8 +24,8 @@ type sight struct {
 	view    view
 	rows    []probe.Row
 	probing bool
-	// found are the seeds as they are written, where no cache has them.
-	found delivery.Found
+	// found are the seeds as they are written, where no cache has them; nil if nobody could look.
+	found *delivery.Found
 }
 
 // slowSight is what changes rarely and costs calls to AWS.
@@ -97,8 +97,8 @@ func (m *member) take(s *scope, seen sight) {
 			m.bridge = pod
 		}
 	}
-	if !s.fromCache() {
-		m.found(s, seen.found)
+	if seen.found != nil {
+		m.found(s, *seen.found)
 	}
 }
 
@@ -160,7 +160,7 @@ func (r *Reconciler) look(s *scope, m *member) func(context.Context) sight {
 		seen.view = viewOf(ctx, metrics, pods, membership)
 		seen.rows, seen.probing = rowsOf(ctx, metrics, probes)
 		if way != nil {
-			seen.found = way.Read(ctx, []delivery.Target{target})[0]
+			seen.found = &way.Read(ctx, []delivery.Target{target})[0]
 		}
 		return seen
 	}
