@@ -107,7 +107,7 @@ func (r *Reconciler) reconcileSeeds(ctx context.Context, s *scope) error {
 	}
 	if s.placed != nil {
 		return step.Stuck(r.Poll, v1alpha1.ReasonInvalidSeeds,
-			"spec.seeds.delivery: ring %s delivers to the same place in the same regions: give each ring a key of its own", s.placed.Name)
+			"spec.seeds.delivery: ring %s delivers to the same place: give each ring a key or a path of its own", nameFrom(s.ring.Namespace, s.placed))
 	}
 	if err := s.collision(); err != nil {
 		return err

@@ -37,12 +37,12 @@ func (a *Application) Owner() string {
 
 // moves tells whether a source is of the repository, or of any if none is said.
 func (s *Source) moves(repository string) bool {
-	return s.Chart == "" && (repository == "" || sameRepository(s.RepoURL, repository))
+	return s.Chart == "" && (repository == "" || SameRepository(s.RepoURL, repository))
 }
 
-// sameRepository compares URLs as Argo CD does, without what makes no difference
+// SameRepository compares URLs as Argo CD does, without what makes no difference
 // (util/git/git.go, NormalizeGitURL).
-func sameRepository(a, b string) bool { return plainURL(a) == plainURL(b) }
+func SameRepository(a, b string) bool { return plainURL(a) == plainURL(b) }
 
 func plainURL(url string) string {
 	return strings.ToLower(strings.TrimSuffix(strings.TrimSuffix(strings.TrimSpace(url), "/"), ".git"))
