@@ -38,12 +38,14 @@ type member struct {
 	unfinished  bool     // they are written, and what takes them to the pods is not
 	foreign     bool     // they are written by somebody else, or for another delivery, and do not reach the pods
 	undelivered error    // why they could not be read or written
+	refused     bool     // its last write has failed
 	hidden      bool     // whether they are written, and what they say, is not known
 	desired     []string // the seeds that it should have
 	writtenAt   *metav1.Time
 
 	reachable bool     // its API server answers
 	hasPods   bool     // it has pods that are not being deleted
+	vacant    bool     // it was seen to have none
 	rolling   bool     // its pods differ or are not all Ready
 	applied   []string // the seeds that its pods have, unless they differ
 	malformed error    // what is wrong with the form of its pods' seeds

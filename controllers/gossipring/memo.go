@@ -116,6 +116,7 @@ func (r *Reconciler) forgetRing(key client.ObjectKey) {
 	r.splits.forget(key)
 	r.memos.forget(key)
 	r.departed.forget(key)
+	r.refused.forget(key)
 	matrix.forget(key)
 	step.Forget(kind, key)
 }

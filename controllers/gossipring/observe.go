@@ -172,6 +172,7 @@ func glanceAtPods(s *scope, m *member) {
 	namespace := s.ring.Spec.Service.Namespace
 	pods, err := m.remote.Pods(namespace, s.ring.Spec.Workload.MatchLabels)
 	if err != nil || len(pods) == 0 {
+		m.vacant = err == nil
 		return
 	}
 	m.pods, m.hasPods, m.weight = pods, true, 1

@@ -1,6 +1,7 @@
 package gossipring
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 )
@@ -24,6 +26,14 @@ func (s *scope) convergeTimeout() time.Duration {
 
 func (s *scope) maxConcurrent() int { return max(1, int(s.ring.Spec.Rollout.MaxConcurrentRegions)) }
 
+// whoseTurn returns the members to write in this pass.
+func (r *Reconciler) whoseTurn(s *scope) []*member {
+	for _, m := range s.members {
+		m.refused = r.refused.has(client.ObjectKeyFromObject(s.ring), m.name)
+	}
+	return nextWrites(s.members, s.maxConcurrent()-len(s.departing), r.awaited(s))
+}
+
 // nextWrites returns the members whose seeds may be written now, in the order in
 // which to write them. Every write restarts the region's members, so at most
 // maxConcurrent regions change at once, and each has come back before the next. One that
@@ -34,7 +44,7 @@ func (s *scope) maxConcurrent() int { return max(1, int(s.ring.Spec.Rollout.MaxC
 //
 // A region that is connected already and would only learn about more peers is left
 // alone while another is about to get its endpoint: regions that join together cost
-// their peers one restart.
+// their peers one restart. Those whose last write has failed come after all others.
 func nextWrites(members []*member, maxConcurrent int, awaited func(*member) bool) []*member {
 	live, expecting := liveMembers(members), slices.ContainsFunc(members, awaited)
 	left := places{healthy: maxConcurrent, cures: maxConcurrent, unseen: maxConcurrent}
@@ -55,7 +65,17 @@ func nextWrites(members []*member, maxConcurrent int, awaited func(*member) bool
 			others = append(others, m)
 		}
 	}
-	return slices.DeleteFunc(slices.Concat(urgent, others), func(m *member) bool { return !left.take(m, changing[m]) })
+	turn := slices.Concat(urgent, others)
+	slices.SortStableFunc(turn, func(a, b *member) int { return cmp.Compare(a.rank(), b.rank()) })
+	return slices.DeleteFunc(turn, func(m *member) bool { return !left.take(m, changing[m]) })
+}
+
+// rank is 1 for those that come last.
+func (m *member) rank() int {
+	if m.refused {
+		return 1
+	}
+	return 0
 }
 
 // places are how many members may yet be written: healthy ones, those that have lost others, and
@@ -79,6 +99,8 @@ func (p *places) take(m *member, changing bool) bool {
 		}
 	}
 	switch {
+	case m.vacant && !m.joined:
+		return true // nothing runs there, and what comes starts with it
 	case !changing:
 		p.healthy--
 		return p.healthy >= 0

@@ -106,6 +106,7 @@ func TestWhoIsAwaited(t *testing.T) {
 func TestNextWrites(t *testing.T) {
 	const a, b, c, d = "a.example", "b.example", "c.example", "d.example"
 	unregistered := func(m *member) { m.deliverable = false }
+	empty := func(m *member) { m.vacant = true }
 	deploying := func(m *member) {
 		m.endpoint, m.hasPods, m.seen, m.applied, m.joined = "", false, nil, nil, false
 	}
@@ -245,6 +246,38 @@ func TestNextWrites(t *testing.T) {
 			members: []*member{
 				settled("a", 4, b, c, d), settled("d", 4, a, b, c),
 				settled("b", 2, a, c).but(wants(a, c, d)), settled("c", 2, a, b).but(wants(a, b, d)),
+			},
+			maxConcurrent: 1, want: []string{"b"},
+		},
+		"one that nothing runs in needs no place, also while another is stuck": {
+			members: []*member{
+				settled("a", 1, b).but(func(m *member) { m.rolling = true }), settled("b", 2, a).but(wants(a, c)),
+				settled("c", 0).but(wants(a, b)).but(deploying).but(empty), settled("d", 0).but(wants(a, b)).but(deploying).but(empty),
+			},
+			maxConcurrent: 1, want: []string{"c", "d"},
+		},
+		"unless it is not known whether anything runs there": {
+			members: []*member{
+				settled("a", 1, b).but(func(m *member) { m.rolling = true }), settled("b", 2, a), settled("c", 0).but(wants(a, b)).but(deploying),
+			},
+			maxConcurrent: 1,
+		},
+		"or it was connected before": {
+			members: []*member{
+				settled("a", 1, b).but(func(m *member) { m.rolling = true }), settled("b", 2, a),
+				settled("c", 0).but(wants(a, b)).but(deploying).but(empty).but(func(m *member) { m.joined = true }),
+			},
+			maxConcurrent: 1,
+		},
+		"regions of a living ring that was only just made restart one after the other": {
+			members: []*member{
+				settled("a", 2).but(wants(b)).but(func(m *member) { m.joined = false }), settled("b", 2).but(wants(a)).but(func(m *member) { m.joined = false }),
+			},
+			maxConcurrent: 1, want: []string{"a"},
+		},
+		"whose last write has failed comes last": {
+			members: []*member{
+				settled("a", 1).but(wants(b, c)).but(func(m *member) { m.refused = true }), settled("b", 3, a).but(wants(a, c)), settled("c", 3, a, b),
 			},
 			maxConcurrent: 1, want: []string{"b"},
 		},

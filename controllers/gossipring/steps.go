@@ -8,8 +8,10 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/argocd"
 	"github.com/portolan-dev/portolan/controllers/internal/delivery"
 	"github.com/portolan-dev/portolan/controllers/internal/gitrepo"
 	"github.com/portolan-dev/portolan/controllers/internal/step"
@@ -97,7 +99,7 @@ func (r *Reconciler) targetsHealthy(s *scope) error {
 
 // reconcileSeeds writes the seeds whose turn it is, and waits until the pods of every
 // member really run with theirs. A cluster that cannot be written does not keep the
-// others from learning about a new member.
+// others from learning about a new member: it is tried again after them.
 func (r *Reconciler) reconcileSeeds(ctx context.Context, s *scope) error {
 	switch {
 	case len(s.members) == 0 || s.rival != nil:
@@ -112,7 +114,7 @@ func (r *Reconciler) reconcileSeeds(ctx context.Context, s *scope) error {
 	if err := s.collision(); err != nil {
 		return err
 	}
-	if err := r.write(ctx, s, nextWrites(s.members, s.maxConcurrent()-len(s.departing), r.awaited(s))); err != nil {
+	if err := r.write(ctx, s, r.whoseTurn(s)); err != nil {
 		return err
 	}
 	if err := r.wellFormed(s); err != nil {
@@ -192,6 +194,7 @@ func (r *Reconciler) write(ctx context.Context, s *scope, members []*member) err
 	for i, err := range s.delivery.Write(ctx, writes) {
 		m := members[i]
 		r.sights.expire(s.lookKey(m))
+		r.refused.note(client.ObjectKeyFromObject(s.ring), m.name, err != nil)
 		if err == nil {
 			m.text, m.written, m.writtenAt = writes[i].Text, m.desired, &now
 			m.reform, m.unfinished, m.foreign = false, false, false
@@ -213,7 +216,7 @@ func (s *scope) passes(err error) bool {
 	if s.ring.Spec.Seeds.Delivery.Git != nil {
 		return errors.Is(err, gitrepo.ErrConflict) || errors.Is(err, gitrepo.ErrUnreachable)
 	}
-	return s.fromCache()
+	return s.fromCache() && !errors.Is(err, argocd.ErrUnreachable)
 }
 
 // reconcileConvergence asks whether every member sees every member.

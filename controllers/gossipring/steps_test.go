@@ -216,6 +216,51 @@ func TestSeedsOfOthersAreWrittenThoughOneCannotBe(t *testing.T) {
 	g.Expect(seedsIn(t, clusters, b)).To(Equal("a.example,c.example"))
 }
 
+func TestOneThatCannotBeWrittenDoesNotKeepTheTurn(t *testing.T) {
+	for name, tc := range map[string]struct {
+		failure    error
+		wantReason string
+	}{
+		"its write is refused":          {failure: errors.New("refused"), wantReason: v1alpha1.ReasonRetrying},
+		"its Argo CD cannot be reached": {failure: argocd.ErrUnreachable, wantReason: v1alpha1.ReasonSeedsNotDelivered},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			unseen := func(m *member) { m.seen, m.reachable, m.hasPods, m.joined = nil, false, false, false }
+			a := settled("a", 3, "b.example").but(wants("b.example", "c.example")).but(unseen)
+			b := settled("b", 3, "a.example").but(wants("a.example", "c.example"))
+			c := settled("c", 3, "a.example").but(wants("a.example", "b.example"))
+			clusters := registry(t, tc.failure, "a", a, b, c)
+			r := driver(clusters)
+			pass := func() error {
+				for _, m := range []*member{a, b, c} {
+					m.undelivered = nil
+					if m.applied = m.written; !m.reachable {
+						m.applied = nil
+					}
+				}
+				return r.reconcileSeeds(t.Context(), passOver(a, b, c).deliveringTo(clusters))
+			}
+			err := pass()
+			g.Expect(err).To(MatchError(ContainSubstring(tc.failure.Error())))
+			g.Expect(step.ReasonOf(err)).To(Equal(tc.wantReason))
+			g.Expect(step.IsTerminal(err)).To(BeFalse())
+			g.Expect(seedsIn(t, clusters, b)).To(Equal("a.example"))
+			g.Expect(step.ReasonOf(pass())).To(Equal(v1alpha1.ReasonRollingSeeds))
+			g.Expect(seedsIn(t, clusters, b)).To(Equal("a.example,c.example"))
+			g.Expect(seedsIn(t, clusters, c)).To(Equal("a.example"), "one at a time")
+			g.Expect(step.ReasonOf(pass())).To(Equal(v1alpha1.ReasonRollingSeeds))
+			g.Expect(seedsIn(t, clusters, c)).To(Equal("a.example,b.example"))
+			g.Expect(step.ReasonOf(pass())).To(Equal(tc.wantReason), "it is tried again")
+			r.ArgoCD, clusters = registry(t, nil, "", a, b, c), nil
+			clusters = r.ArgoCD
+			g.Expect(step.ReasonOf(pass())).To(Equal(v1alpha1.ReasonRollingSeeds))
+			g.Expect(a.written).To(Equal(a.desired))
+			g.Expect(r.refused.by[client.ObjectKeyFromObject(ringWith(""))]).To(BeEmpty())
+		})
+	}
+}
+
 func TestReport(t *testing.T) {
 	g := NewWithT(t)
 	r := driver(nil)

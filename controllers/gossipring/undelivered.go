@@ -31,7 +31,7 @@ func (r *Reconciler) notDelivered(s *scope, members []*member) error {
 		reasons[i] = "the seeds of " + strings.Join(concerned[reason], ", ") + ": " + reason
 	}
 	const format = "%s"
-	if s.ring.Spec.Seeds.Delivery.ConfigMap != nil { // an access entry takes effect late
+	if s.ring.Spec.Seeds.Delivery.Git == nil { // an access entry takes effect late, a regional Argo CD comes back
 		return step.Poll(r.Poll, v1alpha1.ReasonSeedsNotDelivered, format, strings.Join(reasons, "; "))
 	}
 	return step.Stuck(r.Poll, v1alpha1.ReasonSeedsNotDelivered, format, strings.Join(reasons, "; "))
