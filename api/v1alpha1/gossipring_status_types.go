@@ -2,6 +2,7 @@ package v1alpha1
 
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // MemberState is how far a region has come as a member of a ring.
@@ -20,7 +21,7 @@ const (
 	MemberConverged MemberState = "Converged"
 	// MemberIsolated runs with seeds and sees nobody but itself.
 	MemberIsolated MemberState = "Isolated"
-	// MemberLeaving is being deleted; peers are dropping its seed.
+	// MemberLeaving is being deleted, gone, or not selected any more; peers are dropping its seed.
 	MemberLeaving MemberState = "Leaving"
 	// MemberLeft is in no peer's seeds any more.
 	MemberLeft MemberState = "Left"
@@ -44,6 +45,9 @@ type RingMember struct {
 	// region is the Region's name.
 	// +required
 	Region string `json:"region"`
+	// uid of the Region: another one of that name starts anew.
+	// +optional
+	UID types.UID `json:"uid,omitempty"`
 	// awsRegion in which it lies.
 	// +optional
 	AWSRegion AWSRegion `json:"awsRegion,omitempty"`

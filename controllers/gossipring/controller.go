@@ -74,7 +74,6 @@ type Reconciler struct {
 	changes    *changes // of the world of each ring
 	splits     *changes // of whether it is in parts
 	memos      *memos
-	departed   *departed
 	refused    *refused
 	route      *remote.Route
 }
@@ -82,7 +81,7 @@ type Reconciler struct {
 // NewReconciler returns a Reconciler; its steps run in the order listed here.
 func NewReconciler(d Deps) *Reconciler {
 	r := &Reconciler{
-		Deps: d, changes: newChanges(), splits: newChanges(), memos: newMemos(), departed: newDeparted(), refused: newRefused(), route: remote.NewRoute(),
+		Deps: d, changes: newChanges(), splits: newChanges(), memos: newMemos(), refused: newRefused(), route: remote.NewRoute(),
 		sights: newLooks[sight](d.Clock), slowSights: newLooks[slowSight](d.Clock), installs: newLooks[installSight](d.Clock),
 	}
 	r.pipeline = step.Pipeline[*scope]{

@@ -54,6 +54,7 @@ type member struct {
 	unread    string   // why its own count could not be read
 	bridge    *corev1.Pod
 	weight    int32 // the members that it should have itself
+	former    bool  // it leaves without being deleted by its Region's controller
 	joined    bool  // it was once seen to be converged
 	away      bool  // it is not seen whether its pods are back from its last write
 	lost      bool  // it has been out of sight for longer than anybody waits

@@ -115,7 +115,6 @@ func (r *Reconciler) forgetRing(key client.ObjectKey) {
 	r.changes.forget(key)
 	r.splits.forget(key)
 	r.memos.forget(key)
-	r.departed.forget(key)
 	r.refused.forget(key)
 	matrix.forget(key)
 	step.Forget(kind, key)

@@ -28,8 +28,8 @@ type scope struct {
 	rival       *v1alpha1.GossipRing // an older ring that has the Service
 	placed      *v1alpha1.GossipRing // an older ring that delivers to where this one would
 	members     []*member            // by name
-	leavers     []*member            // by name; being deleted
-	departing   []string             // of those and of former members, who may be restarting
+	leavers     []*member            // by name; being deleted, or former members
+	departing   []string             // of those, who may be restarting
 	delivery    delivery.Delivery    // nil when the spec asks for one that cannot be
 	undelivered error                // why
 	split       plan.Partitioning
@@ -55,21 +55,15 @@ func (r *Reconciler) observe(ctx context.Context, ring *v1alpha1.GossipRing) (*s
 	}
 	s.delivery, s.undelivered = r.deliveryFor(ctx, s)
 	slices.SortFunc(regions.Items, func(a, b v1alpha1.Region) int { return strings.Compare(a.Name, b.Name) })
-	var former []*member
 	for i := range regions.Items {
-		region := &regions.Items[i]
-		switch {
-		case !plan.Selects(ring, region):
-			former = append(former, known(ring, region))
-		case !region.DeletionTimestamp.IsZero():
-			s.leavers = append(s.leavers, known(ring, region))
-		default:
+		if region := &regions.Items[i]; plan.Selects(ring, region) && region.DeletionTimestamp.IsZero() {
 			m := known(ring, region)
 			r.glance(ctx, s, m)
 			s.members = append(s.members, m)
 		}
 	}
-	r.leave(s, former)
+	s.takeLeave(regions.Items)
+	r.depart(s)
 	r.lookAtAll(ctx, s)
 	for _, m := range s.members {
 		m.away, m.lost = m.wentAway(r.Clock.Now(), s.convergeTimeout()), m.vanished(r.Clock.Now(), s.convergeTimeout())
@@ -99,7 +93,7 @@ func (r *Reconciler) environmentOf(ctx context.Context, ring *v1alpha1.GossipRin
 func known(ring *v1alpha1.GossipRing, region *v1alpha1.Region) *member {
 	m := &member{region: region, name: region.Name, cluster: plan.ClusterName(region)}
 	for i := range ring.Status.Members {
-		if before := &ring.Status.Members[i]; before.Region == region.Name {
+		if before := &ring.Status.Members[i]; isOf(*before, region) {
 			m.before = *before
 			m.endpoint, m.source, m.addresses = before.Endpoint, before.Source, before.Addresses
 			m.joined, m.writtenAt = before.JoinedAt != nil, before.SeedsWrittenAt

@@ -5,6 +5,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
@@ -212,6 +213,27 @@ var _ = Describe("GossipRing", func() {
 			Expect(b.seeds(ctx, z)).To(Equal(balancer(a)), "nobody restarts what is being deleted")
 			b.eventually(ctx, testenv.HaveCondition("Ready", "True", "Succeeded"))
 			Expect(b.ring.Status.ConvergedMembers).To(Equal("1/1"))
+		})
+
+		It("has peers drop a region that it does not select any more, also while another one comes up", func(ctx SpecContext) {
+			pair(ctx)
+			testenv.ExpectUpdated(ctx, env, b.ring, func(g *v1alpha1.GossipRing) {
+				g.Spec.RegionSelector = &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "quarantine", Operator: metav1.LabelSelectorOpDoesNotExist}}}
+			})
+			b.ExpectApplied(ctx, build.Region(b.Namespace, late))
+			b.look(ctx)
+			Expect(b.member(late).State).To(Equal(v1alpha1.MemberPending))
+			testenv.ExpectUpdated(ctx, env, build.Region(b.Namespace, z), func(r *v1alpha1.Region) { r.Labels = map[string]string{"quarantine": "yes"} })
+			b.look(ctx)
+			Expect(b.seeds(ctx, a)).To(BeEmpty())
+			Expect(b.member(z)).To(And(HaveField("State", v1alpha1.MemberLeaving), HaveField("Endpoint", balancer(z))))
+			b.look(ctx)
+			Expect(b.member(z).State).To(Equal(v1alpha1.MemberLeaving), "the pods still have its seed")
+			Expect(b.seeds(ctx, z)).To(Equal(balancer(a)), "it runs on as it is")
+
+			b.restart(ctx, a)
+			b.eventually(ctx, HaveField("Status.Members", Not(ContainElement(HaveField("Region", z)))))
+			b.Recorder.ExpectNoWrites(func() { b.reconcile(ctx) })
 		})
 
 		It("forgets nothing about a region that does not answer", func(ctx SpecContext) {

@@ -13,6 +13,8 @@ import (
 )
 
 const (
+	// mostMembers fit into a ring's status.
+	mostMembers = 256
 	// mostListed is up to how many members a ring's status lists every seed: N members list
 	// N² of them.
 	mostListed = 16
@@ -45,9 +47,7 @@ func (r *Reconciler) report(s *scope) {
 		described.ChangingSince = m.changingSince(live, now)
 		members = append(members, described)
 	}
-	for _, m := range s.leavers {
-		members = append(members, s.describeLeaver(m, now))
-	}
+	members = append(members, s.describeLeavers(now)...)
 	slices.SortFunc(members, func(a, b v1alpha1.RingMember) int { return strings.Compare(a.Region, b.Region) })
 	status := &s.ring.Status
 	was := wasConverged(status.ConvergedMembers)
@@ -90,7 +90,7 @@ func keepSince(pairs, before []v1alpha1.UnreachableEndpoint, now metav1.Time) []
 
 func (s *scope) describe(m *member, state v1alpha1.MemberState, message string, now metav1.Time) v1alpha1.RingMember {
 	described := v1alpha1.RingMember{
-		Region: m.name, AWSRegion: m.region.Spec.AWSRegion, State: state, Message: message,
+		Region: m.name, UID: m.region.UID, AWSRegion: m.region.Spec.AWSRegion, State: state, Message: message,
 		Endpoint: m.endpoint, Source: m.source, Addresses: m.addresses,
 		MembersSeen: m.seen, KeyVersion: m.key,
 		SeedsWrittenAt: m.writtenAt, JoinedAt: m.before.JoinedAt, LastTransitionTime: now,
@@ -204,13 +204,40 @@ func (s *scope) obscured() bool {
 	return lately && !anySeen
 }
 
-func (s *scope) describeLeaver(m *member, now metav1.Time) v1alpha1.RingMember {
-	state, dropped := leaverState(m, s.members)
-	if dropped && m.before.DroppedAt == nil && (s.settling(now) || m.endpoint != "" && s.obscured()) {
-		state, dropped = v1alpha1.MemberLeaving, false
+// describeLeavers leaves out former members that no peer dials any more, unless they may be restarting,
+// and those in whose name another Region has come.
+func (s *scope) describeLeavers(now metav1.Time) []v1alpha1.RingMember {
+	var described []v1alpha1.RingMember
+	room := mostMembers - len(s.members)
+	for _, m := range s.leavers {
+		d := s.describeLeaver(m, now)
+		switch {
+		case !m.former:
+		case len(described) >= room, slices.ContainsFunc(s.members, func(o *member) bool { return o.name == m.name }):
+			continue
+		case d.DroppedAt != nil:
+			continue
+		}
+		described = append(described, d)
 	}
+	return described
+}
+
+// leaves is how far a leaver has come: it is held while nobody knows whether it is dialed, and for
+// others that restart. A former member has nobody else to remember that it may be restarting itself.
+func (s *scope) leaves(m *member, now metav1.Time) (state v1alpha1.MemberState, dropped bool) {
+	held := s.settling(now) || m.endpoint != "" && s.obscured() || m.former && slices.Contains(s.departing, m.name)
+	state, dropped = leaverState(m, s.members)
+	if dropped && m.before.DroppedAt == nil && held {
+		return v1alpha1.MemberLeaving, false
+	}
+	return state, dropped
+}
+
+func (s *scope) describeLeaver(m *member, now metav1.Time) v1alpha1.RingMember {
+	state, dropped := s.leaves(m, now)
 	described := v1alpha1.RingMember{
-		Region: m.name, AWSRegion: m.region.Spec.AWSRegion, State: state,
+		Region: m.name, UID: m.region.UID, AWSRegion: m.region.Spec.AWSRegion, State: state,
 		Endpoint: m.endpoint, Source: m.source, JoinedAt: m.before.JoinedAt, LastTransitionTime: now,
 		SeedsWrittenAt: m.before.SeedsWrittenAt, WrittenSeedsHash: m.before.WrittenSeedsHash, AppliedSeedsHash: m.before.AppliedSeedsHash,
 	}

@@ -6,9 +6,9 @@ import (
 	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
-// seedAll computes what every member should have. While the endpoint of a member is not
-// known, for example because the ring's status was lost, seeds that were written may be its
-// and are kept; only those of leavers go. A list never becomes empty but for who is alone.
+// seedAll computes what every member should have. While the endpoint of a member may have been
+// forgotten, because the ring's status was lost, seeds that were written may be its and are kept;
+// only those of leavers go. A list becomes empty only where nobody else has an endpoint.
 func seedAll(s *scope) {
 	var endpoints, selves []plan.SeedMember
 	for _, m := range s.members {
@@ -21,14 +21,21 @@ func seedAll(s *scope) {
 	desired := s.memo.desire(selves, func() map[string][]string {
 		return plan.SeedsBy(s.ring.Spec.Seeds.Topology, endpoints, selves)
 	})
-	complete := len(endpoints) == len(selves)
+	forgetful := slices.ContainsFunc(s.members, s.mayBeForgotten)
 	for _, m := range s.members {
 		m.desired = desired[m.name]
-		if !complete {
+		if forgetful {
 			m.desired = union(m.desired, withoutEndpoints(m.written, slices.Concat(s.leavers, []*member{m})))
 		}
 		settleApplied(s, m)
 	}
+}
+
+// mayBeForgotten tells whether a member may have had an endpoint that is not known any more. One that
+// is younger than the last time when the ring was whole has not had any yet.
+func (s *scope) mayBeForgotten(m *member) bool {
+	whole := s.ring.Status.ConvergedAt
+	return m.endpoint == "" && (whole == nil || !m.region.CreationTimestamp.After(whole.Time))
 }
 
 func withoutEndpoints(seeds []string, of []*member) []string {

@@ -3,8 +3,10 @@ package gossipring
 import (
 	"slices"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"pgregory.net/rapid"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
@@ -14,6 +16,7 @@ func TestSeedAll(t *testing.T) {
 	for name, tc := range map[string]struct {
 		members []*member
 		leavers []*member
+		ring    func(*v1alpha1.GossipRing)
 		want    map[string][]string
 	}{
 		"everybody has everybody else": {
@@ -45,10 +48,32 @@ func TestSeedAll(t *testing.T) {
 			members: []*member{{name: "a", endpoint: "a.x", written: []string{"old.x"}}, {name: "b", endpoint: "new.x"}},
 			want:    map[string][]string{"a": {"new.x"}, "b": {"a.x"}},
 		},
+		"what nobody knows goes while a newcomer comes up in a ring that was whole": {
+			members: []*member{{name: "a", endpoint: "a.x", written: []string{"b.x", "old.x"}}, {name: "b", endpoint: "b.x"}, {name: "c"}},
+			ring:    whole,
+			want:    map[string][]string{"a": {"b.x"}, "b": {"a.x"}, "c": {"a.x", "b.x"}},
+		},
+		"another topology takes effect meanwhile": {
+			members: []*member{{name: "a", endpoint: "a.x", written: []string{"b.x", "c.x"}}, {name: "b", endpoint: "b.x"}, {name: "c", endpoint: "c.x"}, {name: "d"}},
+			ring: func(g *v1alpha1.GossipRing) {
+				whole(g)
+				g.Spec.Seeds.Topology.Hubs = []string{"b"}
+			},
+			want: map[string][]string{"a": {"b.x"}, "b": {"a.x", "c.x"}, "c": {"b.x"}, "d": {"b.x"}},
+		},
+		"not while one that is older may have been forgotten": {
+			members: []*member{{name: "a", endpoint: "a.x", written: []string{"old.x"}}, {name: "b"}},
+			ring:    func(g *v1alpha1.GossipRing) { g.Status.ConvergedAt = &metav1.Time{Time: start.Add(time.Hour)} },
+			want:    map[string][]string{"a": {"old.x"}, "b": {"a.x"}},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			seedAll(&scope{ring: ringWith(""), members: placed(tc.members), leavers: tc.leavers})
+			ring := ringWith("")
+			if tc.ring != nil {
+				tc.ring(ring)
+			}
+			seedAll(&scope{ring: ring, members: placed(tc.members), leavers: tc.leavers})
 			for _, m := range tc.members {
 				if tc.want[m.name] == nil {
 					g.Expect(m.desired).To(BeEmpty(), m.name)
@@ -60,10 +85,14 @@ func TestSeedAll(t *testing.T) {
 	}
 }
 
+// whole makes a ring that was whole before its placed members were created.
+func whole(g *v1alpha1.GossipRing) { g.Status.ConvergedAt = ago(time.Hour) }
+
 // placed gives members a Region.
 func placed(members []*member) []*member {
 	for _, m := range members {
 		m.region = &v1alpha1.Region{}
+		m.region.CreationTimestamp = metav1.NewTime(start)
 	}
 	return members
 }
@@ -97,5 +126,52 @@ func TestSeedsAreNeverEmptiedByForgetting(t *testing.T) {
 				t.Fatalf("%v is not sorted and unique", m.desired)
 			}
 		}
+	})
+}
+
+func TestNobodyIsSeededWithStrangers(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var members, leavers []*member
+		var known []string
+		written := rapid.SliceOfDistinct(rapid.SampledFrom([]string{"a.x", "b.x", "c.x", "left.x", "former.x", "foreign.x"}), rapid.ID)
+		for _, name := range []string{"a", "b", "c"} {
+			m := &member{name: name, reachable: rapid.Bool().Draw(t, "reachable"), written: written.Draw(t, "written")}
+			if rapid.Bool().Draw(t, "known") {
+				m.endpoint = name + ".x"
+				known = append(known, m.endpoint)
+			}
+			slices.Sort(m.written)
+			members = append(members, m)
+		}
+		for _, name := range []string{"left", "former"} {
+			leavers = append(leavers, &member{name: name, endpoint: name + ".x", former: name == "former"})
+		}
+		forgotten := rapid.Bool().Draw(t, "the status is lost")
+		pass := func() map[string][]string {
+			s := &scope{ring: ringWith(""), members: placed(members), leavers: leavers}
+			if !forgotten {
+				whole(s.ring)
+			}
+			seedAll(s)
+			desired := map[string][]string{}
+			for _, m := range members {
+				desired[m.name] = m.desired
+			}
+			return desired
+		}
+		desired := pass()
+		for _, m := range members {
+			for _, seed := range desired[m.name] {
+				if seed == m.name+".x" && m.endpoint != "" || seed == "left.x" || seed == "former.x" || !forgotten && !slices.Contains(known, seed) {
+					t.Fatalf("%s is seeded with %s", m.name, seed)
+				}
+			}
+			others := slices.DeleteFunc(slices.Clone(known), func(seed string) bool { return seed == m.endpoint })
+			if len(desired[m.name]) == 0 && len(others) > 0 {
+				t.Fatalf("%s is to have nothing", m.name)
+			}
+			m.reachable = !m.reachable
+		}
+		NewWithT(t).Expect(pass()).To(Equal(desired), "who cannot be reached keeps its part")
 	})
 }

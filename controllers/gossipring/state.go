@@ -53,11 +53,13 @@ func (m *member) aloneBeside(members []*member) bool {
 }
 
 // leaverState is Leaving while a member has the leaver among its seeds, written or in a pod
-// (then dropped is false), and while one still counts it. Who cannot be seen is not waited
+// (then dropped is false), and while one still counts it. A seed that is now a member's is no longer
+// the leaver's. Who cannot be seen is not waited
 // for once its seeds were written, nor after some time: it may have no turn before it is back.
 func leaverState(leaver *member, members []*member) (state v1alpha1.MemberState, dropped bool) {
+	dialed := leaver.endpoint != "" && !slices.ContainsFunc(members, func(m *member) bool { return m.endpoint == leaver.endpoint })
 	for _, m := range members {
-		if leaver.endpoint != "" && (!m.lost && slices.Contains(m.written, leaver.endpoint) || m.reachable && slices.Contains(m.applied, leaver.endpoint)) {
+		if dialed && (!m.lost && slices.Contains(m.written, leaver.endpoint) || m.reachable && slices.Contains(m.applied, leaver.endpoint)) {
 			return v1alpha1.MemberLeaving, false
 		}
 	}

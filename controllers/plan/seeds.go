@@ -21,7 +21,14 @@ func Selects(ring *v1alpha1.GossipRing, region *v1alpha1.Region) bool {
 	}
 	selector, err := metav1.LabelSelectorAsSelector(ring.Spec.RegionSelector)
 	if err != nil {
-		return slices.ContainsFunc(ring.Status.Members, func(m v1alpha1.RingMember) bool { return m.Region == region.Name })
+		return slices.ContainsFunc(ring.Status.Members, func(m v1alpha1.RingMember) bool {
+			return m.Region == region.Name && (!leaves(m) || !region.DeletionTimestamp.IsZero())
+		})
 	}
 	return selector.Matches(labels.Set(region.Labels))
+}
+
+// leaves tells whether peers drop a member's seed, or have.
+func leaves(m v1alpha1.RingMember) bool {
+	return m.State == v1alpha1.MemberLeaving || m.State == v1alpha1.MemberLeft
 }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 
@@ -59,6 +60,20 @@ func TestSelects(t *testing.T) {
 				g.Status.Members = []v1alpha1.RingMember{{Region: "eu-west-1"}}
 			},
 			want: true,
+		},
+		"nobody who has left, with a selector that nobody can read": {
+			ring: func(g *v1alpha1.GossipRing) {
+				g.Spec.RegionSelector = continent("not a value")
+				g.Status.Members = []v1alpha1.RingMember{{Region: "eu-west-1", State: v1alpha1.MemberLeaving}}
+			},
+		},
+		"who is being deleted, with a selector that nobody can read": {
+			ring: func(g *v1alpha1.GossipRing) {
+				g.Spec.RegionSelector = continent("not a value")
+				g.Status.Members = []v1alpha1.RingMember{{Region: "eu-west-1", State: v1alpha1.MemberLeaving}}
+			},
+			region: func(r *v1alpha1.Region) { r.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)} },
+			want:   true,
 		},
 		"no newcomer, with a selector that nobody can read": {
 			ring: func(g *v1alpha1.GossipRing) { g.Spec.RegionSelector = continent("not a value") },

@@ -62,7 +62,7 @@ func InitialSeeds(ring *v1alpha1.GossipRing, region *v1alpha1.Region) string {
 	}
 	var members []SeedMember
 	for _, m := range ring.Status.Members {
-		if m.State != v1alpha1.MemberLeaving && m.State != v1alpha1.MemberLeft {
+		if !leaves(m) {
 			members = append(members, SeedMember{Region: m.Region, AWSRegion: string(m.AWSRegion), Endpoint: m.Endpoint})
 		}
 	}

@@ -139,13 +139,17 @@ func (r *Reconciler) reportStage(ctx context.Context, region, before *v1alpha1.R
 	return reconcile.Result{RequeueAfter: after}, err
 }
 
-// leaveRings waits until no peer has the region's endpoint among its seeds.
+// leaveRings waits until no peer has the region's endpoint among its seeds, also in rings that do not
+// select the region any more.
 func (r *Reconciler) leaveRings(ctx context.Context, region *v1alpha1.Region) error {
-	rings, err := r.rings(ctx, region)
+	rings, err := r.allRings(ctx, region)
 	if err != nil {
 		return err
 	}
 	for _, ring := range rings {
+		if !ring.DeletionTimestamp.IsZero() {
+			continue
+		}
 		for _, m := range ring.Status.Members {
 			if m.Region == region.Name && m.State != v1alpha1.MemberLeft && m.DroppedAt == nil {
 				return step.Wait(v1alpha1.ReasonLeavingRings, "the peers in ring %s are dropping its seed, one region at a time", ring.Name)

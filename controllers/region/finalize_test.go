@@ -86,7 +86,7 @@ var _ = Describe("the end of a Region", func() {
 		b.AWS.AddSecret(primary, "db")
 		b.AWS.SetReplica(primary, "db", "eu-west-1", aws.ReplicaState{Status: aws.ReplicaInSync})
 		b.reachReady(ctx)
-		ring := build.Ring(b.Namespace, "unkey-api")
+		ring := build.Ring(b.Namespace, "unkey-api", func(g *v1alpha1.GossipRing) { g.Spec.Profiles = []string{"of-other-regions"} })
 		ring.Status.Members = []v1alpha1.RingMember{{Region: "eu-west-1", State: v1alpha1.MemberLeaving}}
 		b.ExpectApplied(ctx, ring)
 		service := build.Service("lb.eu-west-1.test")

@@ -60,16 +60,16 @@ func (r *Reconciler) rings(ctx context.Context, region *v1alpha1.Region) ([]v1al
 	if err != nil {
 		return nil, err
 	}
-	selected := slices.DeleteFunc(all, func(g v1alpha1.GossipRing) bool { return !g.DeletionTimestamp.IsZero() || !plan.Selects(&g, region) })
-	slices.SortFunc(selected, func(a, b v1alpha1.GossipRing) int { return cmp.Compare(a.Name, b.Name) })
-	return selected, nil
+	return slices.DeleteFunc(all, func(g v1alpha1.GossipRing) bool { return !g.DeletionTimestamp.IsZero() || !plan.Selects(&g, region) }), nil
 }
 
+// allRings are those of the Region's namespace, by name.
 func (r *Reconciler) allRings(ctx context.Context, region *v1alpha1.Region) ([]v1alpha1.GossipRing, error) {
 	list := &v1alpha1.GossipRingList{}
 	if err := r.Client.List(ctx, list, client.InNamespace(region.Namespace)); err != nil {
 		return nil, fmt.Errorf("listing GossipRings: %w", err)
 	}
+	slices.SortFunc(list.Items, func(a, b v1alpha1.GossipRing) int { return cmp.Compare(a.Name, b.Name) })
 	return list.Items, nil
 }
 
