@@ -20,6 +20,8 @@ const (
 	mostListed = 16
 	// mostDifferences of a member's seeds are listed in any ring.
 	mostDifferences = 8
+	// mostPartitions are listed, the largest ones.
+	mostPartitions = 128
 	// mostUnreachable pairs are listed.
 	mostUnreachable = 32
 	// hashLength is enough to tell apart the lists that one ring ever had.
@@ -58,7 +60,7 @@ func (r *Reconciler) report(s *scope) {
 	}
 	status.Partitions = nil
 	if s.isSplit() {
-		for _, part := range s.split.Partitions {
+		for _, part := range s.split.Partitions[:min(len(s.split.Partitions), mostPartitions)] {
 			status.Partitions = append(status.Partitions, v1alpha1.RingPartition{Members: part})
 		}
 	} else {
