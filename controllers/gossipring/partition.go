@@ -165,12 +165,15 @@ func (r *Reconciler) holdsRejoin(s *scope) (why string, held bool) {
 	return "", false
 }
 
-// rejoinPause doubles with every attempt, and is long after many.
+// rejoinPause doubles with every attempt, and is long after many. However soon members should be
+// back, no pause is shorter than the first.
 func (r *Reconciler) rejoinPause(s *scope, attempts int32) time.Duration {
+	const first = 4 * rejoinAfter
+	longest := max(s.convergeTimeout(), first*r.Poll)
 	if attempts >= patientRejoins {
-		return seldom * s.convergeTimeout()
+		return seldom * longest
 	}
-	return min(s.convergeTimeout(), (2*rejoinAfter*r.Poll)<<attempts)
+	return min(longest, (first/2*r.Poll)<<attempts)
 }
 
 // restless tells whether some member restarts or waits for seeds: one change at a time.

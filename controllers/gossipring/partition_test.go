@@ -202,6 +202,13 @@ func TestRejoinIsPatient(t *testing.T) {
 			},
 			want: "a member of c was evicted, so that its successor dials the other side",
 		},
+		"also where members should be back at once": {
+			after: time.Hour, change: func(s *scope) {
+				s.ring.Spec.Rollout.ConvergeTimeout = &metav1.Duration{}
+				s.ring.Status.Rejoin = &v1alpha1.RingRejoin{Region: "c", At: metav1.NewTime(start.Add(time.Hour - poll)), Attempts: 3}
+			},
+			want: "a member of c was evicted, so that its successor dials the other side",
+		},
 		"seldom after many": {
 			after: time.Hour, change: func(s *scope) {
 				s.ring.Status.Rejoin = &v1alpha1.RingRejoin{Region: "c", At: metav1.NewTime(start.Add(time.Minute)), Attempts: patientRejoins}

@@ -33,7 +33,7 @@ const (
 func (r *Reconciler) report(s *scope) {
 	now := metav1.NewTime(r.Clock.Now())
 	members := make([]v1alpha1.RingMember, 0, len(s.members)+len(s.leavers))
-	converged := 0
+	converged, together := 0, !s.isSplit()
 	var isolated []string
 	live := liveMembers(s.members)
 	for _, m := range s.members {
@@ -45,6 +45,8 @@ func (r *Reconciler) report(s *scope) {
 			isolated = append(isolated, m.name)
 		default:
 		}
+		// Whoever was evicted is in no part while its pods restart: that is not the end of the split.
+		together = together && (!m.joined || state == v1alpha1.MemberConverged)
 		described := s.describe(m, state, message, now)
 		described.ChangingSince = m.changingSince(live, now)
 		members = append(members, described)
@@ -63,7 +65,8 @@ func (r *Reconciler) report(s *scope) {
 		for _, part := range s.split.Partitions[:min(len(s.split.Partitions), mostPartitions)] {
 			status.Partitions = append(status.Partitions, v1alpha1.RingPartition{Members: part})
 		}
-	} else {
+	}
+	if together {
 		status.Rejoin = nil
 	}
 	status.Unreachable = keepSince(unreachablePairs(s.members), status.Unreachable, now)

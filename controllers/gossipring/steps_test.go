@@ -311,6 +311,30 @@ func TestReport(t *testing.T) {
 	g.Expect(s.ring).To(Equal(whole), "a second pass changes nothing")
 }
 
+func TestAnEvictionIsForgottenWhenAllAreTogetherAgain(t *testing.T) {
+	away := func(m *member) { m.hasPods, m.seen, m.applied = false, nil, nil }
+	newcomer := func(m *member) { m.joined = false }
+	for name, tc := range map[string]struct {
+		c    *member
+		want bool
+	}{
+		"who was evicted is not back": {c: settled("c", 0).but(away), want: true},
+		"it is alone again":           {c: settled("c", 1, "a.example"), want: true},
+		"it is back":                  {c: settled("c", 3)},
+		"a newcomer is still to come": {c: settled("c", 0).but(away).but(newcomer)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := passOver(settled("a", 2), settled("b", 2), tc.c)
+			if tc.c.live() && *tc.c.seen == 3 {
+				s = passOver(settled("a", 3), settled("b", 3), tc.c)
+			}
+			s.ring.Status.Rejoin = &v1alpha1.RingRejoin{Region: "c", Attempts: 1}
+			driver(nil).report(s)
+			NewWithT(t).Expect(s.ring.Status.Rejoin != nil).To(Equal(tc.want))
+		})
+	}
+}
+
 func TestALeaverStaysUntilItsPeersAreBack(t *testing.T) {
 	g := NewWithT(t)
 	now := metav1.NewTime(start)

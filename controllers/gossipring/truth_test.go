@@ -101,6 +101,12 @@ var _ = Describe("The truth about a GossipRing", func() {
 		Expect(w.ring.Status.Rejoin).To(HaveValue(And(HaveField("Region", c), HaveField("Attempts", BeEquivalentTo(1)))))
 		Expect(w.apis[c].Find(build.Pod("unkey-api-0", ""))).To(BeFalse(), "evicted")
 
+		first := w.ring.Status.Rejoin.At
+		w.restart(ctx, c)
+		w.eventually(ctx, testenv.HaveCondition("Converged", "False", "Partitioned"))
+		Eventually(func() int32 { later(ctx); return w.ring.Status.Rejoin.Attempts }).Should(BeEquivalentTo(2))
+		Expect(w.ring.Status.Rejoin.At.Sub(first.Time)).To(BeNumerically(">=", 8*testenv.Poll), "the network is still cut")
+
 		w.restart(ctx, c)
 		w.see(3, a, b, c)
 		w.eventually(ctx, testenv.HaveCondition("Ready", "True", "Succeeded"))
