@@ -36,36 +36,54 @@ var (
 // usage is how helm ends what it says.
 const usage = "\n\nUse --debug flag to render out invalid YAML"
 
-// unreachable is what is said of a cluster whose API server does not answer, or lets nobody in.
-var unreachable = regexp.MustCompile(`(?i)connection refused|i/o timeout|no such host|unauthorized|` +
-	`the server has asked for the client to provide credentials|failed to (get|load) cluster (info|cache)`)
+// What Argo CD says of a cluster whose API server does not answer, or lets nobody in: inCluster are its
+// own words, onTheWay is what the network says, of anything. elsewhere are those who say that of other
+// places: the repo server of git and registries, an API server of webhooks, a revision's hooks of whatever they need.
+var (
+	inCluster = regexp.MustCompile(`(?i)failed to get cluster (info|cache|version)|error synchronizing cache state|` +
+		`the server has asked for the client to provide credentials`)
+	onTheWay  = regexp.MustCompile(`(?i)connection refused|i/o timeout|tls handshake timeout|no such host|no route to host|unauthorized`)
+	elsewhere = regexp.MustCompile(`(?i)webhook|rpc error|failed to generate manifest|manifest generation error|repo server|completed unsuccessfully`)
+)
+
+// clusterUnreachable tells whether a message says that Argo CD does not get through to the Application's
+// cluster. Whatever else fails on the way is an error of the revision, as it may last as long as that does.
+func clusterUnreachable(message string) bool {
+	switch {
+	case elsewhere.MatchString(message):
+		return false
+	case inCluster.MatchString(message):
+		return true
+	}
+	return onTheWay.MatchString(message) && !strings.Contains(message, "Failed to load target state")
+}
 
 // causes of comparison errors, by what git, helm, Kubernetes and Argo CD's repo server write.
 var causes = []struct {
 	reason string
 	class  Class
-	text   *regexp.Regexp
+	said   func(message string) bool
 	remedy string
 }{
 	{
+		reasonClusterUnreachable, Unreachable, clusterUnreachable, "",
+	},
+	{
 		v1alpha1.ReasonRevisionLacksRegionConfig, Blocked,
-		regexp.MustCompile(`no such file or directory|app path does not exist`), "pin a revision that has the files",
+		regexp.MustCompile(`no such file or directory|app path does not exist`).MatchString, "pin a revision that has the files",
 	},
 	{
 		v1alpha1.ReasonUnknownRevision, Blocked,
-		regexp.MustCompile(`not our ref|unable to resolve|(?i)failed to checkout revision`), "pin a revision that the repository has",
+		regexp.MustCompile(`not our ref|unable to resolve|(?i)failed to checkout revision`).MatchString, "pin a revision that the repository has",
 	},
 	{
 		reasonRepositoryUnauthorized, Blocked,
-		regexp.MustCompile(`(?i)authentication required|authorization failed|repository not (found|accessible)|permission denied \(publickey\)`),
+		regexp.MustCompile(`(?i)authentication required|authorization failed|repository not (found|accessible)|permission denied \(publickey\)|unauthorized`).MatchString,
 		"give Argo CD credentials for the repository",
 	},
 	{
-		reasonClusterUnreachable, Unreachable, unreachable, "",
-	},
-	{
 		reasonRenderFailed, Blocked,
-		regexp.MustCompile(`(?i)manifest generation error|helm template|kustomize build|error unmarshal|failed to (parse|execute)`), "correct what it renders",
+		regexp.MustCompile(`(?i)manifest generation error|helm (template|dependency build)|kustomize build|error unmarshal|failed to (parse|execute)`).MatchString, "correct what it renders",
 	},
 }
 
@@ -86,7 +104,7 @@ func comparisonWorked(a *Application, revision string) *Verdict {
 	c := a.Status.Conditions[i]
 	v := missing(Blocked, c.Type, "%s", essence(c.Message))
 	for _, cause := range causes {
-		if c.Type != "InvalidSpecError" && cause.text.MatchString(c.Message) {
+		if c.Type != "InvalidSpecError" && cause.said(c.Message) {
 			v.Class, v.Reason = cause.class, cause.reason
 			if cause.remedy != "" {
 				v.Message += " (" + cause.remedy + ")"

@@ -42,8 +42,38 @@ func TestWhatAComparisonErrorMeans(t *testing.T) {
 		"no credentials":      {"rpc error: code = Unknown desc = authentication required: Repository not found.", reasonRepositoryUnauthorized, Blocked, "authentication required"},
 		"no access to region": {"Failed to load live state: Get \"https://x.eks.amazonaws.com/version\": dial tcp 10.0.0.1:443: i/o timeout", reasonClusterUnreachable, Unreachable, ""},
 		"token refused":       {"Failed to load live state: failed to get cluster info for \"https://x\": error synchronizing cache state : Unauthorized", reasonClusterUnreachable, Unreachable, ""},
-		"bad template":        {"rpc error: code = Unknown desc = Manifest generation error (cached): helm template . failed exit status 1: nil pointer", reasonRenderFailed, Blocked, "Manifest generation error"},
-		"anything else":       {"something new", "ComparisonError", Blocked, ""},
+		"the version of the cluster": {
+			"Failed to load target state: failed to get cluster version for cluster \"https://x\": failed to get cluster info for \"https://x\": error synchronizing cache state : " +
+				"failed to get server version: the server has asked for the client to provide credentials",
+			reasonClusterUnreachable, Unreachable, "",
+		},
+		"a cluster that is gone": {"error synchronizing cache state : failed to get server version: Get \"https://x/version\": dial tcp: lookup x: no such host", reasonClusterUnreachable, Unreachable, ""},
+		"a chart's repository that nobody knows": {
+			"Failed to load target state: failed to generate manifest for source 1 of 1: rpc error: code = Unknown desc = failed to execute helm template command: `helm dependency build` " +
+				"failed exit status 1: Error: Get \"https://charts.intrenal/index.yaml\": dial tcp: lookup charts.intrenal: no such host",
+			reasonRenderFailed, Blocked, "Get \"https://charts.intrenal/index.yaml\": dial tcp: lookup charts.intrenal: no such host (correct",
+		},
+		"a registry that lets nobody in": {
+			"Failed to load target state: failed to generate manifest for source 1 of 1: rpc error: code = Unknown desc = error fetching chart: failed to fetch chart: `helm pull oci://x` " +
+				"failed exit status 1: Error: unexpected status from HEAD request to https://x/v2/y: 401 Unauthorized",
+			reasonRepositoryUnauthorized, Blocked, "unexpected status from HEAD request to https://x/v2/y: 401 Unauthorized (give",
+		},
+		"git that does not answer": {
+			"Failed to load target state: failed to generate manifest for source 1 of 1: rpc error: code = Unknown desc = failed to list refs: dial tcp 10.0.0.1:22: i/o timeout",
+			"ComparisonError", Blocked, "failed to list refs: dial tcp 10.0.0.1:22: i/o timeout",
+		},
+		"the repo server is away": {
+			"Failed to load target state: failed to generate manifest for source 1 of 1: rpc error: code = Unavailable desc = connection error: desc = " +
+				"\"transport: Error while dialing: dial tcp 10.0.0.1:8081: connect: connection refused\"",
+			"ComparisonError", Blocked, "connection error: ",
+		},
+		"a webhook that the revision brought": {
+			"Failed to load live state: failed to get cluster info for \"https://x\": error synchronizing cache state : failed to load initial state of resource Y.example.org: " +
+				"conversion webhook for example.org/v1, Kind=Y failed: Post \"https://y.default.svc:443/convert\": dial tcp 10.0.0.2:443: connect: connection refused",
+			"ComparisonError", Blocked, "",
+		},
+		"bad template":  {"rpc error: code = Unknown desc = Manifest generation error (cached): helm template . failed exit status 1: nil pointer", reasonRenderFailed, Blocked, "Manifest generation error"},
+		"anything else": {"something new", "ComparisonError", Blocked, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)

@@ -114,7 +114,7 @@ func operationSettled(a *Application, revision string) *Verdict {
 		return missing(Pending, "OperationRunning", "")
 	case "Failed", "Error":
 		if op.SyncResult != nil && (op.SyncResult.Revision == revision || slices.Contains(op.SyncResult.Revisions, revision)) {
-			if unreachable.MatchString(op.Message) {
+			if clusterUnreachable(op.Message) && !a.comparedAfter(op) { // else it is back, and Argo CD does not try again
 				return missing(Unreachable, reasonClusterUnreachable, "%s", op.Message)
 			}
 			return missing(Failed, "SyncFailed", "%s", op.Message)
@@ -136,11 +136,16 @@ func compared(a *Application, revision string) *Verdict {
 	if status := a.Status.Sync.Status; status != "Synced" {
 		return missing(Pending, "OutOfSync", "sync status is %q", status)
 	}
-	op := a.Status.OperationState
-	if a.Status.ReconciledAt == nil || (op != nil && op.FinishedAt != nil && a.Status.ReconciledAt.Before(op.FinishedAt)) {
+	if !a.comparedAfter(a.Status.OperationState) {
 		return missing(Stale, "StaleAfterOperation", "")
 	}
 	return nil
+}
+
+// comparedAfter tells whether the last comparison began after an operation, and came to a result.
+func (a *Application) comparedAfter(op *OperationState) bool {
+	began := a.Status.ReconciledAt
+	return began != nil && a.Status.Sync.Status != "Unknown" && (op == nil || op.FinishedAt == nil || !began.Before(op.FinishedAt))
 }
 
 func healthy(a *Application, _ string) *Verdict {

@@ -55,6 +55,15 @@ var classes = map[string]Class{
 	"NothingDeployed": Blocked, "HydratorNotSupported": Blocked,
 }
 
+// webhookAway is how most syncs fail that mention the network.
+const webhookAway = "one or more objects failed to apply, reason: Internal error occurred: failed calling webhook \"mutate.example.org\": failed to call webhook: " +
+	"Post \"https://mutate.default.svc:443/mutate?timeout=10s\": dial tcp 10.0.0.2:443: connect: connection refused"
+
+// failed has the last sync fail.
+func failed(a *Application, message string) {
+	a.Status.OperationState.Phase, a.Status.OperationState.Message = "Failed", message
+}
+
 // Every case begins with an Application that passes and re-enacts one race or trap.
 func TestGate(t *testing.T) {
 	for name, tc := range map[string]struct {
@@ -163,9 +172,48 @@ func TestGate(t *testing.T) {
 		},
 		"the sync of this revision did not get through to the cluster": {
 			change: func(a *Application) {
-				a.Status.OperationState.Phase, a.Status.OperationState.Message = "Error", "Get https://x: dial tcp: i/o timeout"
+				failed(a, "one or more objects failed to apply, reason: Get \"https://x/api/v1\": dial tcp 10.0.0.1:443: i/o timeout")
+				a.Status.ReconciledAt = clockTime(-time.Second)
 			},
-			wantReason: "ClusterUnreachable", wantClass: Unreachable, wantMessage: "Get https://x: dial tcp: i/o timeout",
+			wantReason: "ClusterUnreachable", wantClass: Unreachable,
+			wantMessage: "one or more objects failed to apply, reason: Get \"https://x/api/v1\": dial tcp 10.0.0.1:443: i/o timeout",
+		},
+		"the sync of this revision was not let in": {
+			change: func(a *Application) {
+				failed(a, "one or more synchronization tasks are not valid, reason: Unauthorized")
+				a.Status.ReconciledAt = nil
+			},
+			wantReason: "ClusterUnreachable", wantClass: Unreachable,
+			wantMessage: "one or more synchronization tasks are not valid, reason: Unauthorized",
+		},
+		"nor does the comparison after it": {
+			change: func(a *Application) {
+				failed(a, "Get \"https://x/api/v1\": dial tcp 10.0.0.1:443: i/o timeout")
+				a.Status.Sync.Status = "Unknown"
+			},
+			wantReason: "ClusterUnreachable", wantClass: Unreachable, wantMessage: "Get \"https://x/api/v1\": dial tcp 10.0.0.1:443: i/o timeout",
+		},
+		"it did not get through until it gave up, and the cluster is back": {
+			change: func(a *Application) {
+				failed(a, "Get \"https://x/api/v1\": dial tcp 10.0.0.1:443: i/o timeout (retried 5 times).")
+				a.Status.Sync.Status = "OutOfSync"
+			},
+			wantReason: "SyncFailed", wantMessage: "Get \"https://x/api/v1\": dial tcp 10.0.0.1:443: i/o timeout (retried 5 times).",
+		},
+		"a webhook in the cluster does not answer": {
+			change: func(a *Application) {
+				failed(a, webhookAway)
+				a.Status.ReconciledAt = clockTime(-time.Second)
+			},
+			wantReason: "SyncFailed", wantMessage: webhookAway,
+		},
+		"a hook of the revision did not get through to something": {
+			change: func(a *Application) {
+				failed(a, "one or more synchronization tasks completed unsuccessfully, reason: Get \"https://db\": dial tcp 10.0.0.3:443: connect: connection refused")
+				a.Status.ReconciledAt = clockTime(-time.Second)
+			},
+			wantReason:  "SyncFailed",
+			wantMessage: "one or more synchronization tasks completed unsuccessfully, reason: Get \"https://db\": dial tcp 10.0.0.3:443: connect: connection refused",
 		},
 		"the sync of this revision met an error": {
 			change: func(a *Application) {

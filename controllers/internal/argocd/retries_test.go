@@ -24,7 +24,9 @@ func TestErrorsOfAComparisonAreRetriedSeldom(t *testing.T) {
 	g := NewWithT(t)
 	blocked := settled(newSHA)
 	blocked.UID = "1"
-	blocked.Status.Conditions = []Condition{{Type: "ComparisonError", Message: "Manifest generation error (cached)", LastTransitionTime: clockTime(0)}}
+	blocked.Status.Conditions = []Condition{{
+		Type: "ComparisonError", Message: "Manifest generation error (cached): dial tcp: lookup charts.example: no such host", LastTransitionTime: clockTime(0),
+	}}
 	c, retries := argoWith(t, blocked), &Retries{}
 	asked := func(after time.Duration, revision string) bool {
 		t.Helper()
@@ -55,7 +57,7 @@ func TestWhatIsNeverRetried(t *testing.T) {
 		"rendering nothing": func(a *Application) { a.Status.Resources = nil },
 		"failed to sync":    func(a *Application) { a.Status.OperationState.Phase = "Failed" },
 		"cluster unreachable": func(a *Application) {
-			a.Status.Conditions = []Condition{{Type: "ComparisonError", Message: "i/o timeout", LastTransitionTime: clockTime(0)}}
+			a.Status.Conditions = []Condition{{Type: "ComparisonError", Message: "Failed to load live state: i/o timeout", LastTransitionTime: clockTime(0)}}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
