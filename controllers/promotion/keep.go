@@ -13,7 +13,7 @@ func (p *planner) keep() *decision {
 	d := &decision{verb: write}
 	for i := range p.regions {
 		r := &p.regions[i]
-		if r.unknown != "" {
+		if !r.writable() {
 			continue
 		}
 		if want := p.withNew(r, p.owed(r)); !r.has(want) {

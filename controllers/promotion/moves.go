@@ -22,7 +22,7 @@ func (p *planner) rollBack() *decision {
 	p.progress(func(_ *v1alpha1.WaveStatus, at *v1alpha1.RegionProgress) {
 		r := p.region(at.Region)
 		switch previous := p.previous(at.Region); {
-		case r.unseen && at.MovedAt != nil, r.unknown != "" && !r.has(previous):
+		case r.unseen && at.MovedAt != nil, !r.writable() && !r.has(previous):
 			unknown = r
 		case r.has(previous):
 		default:

@@ -125,7 +125,9 @@ func (r *Reconciler) look(ctx context.Context, s *scope, region *v1alpha1.Region
 		}
 		state.apps = append(state.apps, s.lookAt(region, app.Name, secret, broken))
 	}
-	state.unknown = s.unknown(region, secret, state.apps)
+	if state.unknown = s.untouchable(region, secret); state.unknown == "" {
+		state.unknown, state.blind = s.unjudged(region, state.apps)
+	}
 	return state, nil
 }
 
@@ -164,8 +166,8 @@ func progressIn(rollout *v1alpha1.PromotionRollout) map[string]*v1alpha1.RegionP
 	return progress
 }
 
-// unknown says why a region cannot be judged, or must not be touched.
-func (s *scope) unknown(region *v1alpha1.Region, secret *corev1.Secret, apps []appState) string {
+// untouchable says why a region must not be touched, or cannot.
+func (s *scope) untouchable(region *v1alpha1.Region, secret *corev1.Secret) string {
 	switch {
 	case secret == nil:
 		return "it is not registered in Argo CD any more; it goes on when it is"
@@ -178,12 +180,21 @@ func (s *scope) unknown(region *v1alpha1.Region, secret *corev1.Secret, apps []a
 	case s.found == nil:
 		return "the management cluster has no kind Application: install Argo CD"
 	}
-	for _, a := range apps {
-		if a.verdict.Class == argocd.Unreachable {
-			return a.name + " is " + a.verdict.String() + "; it goes on when Argo CD gets through"
-		}
-	}
 	return ""
+}
+
+// unjudged says why a region cannot be judged, and whether its Applications are seen nevertheless.
+func (s *scope) unjudged(region *v1alpha1.Region, apps []appState) (why string, blind bool) {
+	for _, a := range apps {
+		if a.verdict.Class != argocd.Unreachable {
+			continue
+		}
+		if why == "" {
+			why, blind = a.name+" is "+a.verdict.String()+"; it goes on when Argo CD gets through", true
+		}
+		blind = blind && s.found[region.Name][a.name].Seen()
+	}
+	return why, blind
 }
 
 // unconnected names a ring in which the region does not see all others.

@@ -106,3 +106,24 @@ func TestARegionThatCannotBeWrittenKeepsNoOtherFromGoingBack(t *testing.T) {
 	th.failing(func(string) bool { return false })
 	g.Expect(th.play(t, "all").Status.Rollout.Phase).To(Equal(v1alpha1.RolloutRolledBack))
 }
+
+// Argo CD may not get through because of what it was given: the way back is open.
+func TestARegionThatArgoCDDoesNotReachGoesBack(t *testing.T) {
+	g := NewWithT(t)
+	th := newTheatre(t)
+	th.set(t, promotionTo(good))
+	th.pass(t, "all")
+	th.act(t)
+	blind := th.applicationsOf(t, "virginia")["core"]
+	deployed(blind, th.clock.Now())
+	blind.Status.Sync.Status = "Unknown"
+	blind.Status.Conditions = []argocd.Condition{{Type: "ComparisonError", Message: `Failed to load live state: Get "https://x": dial tcp 10.0.0.1:443: i/o timeout`}}
+	g.Expect(th.Update(t.Context(), blind)).To(Succeed())
+	p := th.pass(t, "all")
+	g.Expect(conditionOf(p, v1alpha1.PromotionRolledOut).Message).To(HavePrefix("virginia: core is ClusterUnreachable: "))
+	g.Expect(th.pins(t)).To(Equal("virginia core@b unkey-api@b, dublin core@a unkey-api@a, tokyo core@a unkey-api@a"))
+
+	th.set(t, promotionTo(old))
+	th.pass(t, "all")
+	g.Expect(th.pins(t)).To(HavePrefix("virginia core@a unkey-api@a"))
+}

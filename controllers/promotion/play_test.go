@@ -114,14 +114,15 @@ func (p *play) world(t *testing.T) world {
 		for _, app := range p.apps {
 			r.apps = append(r.apps, appState{name: app, pinned: a.pins[app], verdict: a.verdict(app), confirmed: !a.asked})
 			if p.blind[a.name] {
+				r.blind = true
 				r.unknown, r.apps[len(r.apps)-1].verdict = "Argo CD does not get through", argocd.Verdict{Class: argocd.Unreachable, Reason: "ClusterUnreachable"}
 			}
 		}
 		if p.away[a.name] {
-			r.unknown = "nobody answers"
+			r.unknown, r.blind = "nobody answers", false
 		}
 		if p.unseen[a.name] {
-			r.unknown, r.unseen, r.apps = "its API server does not answer", true, nil
+			r.unknown, r.blind, r.unseen, r.apps = "its API server does not answer", false, true, nil
 		}
 		if p.apart[a.name] {
 			r.unconnected = "ring api: it is Seeded, not yet Converged"

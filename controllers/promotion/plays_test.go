@@ -188,6 +188,29 @@ func TestRollouts(t *testing.T) {
 			p.event("Argo CD does not reach us-1", func() { p.blind["us-1"] = true }).run(t, 120)
 			return p.event("it does again", func() { p.blind["us-1"] = false }).run(t, 65)
 		}, "us-1 bb"},
+		"blind-reverted": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").asks("to b", to(good)).run(t, 2)
+			p.event("Argo CD does not reach us-1", func() { p.blind["us-1"] = true }).run(t, 40)
+			p.asks("back to a", to(old)).run(t, 3)
+			p.event("somebody changes a pin", func() { p.actor("us-1").pins["core"] = bad }).run(t, 3)
+			return p.event("Argo CD reaches us-1", func() { p.blind["us-1"] = false }).run(t, 5)
+		}, "us-1 aa, eu-1 aa"},
+		"blind-in-a-rollback": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1", "ap-1").asks("all at once, roll back on failure", func(s *v1alpha1.PromotionSpec) {
+				rollback(s)
+				s.Waves = []v1alpha1.PromotionWave{{Name: "all", Regions: []string{"us-1", "eu-1", "ap-1"}}}
+			}).asks("to c", to(bad)).run(t, 2)
+			return p.event("Argo CD does not reach eu-1", func() { p.blind["eu-1"] = true }).run(t, 6)
+		}, "us-1 aa, eu-1 aa, ap-1 aa"},
+		"blind-waiting": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").event("Argo CD does not reach us-1", func() {})
+			p.blind["us-1"] = true
+			p.asks("to b", to(good)).run(t, 2).asks("to d, an emergency", func(s *v1alpha1.PromotionSpec) {
+				to(commit("d"))(s)
+				s.Urgency, s.Reason = v1alpha1.UrgencyEmergency, "CVE"
+			}).run(t, 6)
+			return p.event("it does", func() { p.blind["us-1"] = false }).run(t, 6)
+		}, "us-1 dd, eu-1 dd"},
 		"rollback-of-nothing-known": {func(t *testing.T) *play {
 			p := stageFor("us-1", "eu-1").asks("roll back on failure", rollback)
 			for _, a := range p.fleet {

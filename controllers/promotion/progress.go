@@ -53,7 +53,7 @@ func (p *planner) noteRegion(at *v1alpha1.RegionProgress) {
 		}
 	case v1alpha1.RegionRolloutPending:
 		at.Reason, at.Message = "", ""
-		if r.unknown != "" {
+		if p.waitsFor(at, r) {
 			at.State, at.Reason, at.Message = v1alpha1.RegionRolloutHeld, v1alpha1.ReasonRegionUnknown, clip(r.unknown)
 		}
 	default:
@@ -87,10 +87,17 @@ func (p *planner) noteApplications(at *v1alpha1.RegionProgress, r *regionState) 
 	}
 }
 
+// waitsFor tells whether a region is held until it can be judged. One that Argo CD does not get through to
+// leaves what the rollout before left it with nevertheless: that may be why.
+func (p *planner) waitsFor(at *v1alpha1.RegionProgress, r *regionState) bool {
+	leaves := r.blind && at.MovedAt == nil && slices.Contains(p.rollout.LeftInside, r.name)
+	return r.unknown != "" && !leaves
+}
+
 // noteMoving follows a region that is held, or has its new pins and was not yet found to be good.
 func (p *planner) noteMoving(at *v1alpha1.RegionProgress, r *regionState, other *appState) {
 	switch {
-	case r.unknown != "":
+	case p.waitsFor(at, r):
 		at.State, at.Reason, at.Message = v1alpha1.RegionRolloutHeld, v1alpha1.ReasonRegionUnknown, clip(r.unknown)
 		if other != nil { // also in Argo CD's eyes, which were closed
 			at.HealthySince, at.ConfirmAt = nil, nil

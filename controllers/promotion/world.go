@@ -60,6 +60,8 @@ type regionState struct {
 	apps    []appState
 	// unknown says why the region cannot be judged; empty while it can.
 	unknown string
+	// blind tells that only Argo CD does not get through to its cluster: its pins are known, and can be written.
+	blind bool
 	// unseen tells that not even its applications are known: that apps is empty means nothing.
 	unseen bool
 	// unconnected says which gossip ring the region is not connected to; empty if there is none.
@@ -87,6 +89,9 @@ func (w *world) region(name string) *regionState {
 	}
 	return &w.regions[i]
 }
+
+// writable tells whether the region can be given pins.
+func (r *regionState) writable() bool { return r.unknown == "" || r.blind }
 
 // pins are what the region has.
 func (r *regionState) pins() []v1alpha1.RevisionOverride {

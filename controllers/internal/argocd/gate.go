@@ -79,8 +79,11 @@ func missing(class Class, reason, format string, args ...any) *Verdict {
 // +kubebuilder:object:generate=false
 type unseen struct{ reason, message string }
 
+// Seen tells whether the Application is what its Argo CD has now: if not, nothing is known of it.
+func (a *Application) Seen() bool { return a == nil || a.unseen == (unseen{}) }
+
 func seen(a *Application, _ string) *Verdict {
-	if a == nil || a.unseen == (unseen{}) {
+	if a.Seen() {
 		return nil
 	}
 	return missing(Unreachable, a.unseen.reason, "%s", a.unseen.message)
