@@ -138,7 +138,7 @@ func (r *Reconciler) undelivered(err error) error {
 }
 
 // forPeople are the failures that do not pass by themselves.
-var forPeople = []error{gitrepo.ErrCredentials, gitrepo.ErrPushRefused, gitrepo.ErrNotFound, gitrepo.ErrNoBranch, argocd.ErrNoSource}
+var forPeople = []error{gitrepo.ErrCredentials, gitrepo.ErrPushRefused, gitrepo.ErrNotFound, gitrepo.ErrNoBranch, argocd.ErrNoSource, argocd.ErrAmbiguous}
 
 // bySecret leaves pins to ApplicationSets that read the annotation.
 type bySecret struct{ clusters *argocd.Clusters }

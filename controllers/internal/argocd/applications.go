@@ -41,9 +41,27 @@ func (c *Clusters) listed(ctx context.Context, from client.Reader, h *home, regi
 		if h.regional() {
 			app.cluster = plan.ClusterName(region)
 		}
-		byName[app.Labels[v1alpha1.LabelApplication]] = app
+		note(byName, app)
 	}
 	return byName, nil
+}
+
+// note adds an Application to those of its Region. Of several for one application none is the right one,
+// whatever order they are listed in: the first by name stands for all of them, and knows so.
+func note(byName map[string]*Application, app *Application) {
+	name := app.Labels[v1alpha1.LabelApplication]
+	if other := byName[name]; other != nil {
+		names := append([]string{app.Name}, other.namesakes...)
+		if len(other.namesakes) == 0 {
+			names = append(names, other.Name)
+		}
+		slices.Sort(names)
+		if other.Name < app.Name {
+			app = other
+		}
+		app.namesakes = names
+	}
+	byName[name] = app
 }
 
 // AllApplications returns an environment's Applications by Region and the application's name.
@@ -66,7 +84,7 @@ func (c *Clusters) AllApplications(ctx context.Context, environment string) (map
 		if all[region] == nil {
 			all[region] = map[string]*Application{}
 		}
-		all[region][app.Labels[v1alpha1.LabelApplication]] = app
+		note(all[region], app)
 	}
 	return all, nil
 }

@@ -3,6 +3,7 @@ package argocd
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -55,7 +56,7 @@ func (v Verdict) String() string {
 // comparison knew the newest spec: Confirmed tells.
 func Evaluate(a *Application, revision string) Verdict {
 	for _, check := range []func(*Application, string) *Verdict{
-		seen, specUpdated, comparisonWorked, operationSettled, compared, healthy,
+		seen, unambiguous, specUpdated, comparisonWorked, operationSettled, compared, healthy,
 	} {
 		if v := check(a, revision); v != nil {
 			return *v
@@ -69,6 +70,8 @@ const (
 	reasonApplicationMissing = "ApplicationMissing"
 	reasonSpecNotUpdated     = "SpecNotUpdated"
 )
+
+const reasonAmbiguousApplication = "AmbiguousApplication"
 
 func missing(class Class, reason, format string, args ...any) *Verdict {
 	return &Verdict{Class: class, Reason: reason, Message: fmt.Sprintf(format, args...)}
@@ -87,6 +90,14 @@ func seen(a *Application, _ string) *Verdict {
 		return nil
 	}
 	return missing(Unreachable, a.unseen.reason, "%s", a.unseen.message)
+}
+
+// unambiguous refuses to choose: a leftover would pass for the one that counts, or fail for it.
+func unambiguous(a *Application, _ string) *Verdict {
+	if a == nil || len(a.namesakes) == 0 {
+		return nil
+	}
+	return missing(Blocked, reasonAmbiguousApplication, "%s have the same three labels: delete all but one", strings.Join(a.namesakes, ", "))
 }
 
 func specUpdated(a *Application, revision string) *Verdict {

@@ -18,6 +18,9 @@ const annotationTracking = "argocd.argoproj.io/tracking-id"
 // ErrNoSource means that an Application has nothing whose revision could be set.
 var ErrNoSource = errors.New("it has no source in the repository")
 
+// ErrAmbiguous means that several Applications have the same three labels.
+var ErrAmbiguous = errors.New("they have the same three labels: delete all but one")
+
 // Owner names who manages the Application and would put back what others change of it: an
 // ApplicationSet, or the Application that it is deployed by. Empty if nobody does.
 func (a *Application) Owner() string {
@@ -65,12 +68,16 @@ func (a *Application) TargetRevision(repository string) string {
 }
 
 // Retarget sets the revision of an Application's sources of a repository (of any, if it is empty).
-// Everything else stays, and an Application whose sources changed meanwhile is left alone. Errors: ErrNoSource.
+// Everything else stays, and an Application whose sources changed meanwhile is left alone, and so is one of several with its labels.
+// Errors: ErrNoSource, ErrAmbiguous.
 func (c *Clusters) Retarget(ctx context.Context, a *Application, repository, revision string) error {
 	type operation struct {
 		Op    string `json:"op"`
 		Path  string `json:"path"`
 		Value string `json:"value"`
+	}
+	if len(a.namesakes) > 0 {
+		return fmt.Errorf("setting the revision of Applications %s: %w", strings.Join(a.namesakes, ", "), ErrAmbiguous)
 	}
 	var patch []operation
 	moved := false

@@ -42,6 +42,8 @@ type Application struct {
 	cluster string
 	// unseen is why nothing is known of the Application now; set by Clusters.
 	unseen unseen
+	// namesakes are all Applications with this one's labels, by name, if there are more; set by Clusters.
+	namesakes []string
 }
 
 // ApplicationSpec says what is deployed where.
