@@ -19,20 +19,43 @@ func (r *Reconciler) rollOut(ctx context.Context, s *scope) error {
 	case s.environment == nil, len(s.conflicts) > 0, !s.accepted && s.promotion.Status.Rollout == nil:
 		return step.Blocked(v1alpha1.PromotionValid)
 	}
-	d := decide(s.world)
-	if len(d.unasked) > 0 {
-		r.ask(ctx, s, d)
-		d = decide(s.world)
-	}
-	s.decision = d
-	if missed, err := r.act(ctx, s, d); err != nil {
-		d.forget(missed, s.progress)
+	d, err := r.carryOut(ctx, s)
+	if err != nil {
 		return err
 	}
 	if d.verb == hold { // git may be slow, and nothing that is to be done waits for it
 		r.tell(ctx, s)
 	}
 	return r.outcome(s, d)
+}
+
+// carryOut does what the planner asks for. Pins that cannot be put right hold up nothing else: they would
+// for as long as that lasts.
+func (r *Reconciler) carryOut(ctx context.Context, s *scope) (*decision, error) {
+	d, err := r.decideAndAct(ctx, s)
+	if err == nil || !d.again {
+		return d, err
+	}
+	s.world.tried = map[string]bool{}
+	for _, w := range d.writes {
+		s.world.tried[w.region.name] = true
+	}
+	d, also := r.decideAndAct(ctx, s)
+	return d, cmp.Or(err, also)
+}
+
+func (r *Reconciler) decideAndAct(ctx context.Context, s *scope) (*decision, error) {
+	d := decide(s.world)
+	if len(d.unasked) > 0 {
+		r.ask(ctx, s, d)
+		d = decide(s.world)
+	}
+	s.decision = d
+	missed, err := r.act(ctx, s, d)
+	if err != nil {
+		d.forget(missed, s.progress)
+	}
+	return d, err
 }
 
 // act returns the first failure, and in which regions there was one.

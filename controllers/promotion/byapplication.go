@@ -1,8 +1,8 @@
 package promotion
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -24,23 +24,28 @@ func (w *byApplication) pinned(_ *v1alpha1.Region, found *argocd.Application, _ 
 	return commitOrNone(found.TargetRevision(w.repository))
 }
 
-func (w *byApplication) deliver(ctx context.Context, moves []move, _ *v1alpha1.PromotionRollout) (made []move, err error) {
-	for _, m := range moves {
-		if owner := m.found.Owner(); owner != "" { // it would put its own back at once
-			return nil, &ownedError{applications: []string{fmt.Sprintf("%s by %s", m.found.Name, owner)}}
-		}
-	}
+func (w *byApplication) deliver(ctx context.Context, moves []move, _ *v1alpha1.PromotionRollout) (made map[move]bool, err error) {
 	var failures []error
+	made = make(map[move]bool, len(moves))
 	for _, m := range moves {
-		if m.found != nil { // else it is made with whatever its owner says, and moved then
-			if err := w.clusters.Retarget(ctx, m.found, w.repository, string(m.pin)); err != nil {
-				failures = append(failures, err)
-				continue
-			}
+		changed, err := w.retarget(ctx, m)
+		if err != nil {
+			failures = append(failures, err)
+			continue
 		}
-		made = append(made, m)
+		made[m] = changed
 	}
-	return made, errors.Join(failures...)
+	return made, cmp.Or(failures...)
+}
+
+func (w *byApplication) retarget(ctx context.Context, m move) (changed bool, err error) {
+	if m.found == nil { // it is made with whatever its owner says, and moved then
+		return false, nil
+	}
+	if owner := m.found.Owner(); owner != "" { // it would put its own back at once
+		return false, &ownedError{applications: []string{fmt.Sprintf("%s by %s", m.found.Name, owner)}}
+	}
+	return m.found.TargetRevision(w.repository) != string(m.pin), w.clusters.Retarget(ctx, m.found, w.repository, string(m.pin))
 }
 
 func (w *byApplication) rival(ctx context.Context, m move) (who, where string, err error) {

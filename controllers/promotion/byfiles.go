@@ -1,6 +1,8 @@
 package promotion
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -116,48 +118,90 @@ func (w *byFiles) pinned(region *v1alpha1.Region, _ *argocd.Application, applica
 	return commitOrNone(value)
 }
 
-// deliver makes one commit: all moves are made, or none.
-func (w *byFiles) deliver(ctx context.Context, moves []move, rollout *v1alpha1.PromotionRollout) ([]move, error) {
+// deliver makes one commit. A file that cannot be changed stays as it is, and holds up no other. Argo CD
+// looks for what was pushed at once, instead of when it next would.
+func (w *byFiles) deliver(ctx context.Context, moves []move, rollout *v1alpha1.PromotionRollout) (made map[move]bool, err error) {
 	if len(moves) == 0 {
 		return nil, nil
 	}
-	if err := w.commit(ctx, moves, rollout); err != nil {
-		return nil, err
-	}
-	return moves, nil
-}
-
-// commit has Argo CD look for what was pushed at once, instead of when it next would.
-func (w *byFiles) commit(ctx context.Context, moves []move, rollout *v1alpha1.PromotionRollout) error {
+	edits := map[string]*edit{}
 	var changes []gitrepo.Change
 	for _, m := range moves {
-		changes = append(changes, gitrepo.Change{Path: w.fileOf(m), Edit: func(before []byte) ([]byte, error) {
-			if before == nil {
-				before = []byte(written)
-			}
-			return yamledit.Set(before, w.spec.Key, string(m.pin))
-		}})
-	}
-	if w.spec.Summary != "" {
-		path, err := w.summary()
-		if err != nil {
-			return err
+		path := w.fileOf(m)
+		if edits[path] == nil {
+			edits[path] = &edit{key: w.spec.Key}
+			changes = append(changes, gitrepo.Change{Path: path, Edit: edits[path].to})
 		}
-		text, err := summaryOf(rollout)
-		if err != nil {
-			return err
-		}
-		changes = append(changes, gitrepo.Change{Path: path, Edit: func([]byte) ([]byte, error) { return text, nil }})
+		edits[path].pin = m.pin
 	}
-	_, changed, err := w.editor.Commit(ctx, w.branch, w.message(moves, rollout), changes)
-	if err != nil || !changed {
-		return err
+	if changes, err = w.withSummary(changes, edits, rollout); err != nil {
+		return nil, err
 	}
-	found := make([]*argocd.Application, 0, len(moves))
+	if _, _, err := w.editor.Commit(ctx, w.branch, w.message(moves, rollout), changes); err != nil {
+		return nil, err
+	}
+	var failures []error
+	var found []*argocd.Application
+	made = make(map[move]bool, len(moves))
 	for _, m := range moves {
-		found = append(found, m.found)
+		e := edits[w.fileOf(m)]
+		switch made[m] = e.changed; {
+		case e.failure != nil:
+			delete(made, m)
+			failures = append(failures, fmt.Errorf("changing %s: %w", w.fileOf(m), e.failure))
+		case e.changed:
+			found = append(found, m.found)
+		}
 	}
-	return w.clusters.RefreshSets(ctx, found)
+	if err := w.clusters.RefreshSets(ctx, found); err != nil {
+		failures = append(failures, err)
+	}
+	return made, cmp.Or(failures...)
+}
+
+// edit gives one file its pin.
+type edit struct {
+	key     string
+	pin     v1alpha1.GitRevision
+	changed bool
+	failure error
+}
+
+// to may be asked more than once, of newer files each time.
+func (e *edit) to(before []byte) (after []byte, _ error) {
+	document := before
+	if document == nil {
+		document = []byte(written)
+	}
+	after, e.failure = yamledit.Set(document, e.key, string(e.pin))
+	if e.failure != nil {
+		after = before
+	}
+	e.changed = !bytes.Equal(after, before)
+	return after, nil
+}
+
+// withSummary adds the summary, which follows when a file could be changed.
+func (w *byFiles) withSummary(changes []gitrepo.Change, edits map[string]*edit, rollout *v1alpha1.PromotionRollout) ([]gitrepo.Change, error) {
+	if w.spec.Summary == "" {
+		return changes, nil
+	}
+	path, err := w.summary()
+	if err != nil {
+		return nil, err
+	}
+	text, err := summaryOf(rollout)
+	if err != nil {
+		return nil, err
+	}
+	return append(changes, gitrepo.Change{Path: path, Edit: func(before []byte) ([]byte, error) {
+		for _, e := range edits {
+			if e.failure == nil {
+				return text, nil
+			}
+		}
+		return before, nil
+	}}), nil
 }
 
 // message says in its first line as much as fits there.

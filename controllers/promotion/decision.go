@@ -25,6 +25,8 @@ type decision struct {
 	verb verb
 	// writes are pins of regions, in the order in which to write them.
 	writes []pinning
+	// again tells that they were written before, and that somebody took them away.
+	again bool
 	// confirm names the regions whose Applications are to be compared once more.
 	confirm []string
 	// rollout is to be remembered whatever the verb is.

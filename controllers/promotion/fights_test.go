@@ -110,3 +110,25 @@ func (th *theatre) overwrite(t *testing.T, cluster string) {
 	secret.Annotations[v1alpha1.AnnotationRevisionPrefix+"core"] = string(old)
 	g.Expect(th.Update(t.Context(), secret)).To(Succeed())
 }
+
+// A write that fails takes nothing away from anybody.
+func TestWhatTheAPIServerRefusesIsNoFight(t *testing.T) {
+	g := NewWithT(t)
+	th := newTheatre(t)
+	refused := 0
+	th.failing(func(name string) bool {
+		refused++
+		return true
+	})
+	th.set(t, promotionTo(good))
+	p := &v1alpha1.Promotion{}
+	for range 4 * tolerated { // with a controller's first backoff, all within a second
+		th.once(t)
+		g.Expect(th.Get(t.Context(), client.ObjectKey{Namespace: "fleet", Name: "all"}, p)).To(Succeed())
+		g.Expect(conditionOf(p, v1alpha1.PromotionRolledOut).Reason).NotTo(Equal(v1alpha1.ReasonOverwritten))
+	}
+	g.Expect(refused).To(BeNumerically(">", tolerated))
+	th.failing(func(string) bool { return false })
+	th.once(t)
+	g.Expect(th.pins(t)).To(HavePrefix("virginia core@b unkey-api@b"))
+}

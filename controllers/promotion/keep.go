@@ -10,10 +10,10 @@ import (
 // keep writes pins again that somebody took away: what has moved keeps the new ones, what waits
 // keeps the previous ones, and who came later has what it was born with.
 func (p *planner) keep() *decision {
-	d := &decision{verb: write}
+	d := &decision{verb: write, again: true}
 	for i := range p.regions {
 		r := &p.regions[i]
-		if !r.writable() {
+		if !r.writable() || p.tried[r.name] {
 			continue
 		}
 		if want := p.withNew(r, p.owed(r)); !r.has(want) {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -126,4 +127,67 @@ func TestARegionThatArgoCDDoesNotReachGoesBack(t *testing.T) {
 	th.set(t, promotionTo(old))
 	th.pass(t, "all")
 	g.Expect(th.pins(t)).To(HavePrefix("virginia core@a unkey-api@a"))
+}
+
+const conflicted = "<<<<<<< HEAD\nrevision: x\n=======\n"
+
+func TestAFileThatCannotBeChangedKeepsNoOtherFromGoingBack(t *testing.T) {
+	g := NewWithT(t)
+	th := newTheatre(t)
+	branch, byGit := th.inGit(t, ownFiles)
+	p := byGit(promotionTo(bad))
+	p.Spec.OnFailure, p.Spec.Waves = v1alpha1.FailureRollback, []v1alpha1.PromotionWave{{Name: "all", Regions: cast}}
+	th.set(t, p)
+	th.pass(t, "all")
+	const path = "promotions/production001/tokyo/core.yaml"
+	branch.files[path] = []byte(conflicted)
+	p = th.playToTheDeadline(t, "all")
+	g.Expect(p.Status.Rollout.Phase).To(Equal(v1alpha1.RolloutRollingBack))
+	g.Expect(th.pins(t)).To(Equal("virginia core@a unkey-api@a, dublin core@a unkey-api@a, tokyo core@c unkey-api@a"))
+	rolledOut := conditionOf(p, v1alpha1.PromotionRolledOut)
+	g.Expect(rolledOut.Reason).To(Equal(v1alpha1.ReasonNotDelivered))
+	g.Expect(rolledOut.Message).To(HavePrefix("changing " + path + ": "))
+	g.Expect(string(branch.files[path])).To(Equal(conflicted))
+
+	branch.files[path] = []byte("revision: " + string(bad) + "\n")
+	g.Expect(th.play(t, "all").Status.Rollout.Phase).To(Equal(v1alpha1.RolloutRolledBack))
+	g.Expect(th.pins(t)).To(HaveSuffix("tokyo core@a unkey-api@a"))
+}
+
+func TestAnApplicationOfSomebodyElseKeepsNoOtherFromGoingBack(t *testing.T) {
+	g := NewWithT(t)
+	th := newTheatre(t)
+	th.deployedFrom = func(region, app string) string { return th.applicationsOf(t, region)[app].Spec.Source.TargetRevision }
+	p := promotionTo(bad)
+	p.Spec.Delivery.Application = &v1alpha1.ApplicationDelivery{}
+	p.Spec.OnFailure, p.Spec.Waves = v1alpha1.FailureRollback, []v1alpha1.PromotionWave{{Name: "all", Regions: cast}}
+	th.set(t, p)
+	th.pass(t, "all")
+	owned := th.applicationsOf(t, "tokyo")["core"]
+	owned.OwnerReferences = []metav1.OwnerReference{{APIVersion: "argoproj.io/v1alpha1", Kind: "ApplicationSet", Name: "core", UID: "1"}}
+	g.Expect(th.Update(t.Context(), owned)).To(Succeed())
+	p = th.playToTheDeadline(t, "all")
+	g.Expect(p.Status.Rollout.Phase).To(Equal(v1alpha1.RolloutRollingBack))
+	g.Expect(th.pins(t)).To(Equal("virginia core@a unkey-api@a, dublin core@a unkey-api@a, tokyo core@c unkey-api@a"))
+	g.Expect(conditionOf(p, v1alpha1.PromotionRolledOut).Reason).To(Equal(v1alpha1.ReasonApplicationOwned))
+}
+
+// A region in which a pin cannot be put right says so, and the rollout goes on.
+func TestAPinThatCannotBePutRightHoldsUpNoOtherRegion(t *testing.T) {
+	g := NewWithT(t)
+	th := newTheatre(t)
+	branch, byGit := th.inGit(t, ownFiles)
+	th.set(t, byGit(promotionTo(good)))
+	for p := th.pass(t, "all"); p.Status.Rollout.Waves[0].Regions[0].State != v1alpha1.RegionRolloutPassed; p = th.pass(t, "all") {
+		th.act(t)
+	}
+	branch.files["promotions/production001/virginia/core.yaml"] = []byte(conflicted)
+	for range 30 { // each takes the time after which what failed is tried again
+		th.act(t)
+		th.pass(t, "all")
+	}
+	p := th.pass(t, "all")
+	g.Expect(th.pins(t)).To(Equal("virginia core@b unkey-api@b, dublin core@b unkey-api@b, tokyo core@b unkey-api@b"))
+	g.Expect(p.Status.Rollout.Phase).To(Equal(v1alpha1.RolloutCompleted))
+	g.Expect(conditionOf(p, v1alpha1.PromotionRolledOut).Reason).To(Equal(v1alpha1.ReasonNotDelivered))
 }

@@ -22,9 +22,9 @@ type way interface {
 	// pinned is the revision that Argo CD is given for an application, empty if that is
 	// none that could be gone back to; annotated is what the region's cluster Secret says.
 	pinned(region *v1alpha1.Region, found *argocd.Application, application string, annotated v1alpha1.GitRevision) v1alpha1.GitRevision
-	// deliver gives Argo CD the new pins of a rollout, and returns which it has now. What it has
-	// already is left alone; what fails holds up nothing else.
-	deliver(ctx context.Context, moves []move, rollout *v1alpha1.PromotionRollout) (made []move, err error)
+	// deliver gives Argo CD the new pins of a rollout, and returns which it has now, true where it did
+	// not have it before. What fails holds up nothing else; the first failure is returned.
+	deliver(ctx context.Context, moves []move, rollout *v1alpha1.PromotionRollout) (made map[move]bool, err error)
 	// rival says who else writes a pin, and where.
 	rival(ctx context.Context, m move) (who, where string, err error)
 }
@@ -80,21 +80,33 @@ func (r *Reconciler) deliver(ctx context.Context, s *scope, d *decision) (missed
 	if err != nil {
 		failures = append([]error{r.undelivered(err)}, failures...)
 	}
-	done := map[move]bool{}
-	for _, m := range made {
-		done[m] = true
-		r.fights.wrote(client.ObjectKeyFromObject(s.promotion), pinKey{m.region.Name, m.application}, m.pin, s.world.now)
-		if _, err := r.ArgoCD.SetPin(ctx, plan.ClusterName(m.region), m.application, string(m.pin)); err != nil {
-			failures, missed[m.region.Name] = append(failures, fmt.Errorf("pinning %s in %s: %w", m.application, m.region.Name, err)), true
-		}
-	}
 	for _, m := range moves {
-		missed[m.region.Name] = missed[m.region.Name] || !done[m]
+		changed, has := made[m]
+		if !has {
+			missed[m.region.Name] = true
+			continue
+		}
+		if err := r.announce(ctx, s, m, changed); err != nil {
+			failures, missed[m.region.Name] = append(failures, err), true
+		}
 	}
 	if len(failures) == 0 {
 		return missed, nil
 	}
 	return missed, failures[0]
+}
+
+// announce says on the cluster Secret what Argo CD was given. Only what was changed can have been taken away
+// before: a write that failed is nobody's.
+func (r *Reconciler) announce(ctx context.Context, s *scope, m move, changed bool) error {
+	said, err := r.ArgoCD.SetPin(ctx, plan.ClusterName(m.region), m.application, string(m.pin))
+	if changed || said && err == nil {
+		r.fights.wrote(client.ObjectKeyFromObject(s.promotion), pinKey{m.region.Name, m.application}, m.pin, s.world.now)
+	}
+	if err != nil {
+		return fmt.Errorf("pinning %s in %s: %w", m.application, m.region.Name, err)
+	}
+	return nil
 }
 
 func (s *scope) moves(w pinning) []move {
@@ -147,8 +159,12 @@ func (*bySecret) pinned(_ *v1alpha1.Region, _ *argocd.Application, _ string, ann
 	return annotated
 }
 
-func (*bySecret) deliver(_ context.Context, moves []move, _ *v1alpha1.PromotionRollout) ([]move, error) {
-	return moves, nil
+func (*bySecret) deliver(_ context.Context, moves []move, _ *v1alpha1.PromotionRollout) (map[move]bool, error) {
+	made := make(map[move]bool, len(moves))
+	for _, m := range moves {
+		made[m] = false // the annotation is all there is to write
+	}
+	return made, nil
 }
 
 func (w *bySecret) rival(ctx context.Context, m move) (who, where string, err error) {

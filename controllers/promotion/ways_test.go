@@ -173,6 +173,7 @@ func TestPinsInGitThatCannotBeReadOrWritten(t *testing.T) {
 		condition   string
 		wantReason  string
 		wantMessage string
+		wantCommits []string
 	}{
 		"git does not answer": {
 			but:       func(b *bare, _ *v1alpha1.Promotion) { b.readErr = fmt.Errorf("dialling: %w", gitrepo.ErrUnreachable) },
@@ -204,7 +205,8 @@ func TestPinsInGitThatCannotBeReadOrWritten(t *testing.T) {
 			but: func(b *bare, _ *v1alpha1.Promotion) {
 				b.files["promotions/production001/virginia/core.yaml"] = []byte("{{ template }}: [")
 			},
-			condition: v1alpha1.PromotionRolledOut, wantReason: v1alpha1.ReasonNotDelivered, wantMessage: "YAML",
+			condition: v1alpha1.PromotionRolledOut, wantReason: v1alpha1.ReasonNotDelivered, wantMessage: "changing promotions/production001/virginia/core.yaml: ",
+			wantCommits: []string{"Pin core, unkey-api to bbbbbbb in virginia"}, // as far as it goes
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -219,7 +221,7 @@ func TestPinsInGitThatCannotBeReadOrWritten(t *testing.T) {
 			g.Expect(said.Reason).To(Equal(tc.wantReason), said.Message)
 			g.Expect(said.Message).To(ContainSubstring(tc.wantMessage))
 			g.Expect(th.pins(t)).To(HavePrefix("virginia core@a "), "the Secret says what Argo CD is given")
-			g.Expect(branch.messages).To(BeEmpty())
+			g.Expect(branch.subjects()).To(Equal(tc.wantCommits))
 
 			before := maps.Clone(branch.files)
 			branch.readErr, branch.pushErr = nil, nil

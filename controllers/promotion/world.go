@@ -17,6 +17,8 @@ type world struct {
 	rollout *v1alpha1.PromotionRollout // what was recorded, nil before the first
 	regions []regionState              // by age
 	policy  policy
+	// tried are regions whose pins could not be put right a moment ago.
+	tried map[string]bool
 	// approvedBy approved the target; unapproved says who still has to.
 	approvedBy []string
 	unapproved *holding
