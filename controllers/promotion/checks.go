@@ -31,7 +31,7 @@ type check struct{ region, gate string }
 // checked holds until each query and Job of the spec has let the region pass. What has not been
 // asked yet is noted; the planner knows answers, and no way to get them.
 func checked(p *planner, at *v1alpha1.RegionProgress, r *regionState) *holding {
-	if p.policy.emergency() {
+	if p.urgent() {
 		return nil
 	}
 	var first *holding

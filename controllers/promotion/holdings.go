@@ -14,6 +14,7 @@ import (
 
 // holdings finds what keeps regions from beginning to move.
 func (r *Reconciler) holdings(s *scope) error {
+	s.world.closed = nil
 	if s.promotion.Spec.Paused {
 		s.world.closed = &holding{reason: v1alpha1.ReasonPaused, message: "spec.paused is true"}
 	}

@@ -117,11 +117,11 @@ func (p *planner) turns() []*v1alpha1.RegionProgress {
 	var next []*v1alpha1.RegionProgress
 	current := p.wave()
 	p.progress(func(w *v1alpha1.WaveStatus, at *v1alpha1.RegionProgress) {
-		if at.State == v1alpha1.RegionRolloutPending && (w == current || p.policy.emergency()) {
+		if at.State == v1alpha1.RegionRolloutPending && (w == current || p.urgent()) {
 			next = append(next, at)
 		}
 	})
-	if current.MaxConcurrent == 0 || p.policy.emergency() {
+	if current.MaxConcurrent == 0 || p.urgent() {
 		return next
 	}
 	free := int(current.MaxConcurrent)

@@ -52,6 +52,14 @@ func (p *planner) pins() plan.PinSet {
 	return plan.PinSet{Revision: p.rollout.Revision, Overrides: p.rollout.Overrides}
 }
 
+// urgent tells whether the rollout is an emergency. One that the spec asks for next makes none of it.
+func (p *planner) urgent() bool {
+	if p.target.ID() != p.rollout.ID {
+		return p.rollout.Urgency == v1alpha1.UrgencyEmergency
+	}
+	return p.policy.emergency()
+}
+
 func (p *planner) phase() v1alpha1.RolloutPhase { return p.rollout.Phase }
 
 // failed tells that the rollout goes no further by itself.

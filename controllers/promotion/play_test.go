@@ -49,6 +49,7 @@ type play struct {
 	apart    map[string]bool // regions that are not connected
 	retry    string
 	denied   bool // nobody has approved yet
+	refused  bool // what the spec asks for must not be rolled out
 	log      []string
 }
 
@@ -104,9 +105,13 @@ func (a *actor) verdict(app string) argocd.Verdict {
 
 func (p *play) world(t *testing.T) world {
 	t.Helper()
+	s := &scope{promotion: &v1alpha1.Promotion{Spec: p.spec, Status: v1alpha1.PromotionStatus{Rollout: p.rollout}}}
 	w := world{
 		now: p.now, rollout: p.rollout, policy: policyOf(&p.spec), retry: p.retry,
 		target: target{plan.PinSet{Revision: p.spec.Revision, Overrides: p.spec.Overrides}, slices.Clone(p.apps)},
+	}
+	if p.refused {
+		w.target, w.policy = s.lastTarget(), s.lastPolicy()
 	}
 	var regions []*v1alpha1.Region
 	for _, a := range p.fleet {
@@ -132,10 +137,12 @@ func (p *play) world(t *testing.T) world {
 		region.Name, region.Labels = a.name, map[string]string{"continent": a.name[:2]}
 		regions = append(regions, region)
 	}
-	s := &scope{promotion: &v1alpha1.Promotion{Spec: p.spec}, world: w, regions: regions}
+	s.world, s.regions = w, regions
 	waves, err := wavesOf(&p.spec, s.moving())
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
-	w.waves = waves
+	if !p.refused {
+		w.waves = waves
+	}
 	if p.denied {
 		w.unapproved = &holding{reason: v1alpha1.ReasonAwaitingApproval, message: "0 of 1 approvals"}
 	}
@@ -148,6 +155,9 @@ func (p *play) world(t *testing.T) world {
 func (p *play) step(t *testing.T) *decision {
 	t.Helper()
 	g := NewWithT(t)
+	if p.refused && p.rollout == nil {
+		return &decision{verb: hold}
+	}
 	d := decide(p.world(t))
 	said := string(d.verb)
 	for _, w := range d.writes {

@@ -14,6 +14,8 @@ func soakFor(d time.Duration) func(*v1alpha1.PromotionSpec) {
 	return func(s *v1alpha1.PromotionSpec) { s.Gates.Soak = &metav1.Duration{Duration: d} }
 }
 
+func emergency(s *v1alpha1.PromotionSpec) { s.Urgency, s.Reason = v1alpha1.UrgencyEmergency, "CVE" }
+
 // Each of these is a whole rollout; its golden log is the specification.
 func TestRollouts(t *testing.T) {
 	waves := func(s *v1alpha1.PromotionSpec) {
@@ -109,8 +111,24 @@ func TestRollouts(t *testing.T) {
 		}, "us-1 bb"},
 		"emergency": {func(t *testing.T) *play {
 			p := stageFor("us-1", "eu-1", "ap-1").asks("a soak of an hour", soakFor(time.Hour)).asks("to b", to(good)).run(t, 8)
-			return p.asks("an emergency", func(s *v1alpha1.PromotionSpec) { s.Urgency, s.Reason = v1alpha1.UrgencyEmergency, "CVE" }).run(t, 10)
+			return p.asks("an emergency", emergency).run(t, 10)
 		}, "us-1 bb, eu-1 bb, ap-1 bb"},
+		"emergency-refused": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1", "ap-1").asks("to b", to(good)).run(t, 2)
+			p.event("api of us-1 is not well with it, and to d, an emergency, which is refused", func() {
+				p.refused, p.actor("us-1").stage["api"] = true, -60
+				to(commit("d"))(&p.spec)
+				emergency(&p.spec)
+			})
+			p.run(t, 5)
+			return p.event("it is accepted", func() { p.refused = false }).run(t, 8)
+		}, "us-1 dd, eu-1 dd, ap-1 dd"},
+		"emergency-unapproved": {func(t *testing.T) *play {
+			p := stageFor("us-1").asks("a soak of an hour", soakFor(time.Hour)).asks("to b", to(good)).run(t, 8)
+			p.denied = true
+			p.asks("to d, an emergency that nobody has approved", func(s *v1alpha1.PromotionSpec) { to(commit("d"))(s); emergency(s) }).run(t, 20)
+			return p.event("approved", func() { p.denied = false }).run(t, 6)
+		}, "us-1 dd"},
 		"status-lost": {func(t *testing.T) *play {
 			p := stageFor("us-1", "eu-1", "ap-1").asks("to b", to(good)).run(t, 8)
 			return p.event("the status is lost", func() { p.rollout = nil }).run(t, 14)

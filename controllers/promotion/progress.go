@@ -237,7 +237,7 @@ func soaked(p *planner, at *v1alpha1.RegionProgress, r *regionState) *holding {
 		since = healthy
 	}
 	until := since.Add(p.policy.soak)
-	if p.policy.emergency() || !p.now.Before(until) {
+	if p.urgent() || !p.now.Before(until) {
 		return nil
 	}
 	return &holding{reason: v1alpha1.ReasonSoaking, message: "it soaks until " + until.UTC().Format(time.RFC3339), until: until}

@@ -98,6 +98,7 @@ func (s *storm) strike(rt *rapid.T) {
 		"fleet":    func() { s.comeOrGo(region) },
 		"pause":    func() { s.spec.Paused = !s.spec.Paused },
 		"approval": func() { s.denied = !s.denied },
+		"refused":  func() { s.refused = !s.refused },
 		"urgency": func() {
 			s.spec.Urgency, s.spec.Reason = rapid.SampledFrom([]v1alpha1.Urgency{v1alpha1.UrgencyNormal, v1alpha1.UrgencyEmergency}).Draw(rt, "urgency"), "CVE"
 		},
@@ -223,12 +224,20 @@ func (s *storm) mayMove(g Gomega, before, after *v1alpha1.PromotionRollout, tale
 		if begun > 0 {
 			g.Expect(s.spec.Paused).To(BeFalse(), tale)
 		}
-		if begun > 0 && s.spec.Urgency != v1alpha1.UrgencyEmergency {
+		if begun > 0 && !s.urgent(after) {
 			g.Expect(earlier).To(BeTrue(), tale)
 			g.Expect(w.MaxConcurrent == 0 || moving <= int(w.MaxConcurrent)).To(BeTrue(), tale)
 		}
 		earlier = earlier && passed(w)
 	}
+}
+
+// urgent tells whether a rollout may go everywhere at once: as the spec says if it asks for this one.
+func (s *storm) urgent(rollout *v1alpha1.PromotionRollout) bool {
+	if rollout.ID != (plan.PinSet{Revision: s.spec.Revision, Overrides: s.spec.Overrides}).ID() {
+		return rollout.Urgency == v1alpha1.UrgencyEmergency
+	}
+	return s.spec.Urgency == v1alpha1.UrgencyEmergency
 }
 
 // mayPass asks that who is found to be good is good, by Argo CD's word after it was asked once more.
@@ -283,7 +292,7 @@ func (s *storm) calm(rt *rapid.T) {
 	for _, trouble := range []map[string]bool{s.away, s.unseen, s.blind, s.apart} {
 		clear(trouble)
 	}
-	s.spec.Paused, s.denied = false, false
+	s.spec.Paused, s.denied, s.refused = false, false, false
 	s.target(rt, old, good, commit("d"))
 	s.askAgain()
 	s.log = append(s.log, "--- calm")

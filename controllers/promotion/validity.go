@@ -41,13 +41,24 @@ func policyOf(spec *v1alpha1.PromotionSpec) policy {
 	return p
 }
 
+// lastPolicy holds until the spec is accepted: how urgent that is says nothing about the rollout that
+// is on its way meanwhile, unless it is the same.
+func (s *scope) lastPolicy() policy {
+	spec, rollout := &s.promotion.Spec, s.promotion.Status.Rollout
+	p := policyOf(spec)
+	if asked := (plan.PinSet{Revision: spec.Revision, Overrides: spec.Overrides}); rollout != nil && rollout.ID != asked.ID() {
+		p.urgency, p.reason = rollout.Urgency, rollout.Reason
+	}
+	return p
+}
+
 // validate finds out what the spec asks for, and refuses what must not be rolled out before
 // anything of it is written.
 func (r *Reconciler) validate(ctx context.Context, s *scope) error {
 	if s.environment == nil {
 		return step.Wait(v1alpha1.ReasonEnvironmentNotFound, "namespace %s has no Environment %s: create it", s.promotion.Namespace, s.promotion.Spec.EnvironmentRef.Name)
 	}
-	s.world.target = s.lastTarget()
+	s.world.target, s.world.policy = s.lastTarget(), s.lastPolicy()
 	if len(s.conflicts) > 0 { // they would take turns for ever
 		return step.Terminal(v1alpha1.ReasonConflict, "another Promotion of the environment pins %s: only one may", strings.Join(s.conflicts, ", "))
 	}
@@ -73,7 +84,8 @@ func (r *Reconciler) validate(ctx context.Context, s *scope) error {
 		}
 	}
 	s.world.target, s.accepted = wanted, true
-	return nil
+	s.world.policy = policyOf(&s.promotion.Spec)
+	return r.holdings(s) // it may be more urgent
 }
 
 // moving are the Regions that a rollout may go to: also those of which nothing is seen now, which
