@@ -22,6 +22,7 @@ func (p *planner) begin() *decision {
 	for i := range p.regions {
 		region := &p.regions[i]
 		before, left := p.before(region)
+		before = append(before, (&regionState{apps: region.others}).pins()...)
 		r.Previous = addPrevious(r.Previous, region.name, before)
 		if left {
 			r.LeftInside = append(r.LeftInside, region.name)
@@ -33,6 +34,7 @@ func (p *planner) begin() *decision {
 		r.StartedAt, r.ApprovedBy, r.Retried = p.rollout.StartedAt, p.rollout.ApprovedBy, p.rollout.Retried
 	}
 	p.rollout = r
+	p.part()
 	p.progress(func(_ *v1alpha1.WaveStatus, at *v1alpha1.RegionProgress) {
 		if was := begun[at.Region]; was != nil && was.MovedAt != nil && was.State != v1alpha1.RegionRolloutPassed {
 			*at = *was // it goes on with its soak and its gates
@@ -62,28 +64,16 @@ func (p *planner) adopt(at *v1alpha1.RegionProgress) {
 // was never found to be good there and left it inside, what it had before that one.
 func (p *planner) before(r *regionState) (pins []v1alpha1.RevisionOverride, left bool) {
 	if p.sameAgain() && p.at(r.name) != nil {
-		return p.beforeThat(r), slices.Contains(p.rollout.LeftInside, r.name)
+		return slices.Clone(p.previous(r.name).Overrides), slices.Contains(p.rollout.LeftInside, r.name)
 	}
 	if p.rollout != nil && p.phase() != v1alpha1.RolloutCompleted {
 		at := p.at(r.name)
 		moved := at != nil && at.MovedAt != nil && at.State != v1alpha1.RegionRolloutPassed && at.State != v1alpha1.RegionRolloutRolledBack
 		if moved || slices.Contains(p.rollout.LeftInside, r.name) && at != nil && at.MovedAt == nil {
-			return p.previous(r.name).Overrides, true
+			return slices.Clone(p.previous(r.name).Overrides), true
 		}
 	}
 	return r.pins(), false
-}
-
-// beforeThat are the pins from before the rollout that goes on, and those of applications that are new
-// in it.
-func (p *planner) beforeThat(r *regionState) []v1alpha1.RevisionOverride {
-	pins := slices.Clone(p.previous(r.name).Overrides)
-	for _, o := range r.pins() {
-		if !slices.Contains(p.rollout.Applications, o.Application) {
-			pins = append(pins, o)
-		}
-	}
-	return pins
 }
 
 // recollect records what regions have that could not be asked when the rollout began: before they

@@ -8,7 +8,8 @@ import (
 )
 
 // keep writes pins again that somebody took away: what has moved keeps the new ones, what waits
-// keeps the previous ones, and who came later has what it was born with.
+// keeps the previous ones, and who came later has what it was born with. Applications that the rollout
+// does not move keep what another Promotion gave them.
 func (p *planner) keep() *decision {
 	d := &decision{verb: write, again: true}
 	for i := range p.regions {
@@ -16,8 +17,11 @@ func (p *planner) keep() *decision {
 		if !r.writable() || p.tried[r.name] {
 			continue
 		}
-		if want := p.withNew(r, p.owed(r)); !r.has(want) {
+		if want := p.owed(r); !r.has(want) {
 			d.writes = append(d.writes, pinning{r, want})
+		}
+		if r := p.unpinned(r); len(r.apps) > 0 {
+			d.writes = append(d.writes, pinning{r, plan.Accepted(p.rollout)})
 		}
 	}
 	if len(d.writes) == 0 {
@@ -46,25 +50,17 @@ func (p *planner) owed(r *regionState) plan.PinSet {
 	return p.unless(r, p.previous(r.name))
 }
 
-// withNew leaves applications alone that came after a rollout failed, until somebody goes on with it. But
-// none is without a pin meanwhile.
-func (p *planner) withNew(r *regionState, pins plan.PinSet) plan.PinSet {
-	if !p.failed() {
-		return pins
-	}
-	var own plan.PinSet
-	for _, a := range r.apps {
-		pin := pins.Of(a.name)
-		if !slices.Contains(p.rollout.Applications, a.name) {
-			if pin = ""; a.pinned == "" && !p.policy.shared {
-				pin = plan.Accepted(p.rollout).Of(a.name)
-			}
-		}
-		if pin != "" {
-			own.Overrides = append(own.Overrides, v1alpha1.RevisionOverride{Application: a.name, Revision: pin})
+// unpinned are the applications that came after the rollout began and that nobody has pinned: while it goes
+// on without them, what was refused or has failed among the reasons, none is without a pin. One
+// that is refused itself gets none.
+func (p *planner) unpinned(r *regionState) *regionState {
+	unpinned := &regionState{name: r.name}
+	for _, a := range r.others {
+		if a.pinned == "" && !p.policy.shared && slices.Contains(p.target.applications, a.name) {
+			unpinned.apps = append(unpinned.apps, a)
 		}
 	}
-	return own
+	return unpinned
 }
 
 // unless leaves out what already has the rollout's revision, as long as that is not to go away.

@@ -29,6 +29,7 @@ type planner struct {
 func decide(w world) *decision {
 	p := &planner{world: w}
 	p.rollout = w.rollout.DeepCopy()
+	p.part()
 	p.note()
 	d := p.first(p.supersede, p.resume, p.hurry, p.judge, p.recollect, p.keep, p.rollBack, p.confirm, p.finish, p.standBy, p.move, p.wait)
 	d.rollout, d.unasked, d.asking = p.rollout, p.unasked, p.asking
@@ -119,7 +120,7 @@ func (p *planner) supersede() *decision {
 func (p *planner) standBy() *decision { return p.next }
 
 func (p *planner) anythingMoves() bool {
-	return slices.ContainsFunc(p.regions, func(r regionState) bool { return r.unseen || !r.has(p.target.PinSet) })
+	return slices.ContainsFunc(p.regions, func(r regionState) bool { return r.unseen || !r.whole().has(p.target.PinSet) })
 }
 
 // inside returns a region in which Argo CD is at work on the rollout before.

@@ -261,11 +261,22 @@ func (p *play) matches(t *testing.T, name string) {
 	g.Expect(text).To(Equal(string(want)), "run with -update and read the difference")
 }
 
+// elsewhere lets web be another Promotion's, which has pinned it.
+func (p *play) elsewhere(revision v1alpha1.GitRevision) *play {
+	for _, a := range p.fleet {
+		a.pins["web"], a.stage["web"] = revision, healthyAfter
+	}
+	return p
+}
+
+// takeOver makes web ours.
+func (p *play) takeOver() { p.apps = append(p.apps, "web") }
+
 // pinned says at which commit each region's applications are, all of them.
 func (p *play) pinned() string {
 	var all []string
 	for _, a := range p.fleet {
-		all = append(all, fmt.Sprintf("%s %.1s%.1s", a.name, a.pins["api"], a.pins["core"]))
+		all = append(all, fmt.Sprintf("%s %.1s%.1s%.1s", a.name, a.pins["api"], a.pins["core"], a.pins["web"]))
 	}
 	return strings.Join(all, ", ")
 }

@@ -177,17 +177,41 @@ func TestRollouts(t *testing.T) {
 			p := stageFor("us-1", "eu-1").asks("roll back on failure", rollback).asks("to c", to(bad)).run(t, 8)
 			p.event("there is another application", func() { p.apps = append(p.apps, "web") }).run(t, 6)
 			return p.asks("to b", to(good)).run(t, 14)
-		}, "us-1 bb, eu-1 bb"},
+		}, "us-1 bbb, eu-1 bbb"},
 		"application-added-in-a-soak": {func(t *testing.T) *play {
 			p := stageFor("us-1", "eu-1").asks("a soak of 10 minutes", soakFor(10*time.Minute)).asks("to b", to(good)).run(t, 9)
-			p.event("web, which has its pin, is ours from now on", func() {
-				p.apps = append(p.apps, "web")
-				for _, a := range p.fleet {
-					a.pins["web"], a.stage["web"] = good, healthyAfter
-				}
-			})
+			p.elsewhere(good).event("web, which has its pin, is ours from now on", p.takeOver)
 			return p.run(t, 30)
-		}, "us-1 bb, eu-1 bb"},
+		}, "us-1 bbb, eu-1 bbb"},
+		"taken-over-unapproved": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").elsewhere(commit("e"))
+			p.event("web, which another Promotion has pinned, is ours, and an approval is needed", func() { p.takeOver(); p.denied = true })
+			p.asks("to b", to(good)).run(t, 5)
+			return p.event("approved", func() { p.denied = false }).run(t, 14)
+		}, "us-1 bbb, eu-1 bbb"},
+		"taken-over-paused": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").elsewhere(commit("e")).asks("pause", func(s *v1alpha1.PromotionSpec) { s.Paused = true })
+			p.event("web, which another Promotion has pinned, is ours", p.takeOver).run(t, 5)
+			return p.asks("resume", func(s *v1alpha1.PromotionSpec) { s.Paused = false }).run(t, 14)
+		}, "us-1 aaa, eu-1 aaa"},
+		"taken-over-refused": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").elsewhere(commit("e")).asks("to b", to(good)).run(t, 6)
+			p.event("web, which another Promotion has pinned, is ours, and refused", func() { p.takeOver(); p.refused = true }).run(t, 10)
+			return p.event("not refused any more", func() { p.refused = false }).run(t, 14)
+		}, "us-1 bbb, eu-1 bbb"},
+		"taken-over-unpinned": {func(t *testing.T) *play {
+			p := stageFor("us-1").event("web, which nobody has pinned, is ours, and refused", func() {})
+			p.refused = true
+			p.takeOver()
+			p.run(t, 3)
+			p.event("not refused any more, but unapproved", func() { p.refused, p.denied = false, true }).asks("to b", to(good)).run(t, 3)
+			return p.event("approved", func() { p.denied = false }).run(t, 8)
+		}, "us-1 bbb"},
+		"taken-over-in-a-rollback": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").elsewhere(commit("e")).asks("roll back on failure", rollback).asks("to c", to(bad)).run(t, 4)
+			p.event("web, which another Promotion has pinned, is ours, and refused", func() { p.takeOver(); p.refused = true }).run(t, 5)
+			return p.event("not refused any more", func() { p.refused = false }).run(t, 3)
+		}, "us-1 aae, eu-1 aae"},
 		"blip": {func(t *testing.T) *play {
 			p := stageFor("us-1", "eu-1").asks("a soak of an hour", soakFor(time.Hour)).asks("to b", to(good)).run(t, 40)
 			p.event("a node of us-1 is drained", func() { p.actor("us-1").stage["api"] = 1 }).run(t, 70)

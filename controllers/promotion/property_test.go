@@ -91,7 +91,7 @@ func (s *storm) strike(rt *rapid.T) {
 		"unseen": toggle(s.unseen),
 		"blind":  toggle(s.blind),
 		"apart":  toggle(s.apart),
-		"list":   s.otherList,
+		"list":   func() { s.otherList(rt) },
 		"clobber": func() {
 			s.clobber(region, rapid.SampledFrom([]string{"api", "core"}).Draw(rt, "app"), rapid.SampledFrom(revisions).Draw(rt, "pin"))
 		},
@@ -110,14 +110,23 @@ func (s *storm) strike(rt *rapid.T) {
 	events[rapid.SampledFrom(names).Draw(rt, "event")]()
 }
 
-// otherList makes the promotion responsible for one more application, which nobody has pinned yet,
-// or for one less.
-func (s *storm) otherList() {
-	if len(s.apps) > 2 {
-		s.apps = s.apps[:2]
+// otherList makes the promotion responsible for one more application, which nobody or another Promotion
+// has pinned, or for one less, which another one may pin at once.
+func (s *storm) otherList(rt *rapid.T) {
+	app := rapid.SampledFrom([]string{"api", "core", "web"}).Draw(rt, "app")
+	had := slices.Contains(s.apps, app)
+	if had && len(s.apps) == 1 {
 		return
 	}
-	s.apps = append(slices.Clone(s.apps), "web")
+	s.apps = slices.DeleteFunc(slices.Clone(s.apps), func(name string) bool { return name == app })
+	if !had {
+		s.apps = slices.Sorted(slices.Values(append(s.apps, app)))
+	}
+	if pin := commit("f"); rapid.Bool().Draw(rt, "pinned by another") {
+		for _, a := range s.fleet {
+			s.clobber(a.name, app, pin)
+		}
+	}
 }
 
 func (s *storm) askAgain() {
@@ -192,6 +201,7 @@ func (s *storm) mayWrite(g Gomega, before *v1alpha1.PromotionRollout, d *decisio
 	s.clobbered[region] = false
 	pins := plan.PinSet{Revision: d.rollout.Revision, Overrides: d.rollout.Overrides}
 	for _, app := range wrote.region.differing(wrote.pins) {
+		g.Expect(unpinned(app) || slices.Contains(before.Applications, app)).To(BeTrue(), tale)
 		known := append([]v1alpha1.GitRevision{pins.Of(app)}, s.had[region+"/"+app]...)
 		if unpinned(app) {
 			known = append(known, plan.Accepted(d.rollout).Of(app))
@@ -246,6 +256,8 @@ func (s *storm) mayPass(g Gomega, before *v1alpha1.PromotionRollout, w world, ta
 	if before != nil && s.rollout != nil && before.StartedAt.Equal(&s.rollout.StartedAt) && slices.Equal(before.Applications, s.rollout.Applications) {
 		known = progressIn(before)
 	}
+	w.rollout = s.rollout
+	w.part()
 	for region, at := range progressIn(s.rollout) {
 		if at.State != v1alpha1.RegionRolloutPassed || known[region] != nil && known[region].State == v1alpha1.RegionRolloutPassed {
 			continue

@@ -60,6 +60,9 @@ type regionState struct {
 	name    string
 	cluster string
 	apps    []appState
+	// others are applications that the rollout does not move: they came after it began, and keep
+	// what they have until they are part of one. The planner tells them apart.
+	others []appState
 	// unknown says why the region cannot be judged; empty while it can.
 	unknown string
 	// blind tells that only Argo CD does not get through to its cluster: its pins are known, and can be written.
@@ -94,6 +97,31 @@ func (w *world) region(name string) *regionState {
 
 // writable tells whether the region can be given pins.
 func (r *regionState) writable() bool { return r.unknown == "" || r.blind }
+
+// part tells apart which applications the rollout moves.
+func (w *world) part() {
+	if w.rollout == nil {
+		return
+	}
+	other := func(a appState) bool {
+		_, found := slices.BinarySearch(w.rollout.Applications, a.name)
+		return !found
+	}
+	w.regions = slices.Clone(w.regions)
+	for i := range w.regions {
+		r := &w.regions[i]
+		all := slices.Concat(r.apps, r.others)
+		r.others = slices.DeleteFunc(slices.Clone(all), func(a appState) bool { return !other(a) })
+		r.apps = slices.DeleteFunc(all, other)
+	}
+}
+
+// whole has the other applications as well.
+func (r *regionState) whole() *regionState {
+	whole := *r
+	whole.apps, whole.others = slices.Concat(r.apps, r.others), nil
+	return &whole
+}
 
 // pins are what the region has.
 func (r *regionState) pins() []v1alpha1.RevisionOverride {
