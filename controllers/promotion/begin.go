@@ -22,8 +22,7 @@ func (p *planner) begin() *decision {
 	for i := range p.regions {
 		region := &p.regions[i]
 		before, left := p.before(region)
-		before = append(before, (&regionState{apps: region.others}).pins()...)
-		r.Previous = addPrevious(r.Previous, region.name, before)
+		r.Previous = addPrevious(r.Previous, region.name, region.withOthers(before))
 		if left {
 			r.LeftInside = append(r.LeftInside, region.name)
 		}
@@ -64,16 +63,37 @@ func (p *planner) adopt(at *v1alpha1.RegionProgress) {
 // was never found to be good there and left it inside, what it had before that one.
 func (p *planner) before(r *regionState) (pins []v1alpha1.RevisionOverride, left bool) {
 	if p.sameAgain() && p.at(r.name) != nil {
-		return slices.Clone(p.previous(r.name).Overrides), slices.Contains(p.rollout.LeftInside, r.name)
+		return p.recorded(r), slices.Contains(p.rollout.LeftInside, r.name)
 	}
 	if p.rollout != nil && p.phase() != v1alpha1.RolloutCompleted {
 		at := p.at(r.name)
 		moved := at != nil && at.MovedAt != nil && at.State != v1alpha1.RegionRolloutPassed && at.State != v1alpha1.RegionRolloutRolledBack
 		if moved || slices.Contains(p.rollout.LeftInside, r.name) && at != nil && at.MovedAt == nil {
-			return slices.Clone(p.previous(r.name).Overrides), true
+			return p.recorded(r), true
 		}
 	}
 	return r.pins(), false
+}
+
+// recorded are the pins from before the rollout, but of applications that another Promotion has
+// pinned since: when they return, what it gave them is what there was before.
+func (p *planner) recorded(r *regionState) []v1alpha1.RevisionOverride {
+	own := p.pins()
+	return slices.DeleteFunc(slices.Clone(p.previous(r.name).Overrides), func(o v1alpha1.RevisionOverride) bool {
+		return slices.ContainsFunc(r.others, func(a appState) bool {
+			return a.name == o.Application && a.pinned != "" && a.pinned != own.Of(a.name)
+		})
+	})
+}
+
+// withOthers adds what applications have that the rollout before did not move.
+func (r *regionState) withOthers(pins []v1alpha1.RevisionOverride) []v1alpha1.RevisionOverride {
+	for _, o := range (&regionState{apps: r.others}).pins() {
+		if (plan.PinSet{Overrides: pins}).Of(o.Application) == "" {
+			pins = append(pins, o)
+		}
+	}
+	return pins
 }
 
 // recollect records what regions have that could not be asked when the rollout began: before they

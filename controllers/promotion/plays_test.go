@@ -183,6 +183,13 @@ func TestRollouts(t *testing.T) {
 			p.elsewhere(good).event("web, which has its pin, is ours from now on", p.takeOver)
 			return p.run(t, 30)
 		}, "us-1 bbb, eu-1 bbb"},
+		"application-returns-in-a-soak": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").asks("roll back on failure", rollback).asks("a soak of 10 minutes", soakFor(10*time.Minute)).asks("to b", to(good)).run(t, 6)
+			p.event("api is another Promotion's", func() { p.apps = []string{"core"} }).run(t, 2)
+			p.event("and ours again", func() { p.apps = []string{"api", "core"} }).run(t, 2)
+			NewWithT(t).Expect(p.rollout).To(fitTheAPI())
+			return p.event("api is not well", func() { p.actor("us-1").sick = true }).run(t, 3)
+		}, "us-1 aa, eu-1 aa"},
 		"taken-over-unapproved": {func(t *testing.T) *play {
 			p := stageFor("us-1", "eu-1").elsewhere(commit("e"))
 			p.event("web, which another Promotion has pinned, is ours, and an approval is needed", func() { p.takeOver(); p.denied = true })

@@ -106,7 +106,7 @@ func (s *storm) strike(rt *rapid.T) {
 		"status": func() { s.rollout = nil },
 		"plan":   func() { s.plan(rt) },
 	}
-	names := append(slices.Sorted(maps.Keys(events)), "target") // twice as often
+	names := append(slices.Sorted(maps.Keys(events)), "target", "list") // twice as often
 	events[rapid.SampledFrom(names).Draw(rt, "event")]()
 }
 
@@ -177,6 +177,9 @@ func (s *storm) decides(g Gomega) *decision {
 		held := w.unapproved != nil || w.closed != nil
 		moves := slices.ContainsFunc(w.regions, func(r regionState) bool { return r.unseen || !r.has(w.target.PinSet) })
 		g.Expect(held && moves).To(BeFalse(), tale)
+		for region, at := range progressIn(d.rollout) { // one that has moved is owed the pins of new applications
+			s.clobbered[region] = s.clobbered[region] || at.MovedAt != nil && !w.region(region).has(plan.PinSet{Revision: d.rollout.Revision, Overrides: d.rollout.Overrides})
+		}
 	case write:
 		s.mayMove(g, before, d.rollout, tale)
 	default:
@@ -281,6 +284,12 @@ func fitTheAPI() types.GomegaMatcher {
 		ok := len([]rune(r.Failure)) <= 1024 && len(r.Waves) <= 17
 		for _, at := range progressIn(r) {
 			ok = ok && len([]rune(at.Message)) <= 512
+		}
+		for _, group := range r.Previous {
+			seen := map[string]bool{}
+			for _, o := range group.Pins {
+				ok, seen[o.Application] = ok && !seen[o.Application], true
+			}
 		}
 		return ok
 	}
