@@ -62,17 +62,34 @@ func (p *planner) adopt(at *v1alpha1.RegionProgress) {
 // before are the pins to which a region would go back: what it has, or, where the rollout before
 // was never found to be good there and left it inside, what it had before that one.
 func (p *planner) before(r *regionState) (pins []v1alpha1.RevisionOverride, left bool) {
-	if p.sameAgain() && p.at(r.name) != nil {
-		return p.recorded(r), slices.Contains(p.rollout.LeftInside, r.name)
-	}
+	var at *v1alpha1.RegionProgress
 	if p.rollout != nil && p.phase() != v1alpha1.RolloutCompleted {
-		at := p.at(r.name)
-		moved := at != nil && at.MovedAt != nil && at.State != v1alpha1.RegionRolloutPassed && at.State != v1alpha1.RegionRolloutRolledBack
-		if moved || slices.Contains(p.rollout.LeftInside, r.name) && at != nil && at.MovedAt == nil {
-			return p.recorded(r), true
-		}
+		at = p.at(r.name)
 	}
-	return r.pins(), false
+	switch stays := p.rollout != nil && slices.Contains(p.rollout.LeftInside, r.name); {
+	case at == nil:
+		return r.pins(), false
+	case p.sameAgain():
+		return p.recorded(r), stays
+	case at.State == v1alpha1.RegionRolloutPassed || at.State == v1alpha1.RegionRolloutRolledBack:
+		return r.pins(), false
+	case at.MovedAt != nil || stays || p.interrupted(r):
+		return p.recorded(r), true
+	case r.unseen:
+		return p.recorded(r), false
+	default:
+		return r.pins(), false
+	}
+}
+
+// interrupted tells whether a region that waits for its turn has a pin of the rollout's already: that it began to
+// move was never recorded.
+func (p *planner) interrupted(r *regionState) bool {
+	previous, own := p.previous(r.name), p.pins()
+	return slices.ContainsFunc(r.apps, func(a appState) bool {
+		before := previous.Of(a.name)
+		return before != "" && before != a.pinned && a.pinned == own.Of(a.name)
+	})
 }
 
 // recorded are the pins from before the rollout, but of applications that another Promotion has

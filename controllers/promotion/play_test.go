@@ -195,6 +195,13 @@ func (p *play) step(t *testing.T) *decision {
 	return d
 }
 
+// forgetting loses the status that is written meanwhile.
+func (p *play) forgetting(do func()) {
+	rollout := p.rollout
+	do()
+	p.rollout = rollout
+}
+
 func (p *play) sayf(format string, args ...any) {
 	line := fmt.Sprintf(format, args...)
 	if len(p.log) == 0 || p.log[len(p.log)-1][len("15:04 "):] != line {

@@ -190,6 +190,13 @@ func TestRollouts(t *testing.T) {
 			NewWithT(t).Expect(p.rollout).To(fitTheAPI())
 			return p.event("api is not well", func() { p.actor("us-1").sick = true }).run(t, 3)
 		}, "us-1 aa, eu-1 aa"},
+		"status-write-lost-then-superseded": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").asks("roll back on failure", rollback).asks("to b", to(good))
+			p.step(t)
+			p.event("the status is not written", func() { p.forgetting(func() { p.step(t) }) })
+			p.asks("to c", to(bad)).run(t, 8)
+			return p
+		}, "us-1 aa, eu-1 aa"},
 		"taken-over-unapproved": {func(t *testing.T) *play {
 			p := stageFor("us-1", "eu-1").elsewhere(commit("e"))
 			p.event("web, which another Promotion has pinned, is ours, and an approval is needed", func() { p.takeOver(); p.denied = true })

@@ -104,6 +104,7 @@ func (s *storm) strike(rt *rapid.T) {
 		},
 		"retry":  s.askAgain,
 		"status": func() { s.rollout = nil },
+		"lost":   func() { s.forgetting(func() { s.decides(NewWithT(rt)) }) },
 		"plan":   func() { s.plan(rt) },
 	}
 	names := append(slices.Sorted(maps.Keys(events)), "target", "list") // twice as often
