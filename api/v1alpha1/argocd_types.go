@@ -53,8 +53,8 @@ type ConfigRepository struct {
 	URL string `json:"url"`
 
 	// credentialsSecretRef names a Secret in Argo CD's namespace that is labelled
-	// argocd.argoproj.io/secret-type: repository (or repo-creds); its username and password, or its
-	// sshPrivateKey, are used. Default: none.
+	// argocd.argoproj.io/secret-type: repository (or repo-creds), and whose url is that of the repository
+	// (or above it); its username and password, or its sshPrivateKey, are used. Default: none.
 	// +optional
 	CredentialsSecretRef *LocalReference `json:"credentialsSecretRef,omitempty"`
 

@@ -128,8 +128,8 @@ type GitBranch struct {
 	URL string `json:"url,omitempty"`
 
 	// credentialsSecretRef names a Secret in Argo CD's namespace that is labelled
-	// argocd.argoproj.io/secret-type: repository (or repo-creds), like those of the Environment's spec.argocd.repository; they have to
-	// allow pushing to the branch. Default: the Environment's, when the url is.
+	// argocd.argoproj.io/secret-type: repository (or repo-creds) and whose url is that of the repository (or
+	// above it), like those of the Environment's spec.argocd.repository; they have to allow pushing to the branch. Default: the Environment's, when the url is.
 	// +optional
 	CredentialsSecretRef *LocalReference `json:"credentialsSecretRef,omitempty"`
 

@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
-	"github.com/portolan-dev/portolan/controllers/internal/argocd"
+	"github.com/portolan-dev/portolan/controllers/internal/gitrepo"
 	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
@@ -86,7 +86,7 @@ func (r *Reconciler) sharesPlace(ctx context.Context, s *scope, other *v1alpha1.
 func (r *Reconciler) sharesFile(ctx context.Context, s *scope, other *v1alpha1.GossipRing, regions []v1alpha1.Region) (bool, error) {
 	ours, theirs := s.ring.Spec.Seeds.Delivery.Git, other.Spec.Seeds.Delivery.Git
 	env, err := r.environmentOf(ctx, other)
-	if err != nil || !argocd.SameRepository(repositoryOf(ours, s.environment), repositoryOf(theirs, env)) {
+	if err != nil || !gitrepo.Repository{URL: repositoryOf(ours, s.environment)}.Is(repositoryOf(theirs, env)) {
 		return false, err
 	}
 	if ours.Path == theirs.Path && shareRegions(s.ring, other, regions) {

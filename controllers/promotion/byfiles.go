@@ -231,5 +231,5 @@ func atMost(names []string, things string) string {
 }
 
 func (w *byFiles) rival(_ context.Context, m move) (who, where string, err error) {
-	return "somebody", fmt.Sprintf("%s in file %s, branch %s of %s", w.spec.Key, w.fileOf(m), w.branch.Name, w.branch.URL), nil
+	return "somebody", fmt.Sprintf("%s in file %s, %s", w.spec.Key, w.fileOf(m), w.branch), nil
 }

@@ -183,7 +183,7 @@ func TestAChangelogHasWhatGitHubKnows(t *testing.T) {
 			}}
 			secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{
 				Namespace: "argocd", Name: "git", Labels: map[string]string{argocd.LabelSecretType: "repository"},
-			}, Data: map[string][]byte{"password": []byte("token")}}
+			}, Data: map[string][]byte{"url": []byte("https://git.test/infra.git"), "password": []byte("token")}}
 			g.Expect(th.Create(t.Context(), secret)).To(Succeed())
 			th.environment(t, func(e *v1alpha1.Environment) {
 				e.Spec.ArgoCD.Repository.CredentialsSecretRef = &v1alpha1.LocalReference{Name: "git"}

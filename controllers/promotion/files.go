@@ -50,7 +50,7 @@ func (r *Reconciler) has(ctx context.Context, s *scope, repository gitrepo.Repos
 	missing, err := r.Files.Missing(ctx, repository, revision, paths)
 	switch {
 	case errors.Is(err, gitrepo.ErrUnknownRevision):
-		return step.Stuck(r.SlowPoll, v1alpha1.ReasonUnknownRevision, "%s has no commit %s%s", repository.URL, revision, r.hint(ctx, s, repository))
+		return step.Stuck(r.SlowPoll, v1alpha1.ReasonUnknownRevision, "%s has no commit %s%s", repository, revision, r.hint(ctx, s, repository))
 	case err != nil:
 		return r.unanswered("looking into "+revision, err)
 	case len(missing) > 0:

@@ -13,13 +13,21 @@ import (
 
 // Keys of Argo CD's repository Secrets (docs/operator-manual/declarative-setup.md).
 const (
+	repositoryURL           = "url"
 	repositoryUsername      = "username"
 	repositoryPassword      = "password"
 	repositorySSHPrivateKey = "sshPrivateKey"
 )
 
-// Repository reads the credentials that Argo CD uses itself. They go nowhere but to git, and
-// a password to GitHub's API if the repository is there. The repository of an error has none.
+// Values of LabelSecretType on Secrets with credentials: of one repository, and of all below a URL.
+const (
+	secretTypeRepository   = "repository"
+	secretTypeRepositories = "repo-creds"
+)
+
+// Repository reads the credentials that Argo CD uses itself. They go nowhere but to the repository
+// that they are for, whoever names them together with another, and a password to GitHub's API if
+// the repository is there. The repository of an error has none.
 func (c *Clusters) Repository(ctx context.Context, url string, credentials *v1alpha1.LocalReference) (gitrepo.Repository, error) {
 	repository := gitrepo.Repository{URL: url}
 	if credentials == nil {
@@ -30,8 +38,18 @@ func (c *Clusters) Repository(ctx context.Context, url string, credentials *v1al
 	if err := c.Live.Get(ctx, key, secret); err != nil {
 		return repository, fmt.Errorf("reading the repository's credentials: %w", err)
 	}
-	if kind := secret.Labels[LabelSecretType]; kind != "repository" && kind != "repo-creds" {
-		return repository, fmt.Errorf("the Secret %s is not labelled %s: repository, so it is not read", key, LabelSecretType)
+	theirs, ours := string(secret.Data[repositoryURL]), false
+	switch secret.Labels[LabelSecretType] {
+	case secretTypeRepository:
+		ours = repository.Is(theirs)
+	case secretTypeRepositories:
+		ours = repository.Within(theirs)
+	default:
+		return repository, fmt.Errorf("the Secret %s is not labelled %s: %s, so it is not read", key, LabelSecretType, secretTypeRepository)
+	}
+	if !ours { // the message has nothing of theirs: there may be a password in it
+		return repository, fmt.Errorf("the Secret %s is not for %s, so it is not sent there: "+
+			"its url has to be that of the repository or, labelled %s, one above it", key, repository, secretTypeRepositories)
 	}
 	repository.Auth = gitrepo.Auth{
 		Username: string(secret.Data[repositoryUsername]), Password: string(secret.Data[repositoryPassword]),

@@ -9,6 +9,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/portolan-dev/portolan/controllers/internal/gitrepo"
 )
 
 // annotationTracking on an object says which Application manages it:
@@ -40,15 +42,7 @@ func (a *Application) Owner() string {
 
 // moves tells whether a source is of the repository, or of any if none is said.
 func (s *Source) moves(repository string) bool {
-	return s.Chart == "" && (repository == "" || SameRepository(s.RepoURL, repository))
-}
-
-// SameRepository compares URLs as Argo CD does, without what makes no difference
-// (util/git/git.go, NormalizeGitURL).
-func SameRepository(a, b string) bool { return plainURL(a) == plainURL(b) }
-
-func plainURL(url string) string {
-	return strings.ToLower(strings.TrimSuffix(strings.TrimSuffix(strings.TrimSpace(url), "/"), ".git"))
+	return s.Chart == "" && (repository == "" || gitrepo.Repository{URL: repository}.Is(s.RepoURL))
 }
 
 // TargetRevision is what the Application's sources of a repository (of any, if it is empty) are
@@ -95,7 +89,7 @@ func (c *Clusters) Retarget(ctx context.Context, a *Application, repository, rev
 		patch = append(patch, operation{"test", at + "/repoURL", s.RepoURL}, operation{"add", at + "/targetRevision", revision})
 	}
 	if !moved {
-		return fmt.Errorf("setting the revision of Application %s: %w %s", a.Name, ErrNoSource, repository)
+		return fmt.Errorf("setting the revision of Application %s: %w %s", a.Name, ErrNoSource, gitrepo.Repository{URL: repository})
 	}
 	if len(patch) == 0 {
 		return nil
