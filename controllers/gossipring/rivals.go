@@ -86,7 +86,7 @@ func (r *Reconciler) sharesPlace(ctx context.Context, s *scope, other *v1alpha1.
 func (r *Reconciler) sharesFile(ctx context.Context, s *scope, other *v1alpha1.GossipRing, regions []v1alpha1.Region) (bool, error) {
 	ours, theirs := s.ring.Spec.Seeds.Delivery.Git, other.Spec.Seeds.Delivery.Git
 	env, err := r.environmentOf(ctx, other)
-	if err != nil || !gitrepo.Repository{URL: repositoryOf(ours, s.environment)}.Is(repositoryOf(theirs, env)) {
+	if err != nil || !(gitrepo.Repository{URL: repositoryOf(ours, s.environment)}).Is(repositoryOf(theirs, env)) {
 		return false, err
 	}
 	if ours.Path == theirs.Path && shareRegions(s.ring, other, regions) {
