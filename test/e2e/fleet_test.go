@@ -13,7 +13,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
@@ -66,21 +65,42 @@ var _ = Describe("A fleet", Ordered, func() {
 	})
 
 	It("takes a fourth region into its living rings without restarting anybody", func(ctx SpecContext) {
-		before := gossipPods(ctx, founders...)
+		rings := []*v1alpha1.GossipRing{ring(fleet, "unkey-api"), ring(fleet, "frontline")}
+		before := map[string][]corev1.Pod{}
+		for _, r := range rings {
+			Expect(world.Client.Get(ctx, client.ObjectKeyFromObject(r), r)).To(Succeed())
+			before[r.Name] = podsAmong(ctx, r, founders)
+		}
 		Expect(world.Apply(ctx, "region-eu-west-1.yaml")).To(Succeed())
 
 		By("letting the newcomer dial its peers")
-		var connected []string
-		Eventually(func(g Gomega) {
-			g.Expect(counts(ctx, g, "unkey-api")).To(HaveEach(BeNumerically("==", 4)))
-			g.Expect(counts(ctx, g, "unkey-api")).To(HaveLen(4))
-			connected = gossipPods(ctx, founders...)
-		}).WithContext(ctx).Should(Succeed())
-		Expect(connected).To(Equal(before), "no pod of an existing region was replaced until all were connected")
+		connected := map[string]time.Time{}
+		Eventually(func() map[string]time.Time {
+			for _, r := range rings {
+				members, known, err := bridgeSees(ctx, r, region(fleet, "eu-west-1"))
+				if _, noted := connected[r.Name]; !noted && err == nil && known && members > 1 {
+					connected[r.Name] = time.Now()
+				}
+			}
+			return connected
+		}).WithContext(ctx).WithPolling(quick).Should(HaveLen(len(rings)))
+		expectMembers(ctx, "unkey-api", 4)
+		expectMembers(ctx, "frontline", 3)
 
 		By("rolling the new seed through the peers afterwards")
-		Eventually(condition(ctx, ring(fleet, "unkey-api"), v1alpha1.ConditionReady)).WithContext(ctx).Should(beReady())
+		for _, r := range rings {
+			Eventually(condition(ctx, r, v1alpha1.ConditionReady)).WithContext(ctx).Should(beReady(), r.Name)
+		}
 		Eventually(condition(ctx, region(fleet, "eu-west-1"), v1alpha1.ConditionReady)).WithContext(ctx).Should(beReady())
+		for _, r := range rings {
+			// The API server notes whole seconds, and the look that saw the newcomer came a moment later.
+			earliest := connected[r.Name].Truncate(time.Second).Add(-time.Second)
+			for _, p := range podsAmong(ctx, r, founders) {
+				if !slices.ContainsFunc(before[r.Name], func(old corev1.Pod) bool { return old.UID == p.UID }) {
+					Expect(p.CreationTimestamp.Time).NotTo(BeTemporally("<", earliest), "ring %s: %s was replaced before the newcomer was connected", r.Name, p.Name)
+				}
+			}
+		}
 		for _, name := range append(slices.Clone(founders), "eu-west-1") {
 			Expect(seedsOf(ctx, name, "unkey-api")).To(Equal(peersOf(name, append(slices.Clone(founders), "eu-west-1"))), name)
 		}
@@ -185,23 +205,14 @@ func resourcesOf(name, resourceType string) []cloud.Resource {
 	})
 }
 
-// gossipPods returns the UIDs of the gossip pods of some regions, sorted.
-func gossipPods(ctx context.Context, names ...string) []string {
+// podsAmong are the pods of a ring's workload in some regions of the fleet.
+func podsAmong(ctx context.Context, r *v1alpha1.GossipRing, names []string) []corev1.Pod {
 	GinkgoHelper()
-	var uids []string
+	var pods []corev1.Pod
 	for _, name := range names {
-		config, ok := world.Regional(fleet + "-" + name)
-		Expect(ok).To(BeTrue(), "cluster of %s", name)
-		regional, err := kubernetes.NewForConfig(config)
-		Expect(err).NotTo(HaveOccurred())
-		pods, err := regional.CoreV1().Pods("").List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/component in (unkey-api, frontline)"})
-		Expect(err).NotTo(HaveOccurred())
-		for _, p := range pods.Items {
-			uids = append(uids, string(p.UID))
-		}
+		pods = append(pods, podsOf(ctx, Default, r, region(fleet, name))...)
 	}
-	slices.Sort(uids)
-	return uids
+	return pods
 }
 
 // counts returns each member's own count of a ring.

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -102,11 +103,17 @@ func regionalClient(name string) *kubernetes.Clientset {
 
 func regionalClientOf(cluster string) *kubernetes.Clientset {
 	GinkgoHelper()
-	config, ok := world.Regional(cluster)
-	Expect(ok).To(BeTrue(), "cluster %s", cluster)
-	regional, err := kubernetes.NewForConfig(config)
+	regional, err := connectTo(cluster)
 	Expect(err).NotTo(HaveOccurred())
 	return regional
+}
+
+func connectTo(cluster string) (*kubernetes.Clientset, error) {
+	config, ok := world.Regional(cluster)
+	if !ok {
+		return nil, fmt.Errorf("there is no cluster %s", cluster)
+	}
+	return kubernetes.NewForConfig(config)
 }
 
 var _ = Describe("A rough day", Ordered, func() {

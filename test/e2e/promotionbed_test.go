@@ -231,23 +231,18 @@ func (f *pinned) committedPin(r *v1alpha1.Region) string {
 // have: what is committed reaches templates.
 func (f *pinned) playGitGenerator(ctx context.Context) {
 	GinkgoHelper()
-	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
-	DeferCleanup(stop)
-	regions := make([]*v1alpha1.Region, len(f.regions))
+	management, regions := world.Client, make([]*v1alpha1.Region, len(f.regions))
 	for i, r := range f.regions {
 		regions[i] = r.DeepCopy()
 	}
-	go func() {
-		defer GinkgoRecover()
-		for tick := time.NewTicker(100 * time.Millisecond); ctx.Err() == nil; <-tick.C {
-			for _, r := range regions {
-				if secret, err := clusterSecretOf(ctx, r); err == nil && secret.Annotations[fromGit] != f.committedPin(r) {
-					patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, fromGit, f.committedPin(r))
-					_ = world.Client.Patch(ctx, secret, client.RawPatch(types.MergePatchType, patch)) // tried again
-				}
+	inBackground(ctx, func(ctx context.Context) {
+		for _, r := range regions {
+			if secret, err := clusterSecretIn(ctx, management, r); err == nil && secret.Annotations[fromGit] != f.committedPin(r) {
+				patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, fromGit, f.committedPin(r))
+				_ = management.Patch(ctx, secret, client.RawPatch(types.MergePatchType, patch)) // tried again
 			}
 		}
-	}()
+	})
 }
 
 // applications are those of the fleet's regions.

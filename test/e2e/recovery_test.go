@@ -137,9 +137,11 @@ func ownWorld(ctx context.Context, differing ...func(*bed.Options)) {
 	world = own
 	name := CurrentSpecReport().ContainerHierarchyTexts[0]
 	DeferCleanup(func() {
+		defer func() {
+			own.Stop()
+			world = shared
+		}()
 		notePrivileges(own, name)
-		own.Stop()
-		world = shared
 	})
 	Expect(world.StartOperator(ctx)).To(Succeed())
 }

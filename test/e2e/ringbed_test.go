@@ -133,15 +133,27 @@ func memberOf(r *v1alpha1.GossipRing, region string) v1alpha1.RingMember {
 func clusterOf(r *v1alpha1.Region) string { return r.Namespace + "-" + r.Name }
 
 // podsOf are the pods of a ring's workload in a Region, the oldest first, without those that go.
-func podsOf(ctx context.Context, ring *v1alpha1.GossipRing, r *v1alpha1.Region) []corev1.Pod {
+func podsOf(ctx context.Context, g Gomega, ring *v1alpha1.GossipRing, r *v1alpha1.Region) []corev1.Pod {
 	GinkgoHelper()
-	list, err := regionalClientOf(clusterOf(r)).CoreV1().Pods(ring.Spec.Service.Namespace).List(ctx, metav1.ListOptions{
+	pods, err := listPods(ctx, ring, r)
+	g.Expect(err).NotTo(HaveOccurred())
+	return pods
+}
+
+func listPods(ctx context.Context, ring *v1alpha1.GossipRing, r *v1alpha1.Region) ([]corev1.Pod, error) {
+	regional, err := connectTo(clusterOf(r))
+	if err != nil {
+		return nil, err
+	}
+	list, err := regional.CoreV1().Pods(ring.Spec.Service.Namespace).List(ctx, metav1.ListOptions{
 		LabelSelector: metav1.FormatLabelSelector(&metav1.LabelSelector{MatchLabels: ring.Spec.Workload.MatchLabels}),
 	})
-	Expect(err).NotTo(HaveOccurred())
+	if err != nil {
+		return nil, err
+	}
 	pods := slices.DeleteFunc(list.Items, func(p corev1.Pod) bool { return p.DeletionTimestamp != nil })
 	slices.SortFunc(pods, func(a, b corev1.Pod) int { return a.CreationTimestamp.Compare(b.CreationTimestamp.Time) })
-	return pods
+	return pods, nil
 }
 
 // uidsOf tells the pods of a ring in some Regions apart from their successors.
@@ -149,7 +161,7 @@ func uidsOf(ctx context.Context, ring *v1alpha1.GossipRing, regions ...*v1alpha1
 	GinkgoHelper()
 	uids := map[string][]string{}
 	for _, r := range regions {
-		for _, p := range podsOf(ctx, ring, r) {
+		for _, p := range podsOf(ctx, Default, ring, r) {
 			uids[r.Name] = append(uids[r.Name], string(p.UID))
 		}
 		slices.Sort(uids[r.Name])
@@ -160,7 +172,7 @@ func uidsOf(ctx context.Context, ring *v1alpha1.GossipRing, regions ...*v1alpha1
 // restartPods deletes all pods of a ring in a Region, which read their Secret when they start.
 func restartPods(ctx context.Context, ring *v1alpha1.GossipRing, r *v1alpha1.Region) {
 	GinkgoHelper()
-	for _, p := range podsOf(ctx, ring, r) {
+	for _, p := range podsOf(ctx, Default, ring, r) {
 		Expect(regionalClientOf(clusterOf(r)).CoreV1().Pods(p.Namespace).Delete(ctx, p.Name, metav1.DeleteOptions{})).To(Succeed())
 	}
 }
@@ -191,16 +203,30 @@ func counted(ctx context.Context, regional kubernetes.Interface, pod *corev1.Pod
 }
 
 // agentsSee is how many members the bridge of each Region counts, without Portolan.
-func agentsSee(ctx context.Context, ring *v1alpha1.GossipRing, regions ...*v1alpha1.Region) map[string]int {
+func agentsSee(ctx context.Context, g Gomega, ring *v1alpha1.GossipRing, regions ...*v1alpha1.Region) map[string]int {
 	GinkgoHelper()
 	seen := map[string]int{}
 	for _, r := range regions {
-		for _, p := range podsOf(ctx, ring, r) {
-			n, _ := counted(ctx, regionalClientOf(clusterOf(r)), &p)
-			seen[r.Name] = max(seen[r.Name], n)
-		}
+		n, _, err := bridgeSees(ctx, ring, r)
+		g.Expect(err).NotTo(HaveOccurred())
+		seen[r.Name] = n
 	}
 	return seen
+}
+
+// bridgeSees is how many members the bridge of a Region counts, if a pod answers.
+func bridgeSees(ctx context.Context, ring *v1alpha1.GossipRing, r *v1alpha1.Region) (members int, known bool, err error) {
+	regional, err := connectTo(clusterOf(r))
+	if err != nil {
+		return 0, false, err
+	}
+	pods, err := listPods(ctx, ring, r)
+	for i := range pods {
+		if n, ok := counted(ctx, regional, &pods[i]); ok {
+			members, known = max(members, n), true
+		}
+	}
+	return members, known, err
 }
 
 // each is the same number for every Region.

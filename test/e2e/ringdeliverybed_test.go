@@ -138,8 +138,12 @@ func (d *delivered) seedAnnotation(ctx context.Context, r *v1alpha1.Region) stri
 }
 
 func clusterSecretOf(ctx context.Context, r *v1alpha1.Region) (*corev1.Secret, error) {
+	return clusterSecretIn(ctx, world.Client, r)
+}
+
+func clusterSecretIn(ctx context.Context, management client.Client, r *v1alpha1.Region) (*corev1.Secret, error) {
 	secret := &corev1.Secret{}
-	return secret, world.Client.Get(ctx, client.ObjectKey{Namespace: bed.ArgoCDNamespace, Name: "cluster-" + clusterOf(r)}, secret)
+	return secret, management.Get(ctx, client.ObjectKey{Namespace: bed.ArgoCDNamespace, Name: "cluster-" + clusterOf(r)}, secret)
 }
 
 // endpoints are those of a ring's members, by Region.
@@ -206,7 +210,8 @@ func somebodyElsesKey(ctx context.Context, d *delivered, among ...*v1alpha1.Regi
 type depot struct {
 	*git.Repository
 
-	regions []*v1alpha1.Region
+	management client.Client
+	regions    []*v1alpha1.Region
 
 	mu   sync.Mutex
 	born map[string]string // the seeds in git when a region was first known to Argo CD
@@ -224,7 +229,7 @@ func newDepot(regions ...*v1alpha1.Region) *depot {
 	Expect(err).NotTo(HaveOccurred())
 	Expect(repository.Serve()).To(Succeed())
 	DeferCleanup(repository.Stop)
-	d := &depot{Repository: repository, born: map[string]string{}}
+	d := &depot{Repository: repository, management: world.Client, born: map[string]string{}}
 	for _, r := range regions { // specs read theirs anew while this deploys
 		d.regions = append(d.regions, r.DeepCopy())
 	}
@@ -270,25 +275,41 @@ func (d *depot) committed() int {
 	return strings.Count(strings.Join(messages, "\n"), "Written by Portolan for GossipRing ")
 }
 
-// deploy hands on what is committed until the context ends.
+// deploy hands on what is committed.
 func (d *depot) deploy(ctx context.Context) {
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+	inBackground(ctx, func(ctx context.Context) {
 		for _, r := range d.regions {
 			d.handOn(ctx, r)
 		}
-	}
+	})
+}
+
+// inBackground does something again and again, until the node that began it is cleaned up after.
+func inBackground(ctx context.Context, do func(context.Context)) {
+	GinkgoHelper()
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var working sync.WaitGroup
+	working.Go(func() {
+		defer GinkgoRecover()
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for ctx.Err() == nil {
+			do(ctx)
+			select {
+			case <-ctx.Done():
+			case <-tick.C:
+			}
+		}
+	})
+	DeferCleanup(func() {
+		stop()
+		working.Wait()
+	})
 }
 
 // handOn leaves to the next time what fails.
 func (d *depot) handOn(ctx context.Context, r *v1alpha1.Region) {
-	secret, err := clusterSecretOf(ctx, r)
+	secret, err := clusterSecretIn(ctx, d.management, r)
 	if err != nil {
 		return
 	}
@@ -305,7 +326,7 @@ func (d *depot) handOn(ctx context.Context, r *v1alpha1.Region) {
 		return
 	}
 	patch := fmt.Appendf(nil, `{"metadata":{"labels":{%q:"true"},"annotations":{%q:%q}}}`, deployedLabel, seedsAnnotation, seeds)
-	_ = world.Client.Patch(ctx, secret, client.RawPatch("application/merge-patch+json", patch)) // tried again
+	_ = d.management.Patch(ctx, secret, client.RawPatch("application/merge-patch+json", patch)) // tried again
 }
 
 // bornWith are the seeds that git had for a Region when it was first seen to be registered.
@@ -317,8 +338,9 @@ func (d *depot) bornWith(r *v1alpha1.Region) string {
 
 // journal notes whose seeds change, and whether everybody who changed before was back by then.
 type journal struct {
-	founders []*v1alpha1.Region
-	before   map[string]map[string][]string // pods, by ring and Region
+	founders  []*v1alpha1.Region
+	newcomers []*v1alpha1.Region
+	before    map[string]map[string][]string // pods, by ring and Region
 
 	mu      sync.Mutex
 	texts   map[string]string   // the seeds, by ring and Region
@@ -326,16 +348,25 @@ type journal struct {
 	hasty   []string
 }
 
-// watchSeeds begins a journal of what becomes of regions that are there. It ends with the context.
-// Specs read their rings and Regions anew meanwhile, so it has its own.
-func watchSeeds(ctx context.Context, specs []*delivered, regions ...*v1alpha1.Region) *journal {
+// watchSeeds begins a journal of what becomes of regions that are there when others come. It ends with
+// the spec. Specs read their rings and Regions anew meanwhile, so it has its own.
+func watchSeeds(ctx context.Context, specs []*delivered, newcomers []*v1alpha1.Region, regions ...*v1alpha1.Region) *journal {
 	GinkgoHelper()
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var watching []informers.SharedInformerFactory
+	DeferCleanup(func() {
+		stop()
+		for _, factory := range watching {
+			factory.Shutdown()
+		}
+	})
 	rings, founders := copies(specs, regions)
-	j := &journal{founders: founders, before: map[string]map[string][]string{}, texts: map[string]string{}, changes: map[string][]string{}}
+	_, coming := copies(nil, newcomers)
+	j := &journal{founders: founders, newcomers: coming, before: map[string]map[string][]string{}, texts: map[string]string{}, changes: map[string][]string{}}
 	for _, d := range rings {
 		j.before[d.Name] = uidsOf(ctx, d.GossipRing, founders...)
 	}
-	inform(ctx, world.Config, bed.ArgoCDNamespace, func(obj any) {
+	watching = append(watching, inform(ctx, world.Config, bed.ArgoCDNamespace, func(obj any) {
 		secret, ok := obj.(*corev1.Secret)
 		if !ok {
 			return
@@ -347,17 +378,17 @@ func watchSeeds(ctx context.Context, specs []*delivered, regions ...*v1alpha1.Re
 				}
 			}
 		}
-	})
+	}))
 	for _, r := range founders {
 		config, ok := world.Regional(clusterOf(r))
 		Expect(ok).To(BeTrue())
 		for _, d := range rings {
 			if way := d.Spec.Seeds.Delivery.ConfigMap; way != nil {
-				inform(ctx, config, d.Name, func(obj any) {
+				watching = append(watching, inform(ctx, config, d.Name, func(obj any) {
 					if held, ok := obj.(*corev1.ConfigMap); ok && held.Name == way.Name {
 						j.note(ctx, d, r, held.Data[way.Key])
 					}
-				})
+				}))
 			}
 		}
 	}
@@ -377,7 +408,7 @@ func copies(specs []*delivered, regions []*v1alpha1.Region) (rings []*delivered,
 }
 
 // inform shows the Secrets and ConfigMaps of a namespace, and each change of one.
-func inform(ctx context.Context, config *rest.Config, namespace string, show func(obj any)) {
+func inform(ctx context.Context, config *rest.Config, namespace string, show func(obj any)) informers.SharedInformerFactory {
 	GinkgoHelper()
 	c, err := kubernetes.NewForConfig(config)
 	Expect(err).NotTo(HaveOccurred())
@@ -388,6 +419,7 @@ func inform(ctx context.Context, config *rest.Config, namespace string, show fun
 	}
 	factory.Start(ctx.Done())
 	factory.WaitForCacheSync(ctx.Done())
+	return factory
 }
 
 func (j *journal) note(ctx context.Context, d *delivered, r *v1alpha1.Region, text string) {
@@ -400,6 +432,11 @@ func (j *journal) note(ctx context.Context, d *delivered, r *v1alpha1.Region, te
 	if !known || before == text {
 		return
 	}
+	for _, newcomer := range j.newcomers {
+		if reason := d.unconnected(ctx, newcomer, before, text); reason != "" {
+			j.hasty = append(j.hasty, key+" was changed for "+newcomer.Name+" before that was connected: "+reason+d.tell(ctx))
+		}
+	}
 	for _, earlier := range j.founders {
 		if earlier.Name != r.Name && slices.Contains(j.changes[d.Name], earlier.Name) {
 			if reason := j.away(ctx, d, earlier); reason != "" {
@@ -408,6 +445,27 @@ func (j *journal) note(ctx context.Context, d *delivered, r *v1alpha1.Region, te
 		}
 	}
 	j.changes[d.Name] = append(j.changes[d.Name], r.Name)
+}
+
+// unconnected tells why a newcomer whose seed has come up does not need it: its own pods have found
+// nobody yet. Where none of them answers, nobody can tell.
+func (d *delivered) unconnected(ctx context.Context, newcomer *v1alpha1.Region, before, text string) string {
+	regional, err := connectTo(clusterOf(newcomer))
+	if err != nil {
+		return "" // it cannot have an endpoint
+	}
+	service, err := regional.CoreV1().Services(d.Spec.Service.Namespace).Get(ctx, d.Spec.Service.Name, metav1.GetOptions{})
+	if err != nil || len(service.Status.LoadBalancer.Ingress) == 0 {
+		return ""
+	}
+	seed := service.Status.LoadBalancer.Ingress[0].Hostname
+	if strings.Contains(before, seed) || !strings.Contains(text, seed) {
+		return ""
+	}
+	if members, known, err := bridgeSees(ctx, d.GossipRing, newcomer); err == nil && known && members < 2 {
+		return fmt.Sprintf("it counts %d", members)
+	}
+	return ""
 }
 
 // tell is what the ring says of its members, for whoever looks for the cause.
@@ -425,7 +483,18 @@ func (d *delivered) tell(ctx context.Context) string {
 
 // away tells why a region that has new seeds is not yet back from its restart.
 func (j *journal) away(ctx context.Context, d *delivered, r *v1alpha1.Region) string {
-	pods := podsOf(ctx, d.GossipRing, r)
+	pods, err := listPods(ctx, d.GossipRing, r)
+	for range 2 {
+		if err != nil {
+			pods, err = listPods(ctx, d.GossipRing, r)
+		}
+	}
+	switch {
+	case ctx.Err() != nil:
+		return ""
+	case err != nil:
+		return err.Error()
+	}
 	for _, p := range pods {
 		switch {
 		case slices.Contains(j.before[d.Name][r.Name], string(p.UID)):
@@ -439,10 +508,6 @@ func (j *journal) away(ctx context.Context, d *delivered, r *v1alpha1.Region) st
 	}
 	return ""
 }
-
-// onePass is how long a pass may take: it writes seeds because a newcomer is connected, and says so when
-// it ends.
-const onePass = 15 * time.Second
 
 // changed are the Regions whose seeds were changed, in their order.
 func (j *journal) changed(d *delivered) []string {

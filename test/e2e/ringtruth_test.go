@@ -2,6 +2,9 @@ package e2e
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -10,6 +13,7 @@ import (
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/types"
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -64,7 +68,7 @@ var _ = Describe("A ring's truth", Ordered, func() {
 				g.Expect(memberOf(api, r.Name).Endpoint).To(Equal(endpointOf(r)))
 			}
 			g.Expect(memberOf(api, mumbai.Name)).To(And(HaveField("State", v1alpha1.MemberPending), HaveField("Endpoint", "")))
-			g.Expect(agentsSee(ctx, api, regions...)).To(Equal(each(4, regions...)), "a member without a name dials the others")
+			g.Expect(agentsSee(ctx, g, api, regions...)).To(Equal(each(4, regions...)), "a member without a name dials the others")
 		}).WithContext(ctx).Should(Succeed())
 		for _, r := range regions {
 			Expect(writtenSeeds(ctx, api, r)).NotTo(ContainSubstring(endpointOf(mumbai)), r.Name)
@@ -90,8 +94,8 @@ var _ = Describe("A ring's truth", Ordered, func() {
 		Expect(api.Status.Conditions).To(HaveEach(HaveField("Status", metav1.ConditionTrue)))
 		Expect(api.Status.Conditions).To(ContainElements(
 			HaveField("Type", v1alpha1.RingProbed), HaveField("Type", v1alpha1.RingKeysMatch), HaveField("Type", v1alpha1.RingConverged)))
-		Expect(agentsSee(ctx, api, regions...)).To(Equal(each(4, regions...)))
-		Expect(agentsSee(ctx, frontline, regions...)).To(Equal(each(4, regions...)))
+		Expect(agentsSee(ctx, Default, api, regions...)).To(Equal(each(4, regions...)))
+		Expect(agentsSee(ctx, Default, frontline, regions...)).To(Equal(each(4, regions...)))
 		for _, r := range regions {
 			seeds := peerEndpoints(r, regions...)
 			Expect(memberOf(api, r.Name)).To(And(
@@ -101,7 +105,7 @@ var _ = Describe("A ring's truth", Ordered, func() {
 				HaveField("KeyVersion", And(Not(BeEmpty()), Equal(world.AWS.SecretVersion(string(r.Spec.AWSRegion), ringSecret)))),
 				HaveField("DesiredSeeds", seeds), HaveField("AppliedSeeds", seeds),
 			), r.Name)
-			Expect(podsOf(ctx, api, r)).To(And(HaveLen(2), HaveEach(WithTransform(seedsIn, Equal(strings.Join(seeds, ","))))))
+			Expect(podsOf(ctx, Default, api, r)).To(And(HaveLen(2), HaveEach(WithTransform(seedsIn, Equal(strings.Join(seeds, ","))))))
 			Expect(memberOf(frontline, r.Name).Source).To(Equal(v1alpha1.EndpointFromLoadBalancer))
 		}
 	})
@@ -113,7 +117,7 @@ var _ = Describe("A ring's truth", Ordered, func() {
 		}
 		DeferCleanup(world.Heal)
 		world.CutBetween([]string{"us-east-1", "us-west-2"}, []string{"eu-west-1", "ap-south-1"})
-		Eventually(func() map[string]int { return agentsSee(ctx, api, regions...) }).WithContext(ctx).WithPolling(quick).Should(Equal(each(2, regions...)))
+		Eventually(func(g Gomega) map[string]int { return agentsSee(ctx, g, api, regions...) }).WithContext(ctx).WithPolling(quick).Should(Equal(each(2, regions...)))
 		apart := time.Now()
 		Eventually(condition(ctx, api, v1alpha1.RingConverged)).WithContext(ctx).WithPolling(quick).Should(
 			haveReason(v1alpha1.ReasonPartitioned, "the ring has split into at least 2 parts"))
@@ -181,7 +185,7 @@ var _ = Describe("A ring's truth", Ordered, func() {
 			}
 			g.Expect(condition(ctx, api, v1alpha1.RingEndpointsReady)(g)).To(beReady(), "a key is no port")
 		}).WithContext(ctx).Should(Succeed())
-		Expect(agentsSee(ctx, api, others...)).To(Equal(each(3, others...)), "the others are connected")
+		Expect(agentsSee(ctx, Default, api, others...)).To(Equal(each(3, others...)), "the others are connected")
 		// On the bed, a look comes sooner than the end of a probe's round, which tells of keys.
 		Expect(api.Status.Rejoin).To(Or(BeNil(), HaveValue(HaveField("Region", "mumbai"))), "a restart of the others would help nobody")
 
@@ -213,7 +217,7 @@ var _ = Describe("A ring's truth", Ordered, func() {
 			g.Expect(api.Status.Unreachable).To(ContainElements(seen))
 			// What a region sends comes back to it as little as what others send.
 			g.Expect(api.Status.Unreachable).To(HaveEach(Or(HaveField("To", "mumbai"), HaveField("From", "mumbai"))))
-			g.Expect(agentsSee(ctx, api, regions...)).To(Equal(each(4, regions...)), "counts do not tell")
+			g.Expect(agentsSee(ctx, g, api, regions...)).To(Equal(each(4, regions...)), "counts do not tell")
 			g.Expect(condition(ctx, api, v1alpha1.RingConverged)(g)).To(beReady())
 			g.Expect(condition(ctx, api, v1alpha1.RingKeysMatch)(g)).To(beReady(), "a port is no key")
 		}).WithContext(ctx).Should(Succeed())
@@ -226,7 +230,7 @@ var _ = Describe("A ring's truth", Ordered, func() {
 	)
 
 	It("does not trust a name that leads elsewhere", NodeTimeout(patience), func(ctx SpecContext) {
-		right, wrong := balancerOf(ctx, api, mumbai), balancerOf(ctx, frontline, mumbai)
+		right, wrong := balancerOf(ctx, Default, api, mumbai), balancerOf(ctx, Default, frontline, mumbai)
 		world.DNS.SetCNAME(endpointOf(mumbai), wrong)
 		Eventually(condition(ctx, api, v1alpha1.RingEndpointsReady)).WithContext(ctx).WithPolling(quick).Should(haveReason(
 			v1alpha1.ReasonEndpointMismatch, "mumbai ("+endpointOf(mumbai)+" leads to "+wrong+" and not to the load balancer "+right))
@@ -236,7 +240,7 @@ var _ = Describe("A ring's truth", Ordered, func() {
 	})
 
 	It("follows load balancers that are replaced", NodeTimeout(patience), func(ctx SpecContext) {
-		pods, hidden, old := uidsOf(ctx, api, others...), balancerOf(ctx, api, mumbai), balancerOf(ctx, frontline, mumbai)
+		pods, hidden, old := uidsOf(ctx, api, others...), balancerOf(ctx, Default, api, mumbai), balancerOf(ctx, Default, frontline, mumbai)
 		written := len(watch.order(frontline))
 		for _, r := range rings {
 			Expect(world.ReplaceLoadBalancer(ctx, "ap-south-1", r.Spec.Service.Namespace, r.Spec.Service.Name)).To(Succeed())
@@ -246,17 +250,17 @@ var _ = Describe("A ring's truth", Ordered, func() {
 		Eventually(condition(ctx, api, v1alpha1.RingEndpointsReady)).WithContext(ctx).WithPolling(quick).Should(And(
 			HaveField("Status", Not(Equal(metav1.ConditionTrue))), HaveField("Message", ContainSubstring("mumbai"))))
 		awaitRing(ctx, api)
-		Expect(balancerOf(ctx, api, mumbai)).NotTo(Or(BeEmpty(), Equal(hidden)))
+		Expect(balancerOf(ctx, Default, api, mumbai)).NotTo(Or(BeEmpty(), Equal(hidden)))
 		Expect(memberOf(api, "mumbai")).To(And(HaveField("Endpoint", endpointOf(mumbai)), HaveField("Source", v1alpha1.EndpointFromHostname)))
 		Expect(uidsOf(ctx, api, others...)).To(Equal(pods))
 
 		By("giving the new name to the peers where there is no other, one region at a time")
 		Eventually(func(g Gomega) {
 			g.Expect(condition(ctx, frontline, v1alpha1.ConditionReady)(g)).To(beReady())
-			g.Expect(memberOf(frontline, "mumbai").Endpoint).To(And(Equal(balancerOf(ctx, frontline, mumbai)), Not(Equal(old))))
+			g.Expect(memberOf(frontline, "mumbai").Endpoint).To(And(Equal(balancerOf(ctx, g, frontline, mumbai)), Not(Equal(old))))
 		}).WithContext(ctx).Should(Succeed())
 		for _, r := range others {
-			Expect(podsOf(ctx, frontline, r)).To(HaveEach(WithTransform(seedsIn, And(
+			Expect(podsOf(ctx, Default, frontline, r)).To(HaveEach(WithTransform(seedsIn, And(
 				ContainSubstring(memberOf(frontline, "mumbai").Endpoint), Not(ContainSubstring(old))))), r.Name)
 		}
 		Expect(watch.order(frontline)[written:]).To(ConsistOf("virginia", "oregon", "dublin"), "each once")
@@ -291,7 +295,7 @@ var _ = Describe("A ring's truth", Ordered, func() {
 			replacement := memberOf(frontline, "dublin").Endpoint
 			g.Expect(replacement).NotTo(Equal(old))
 			for _, r := range []*v1alpha1.Region{virginia, oregon} {
-				g.Expect(podsOf(ctx, frontline, r)).To(And(HaveLen(2), HaveEach(WithTransform(seedsIn, And(
+				g.Expect(podsOf(ctx, g, frontline, r)).To(And(HaveLen(2), HaveEach(WithTransform(seedsIn, And(
 					ContainSubstring(replacement), ContainSubstring(lost))))), r.Name)
 				g.Expect(memberOf(frontline, r.Name).State).To(Equal(v1alpha1.MemberConverged))
 			}
@@ -302,6 +306,16 @@ var _ = Describe("A ring's truth", Ordered, func() {
 		Expect(world.Thaw(clusterOf(mumbai))).To(Succeed())
 		awaitRing(ctx, api)
 		awaitRing(ctx, frontline)
+	})
+
+	It("shows nobody its key", func(ctx SpecContext) {
+		for _, list := range []client.ObjectList{&v1alpha1.GossipRingList{}, &v1alpha1.RegionList{}, &v1alpha1.EnvironmentList{}, &eventsv1.EventList{}, &corev1.EventList{}} {
+			Expect(world.Client.List(ctx, list)).To(Succeed())
+			Expect(json.Marshal(list)).NotTo(ContainSubstring(ringKey))
+		}
+		for _, log := range []string{world.OperatorLog(), world.AuditLog()} {
+			Expect(os.ReadFile(log)).NotTo(Or(ContainSubstring(ringKey), ContainSubstring(base64.StdEncoding.EncodeToString([]byte(ringKey)))))
+		}
 	})
 
 	It("lets a region go, whose peers drop its seed one at a time", NodeTimeout(patience), func(ctx SpecContext) {
@@ -315,7 +329,7 @@ var _ = Describe("A ring's truth", Ordered, func() {
 			states = append(states, leaver.State)
 			if leaver.DroppedAt != nil || leaver.State == v1alpha1.MemberLeft {
 				for _, r := range others {
-					g.Expect(podsOf(ctx, api, r)).To(HaveEach(WithTransform(seedsIn, Not(ContainSubstring(endpointOf(mumbai))))), r.Name)
+					g.Expect(podsOf(ctx, g, api, r)).To(HaveEach(WithTransform(seedsIn, Not(ContainSubstring(endpointOf(mumbai))))), r.Name)
 				}
 			}
 			g.Expect(gone(ctx, mumbai)()).To(BeTrue())
@@ -324,7 +338,7 @@ var _ = Describe("A ring's truth", Ordered, func() {
 		for _, r := range rings {
 			awaitRing(ctx, r)
 			Expect(watch.order(r)[written[r.Name]:]).To(ConsistOf("virginia", "oregon", "dublin"), "each once")
-			Expect(agentsSee(ctx, r, others...)).To(Equal(each(3, others...)))
+			Expect(agentsSee(ctx, Default, r, others...)).To(Equal(each(3, others...)))
 		}
 	})
 })
@@ -340,10 +354,12 @@ func endpointOf(r *v1alpha1.Region) string {
 }
 
 // balancerOf is the own name of a ring's load balancer in a region, empty while it has none.
-func balancerOf(ctx context.Context, ring *v1alpha1.GossipRing, r *v1alpha1.Region) string {
+func balancerOf(ctx context.Context, g Gomega, ring *v1alpha1.GossipRing, r *v1alpha1.Region) string {
 	GinkgoHelper()
-	service, err := regionalClientOf(clusterOf(r)).CoreV1().Services(ring.Spec.Service.Namespace).Get(ctx, ring.Spec.Service.Name, metav1.GetOptions{})
-	Expect(err).NotTo(HaveOccurred())
+	regional, err := connectTo(clusterOf(r))
+	g.Expect(err).NotTo(HaveOccurred())
+	service, err := regional.CoreV1().Services(ring.Spec.Service.Namespace).Get(ctx, ring.Spec.Service.Name, metav1.GetOptions{})
+	g.Expect(err).NotTo(HaveOccurred())
 	if len(service.Status.LoadBalancer.Ingress) == 0 {
 		return ""
 	}
