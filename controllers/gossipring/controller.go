@@ -69,6 +69,7 @@ type Reconciler struct {
 	Deps
 	pipeline   step.Pipeline[*scope]
 	sights     *looks[sight]
+	names      *looks[nameSight]
 	slowSights *looks[slowSight]
 	installs   *looks[installSight]
 	changes    *changes // of the world of each ring
@@ -82,7 +83,7 @@ type Reconciler struct {
 func NewReconciler(d Deps) *Reconciler {
 	r := &Reconciler{
 		Deps: d, changes: newChanges(), splits: newChanges(), memos: newMemos(), refused: newRefused(), route: remote.NewRoute(),
-		sights: newLooks[sight](d.Clock), slowSights: newLooks[slowSight](d.Clock), installs: newLooks[installSight](d.Clock),
+		sights: newLooks[sight](d.Clock), names: newLooks[nameSight](d.Clock), slowSights: newLooks[slowSight](d.Clock), installs: newLooks[installSight](d.Clock),
 	}
 	r.pipeline = step.Pipeline[*scope]{
 		Kind:   kind,

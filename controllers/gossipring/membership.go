@@ -11,6 +11,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
@@ -39,19 +40,33 @@ type view struct {
 	bridge string
 	// unread says why the metric of a pod could not be read.
 	unread string
+	// half tells that a pod did not answer that should.
+	half bool
 }
+
+// parallelScrapes of one region's pods.
+const parallelScrapes = 16
 
 // viewOf makes one view of those of all pods whose metric can be read.
 func viewOf(ctx context.Context, metrics scraper, pods []*corev1.Pod, m v1alpha1.MembershipMetric) view {
+	raw, errs := make([][]byte, len(pods)), make([]error, len(pods))
+	var scrapes errgroup.Group
+	scrapes.SetLimit(parallelScrapes)
+	for i, pod := range pods {
+		scrapes.Go(func() error {
+			raw[i], errs[i] = metrics.Scrape(ctx, pod, m.Port, m.Path)
+			return nil // one that fails holds up no other
+		})
+	}
+	_ = scrapes.Wait() // they return nothing
 	var whole view
 	most := int32(-1)
-	for _, pod := range pods {
-		raw, err := metrics.Scrape(ctx, pod, m.Port, m.Path)
-		if err != nil {
-			whole.unread = cmp.Or(whole.unread, unanswered(m.Via))
+	for i, pod := range pods {
+		if errs[i] != nil {
+			whole.unread, whole.half = cmp.Or(whole.unread, unanswered(m.Via)), whole.half || remote.PodReady(pod)
 			continue
 		}
-		count, peers, err := membersIn(raw, m)
+		count, peers, err := membersIn(raw[i], m)
 		if err != nil {
 			whole.unread = err.Error()
 			continue
@@ -68,6 +83,21 @@ func viewOf(ctx context.Context, metrics scraper, pods []*corev1.Pod, m v1alpha1
 		}
 	}
 	return whole
+}
+
+// doubtHalfViews makes Unknown whoever may be connected, or not, as the pod says that was not asked:
+// where the largest view counts, one that sees enough is enough, and where the smallest does, one
+// that does not.
+func (s *scope) doubtHalfViews() {
+	var doubtful []*member
+	for _, m := range s.members {
+		if m.half && m.seen != nil && (*m.seen < expected(m, s.members)) != (s.ring.Spec.Membership.Aggregate == v1alpha1.AggregateMin) {
+			doubtful = append(doubtful, m)
+		}
+	}
+	for _, m := range doubtful {
+		m.seen, m.peers, m.unread = nil, nil, "a pod does not answer, and what the others see does not tell"
+	}
 }
 
 // unanswered names no pod and no cause: both change from look to look.

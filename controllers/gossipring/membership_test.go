@@ -1,10 +1,14 @@
 package gossipring
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"testing"
 
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/types"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 )
@@ -82,4 +86,56 @@ func FuzzMembersIn(f *testing.F) {
 			t.Errorf("%d members, %v", got, err)
 		}
 	})
+}
+
+// pods answer with their counts; those that have none do not answer.
+type pods map[string]int32
+
+func (p pods) Scrape(_ context.Context, pod *corev1.Pod, _ int32, _ string) ([]byte, error) {
+	count, ok := p[pod.Name]
+	if !ok {
+		return nil, errors.New("no answer")
+	}
+	return fmt.Appendf(nil, "# TYPE unkey_gossip_members_count gauge\nunkey_gossip_members_count{pool=\"wan\"} %d\n", count), nil
+}
+
+func TestHalfAViewIsNotTheWhole(t *testing.T) {
+	for name, tc := range map[string]struct {
+		answers   pods
+		aggregate v1alpha1.ViewAggregate
+		starting  bool // the pod that does not answer is not Ready
+		want      *int32
+	}{
+		"all answer":                           {answers: pods{"p": 1, "q": 3}, want: new(int32(3))},
+		"the elected one answers":              {answers: pods{"q": 3}, want: new(int32(3))},
+		"the elected one does not":             {answers: pods{"p": 1}},
+		"one that is only starting does not":   {answers: pods{"p": 1}, starting: true, want: new(int32(1))},
+		"nobody answers":                       {answers: pods{}},
+		"every one counts, and one is missing": {answers: pods{"p": 3}, aggregate: v1alpha1.AggregateMin},
+		"and one is known to miss others":      {answers: pods{"p": 1}, aggregate: v1alpha1.AggregateMin, want: new(int32(1))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			m, metric := settled("a", 0), wanMembers
+			metric.Aggregate = tc.aggregate
+			for _, name := range []string{"p", "q"} {
+				pod := &corev1.Pod{}
+				pod.Name = name
+				if _, answers := tc.answers[name]; answers || !tc.starting {
+					pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
+				}
+				m.pods = append(m.pods, pod)
+			}
+			s := passOver(m, settled("b", 3), settled("c", 3))
+			s.ring.Spec.Membership = metric
+			m.take(s, sight{view: viewOf(t.Context(), tc.answers, m.pods, metric)})
+			s.doubtHalfViews()
+			g.Expect(m.seen).To(Equal(tc.want))
+			if tc.want == nil {
+				state, message := stateOf(m, s.members)
+				g.Expect(state).To(Equal(v1alpha1.MemberUnknown))
+				g.Expect(message).To(ContainSubstring("metric cannot be read: "))
+			}
+		})
+	}
 }

@@ -234,6 +234,7 @@ func (r *Reconciler) forgetOthers(s *scope) {
 
 func (r *Reconciler) forget(ring client.ObjectKey, but map[client.ObjectKey]bool) {
 	r.sights.keep(ring, but)
+	r.names.keep(ring, but)
 	r.slowSights.keep(ring, but)
 }
 

@@ -2,6 +2,7 @@ package gossipring_test
 
 import (
 	"net/http"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -247,6 +248,41 @@ var _ = Describe("GossipRing", func() {
 			b.apis[z].Refuse(0)
 			b.Clock.Step(testenv.Poll)
 			b.eventually(ctx, testenv.HaveCondition("Ready", "True", "Succeeded"))
+		})
+
+		It("sees its members though no name server answers", func(ctx SpecContext) {
+			b.ring.Spec.Endpoint = &v1alpha1.RingEndpoint{Hostname: "gossip.{{ .region }}.aws.unkey.test"}
+			for _, region := range []string{a, z} {
+				b.dns.set("gossip."+region+".aws.unkey.test", balancer(region))
+			}
+			b.ExpectApplied(ctx, b.environment, b.ring)
+			b.deploy(ctx, a, "gossip."+z+".aws.unkey.test")
+			b.deploy(ctx, z, "gossip."+a+".aws.unkey.test")
+			b.see(2, a, z)
+			b.eventually(ctx, testenv.HaveCondition("Ready", "True", "Succeeded"))
+
+			b.dns.fallSilent()
+			pass := func() {
+				GinkgoHelper()
+				b.Clock.Step(testenv.Poll)
+				done := make(chan struct{})
+				go func() {
+					defer GinkgoRecover()
+					defer close(done)
+					b.reconcile(ctx)
+				}()
+				Eventually(func() <-chan struct{} {
+					b.Clock.Step(time.Second) // a pass waits only so long
+					return done
+				}).Should(BeClosed())
+			}
+			for range 6 {
+				pass()
+			}
+			Eventually(func(g Gomega) {
+				pass()
+				g.Expect(b.ring.Status.Members).To(HaveEach(And(HaveField("State", v1alpha1.MemberConverged), HaveField("Endpoint", HavePrefix("gossip.")))))
+			}).WithTimeout(5 * time.Second).Should(Succeed())
 		})
 
 		It("notices a member that sees nobody", func(ctx SpecContext) {

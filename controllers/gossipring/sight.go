@@ -20,7 +20,6 @@ import (
 
 // sight is what one look at a region shows that nothing announces.
 type sight struct {
-	name    nameSight
 	view    view
 	rows    []probe.Row
 	probing bool
@@ -50,9 +49,13 @@ const staleAfter = 3
 func (r *Reconciler) lookAtAll(ctx context.Context, s *scope) {
 	every := r.lookInterval(s)
 	jobs, slow := make([]job[sight], 0, len(s.members)), make([]job[slowSight], 0, len(s.members))
+	var names []job[nameSight]
 	for _, m := range s.members {
 		if m.reachable {
 			jobs = append(jobs, job[sight]{key: s.lookKey(m), question: s.question(m), every: every, ask: r.look(s, m)})
+		}
+		if name := friendlyName(s.ring, m.region); m.reachable && name != "" && m.balancer != "" && s.environment != nil {
+			names = append(names, job[nameSight]{key: s.lookKey(m), question: s.nameQuestion(m), every: every, ask: r.lookForName(s, m, name)})
 		}
 		if s.asksAWS(m) {
 			slow = append(slow, job[slowSight]{key: s.lookKey(m), question: s.slowQuestion(m), every: r.slowInterval(s, m), ask: r.lookSlowly(s, m)})
@@ -60,19 +63,21 @@ func (r *Reconciler) lookAtAll(ctx context.Context, s *scope) {
 	}
 	var looking sync.WaitGroup
 	looking.Go(func() { r.sights.refresh(ctx, jobs) })
+	looking.Go(func() { r.names.refresh(ctx, names) })
 	r.slowSights.refresh(ctx, slow)
 	looking.Wait()
 	for _, m := range s.members {
 		r.recall(s, m)
 	}
+	s.doubtHalfViews()
 }
 
 // recall hands a member what was last seen of it.
 func (r *Reconciler) recall(s *scope, m *member) {
 	if m.reachable {
-		seen, looked := r.sights.last(s.lookKey(m), s.question(m), staleAfter*r.Poll)
-		settleEndpoint(s, m, seen.name, looked)
-		if looked {
+		name, looked := r.names.last(s.lookKey(m), s.nameQuestion(m), staleAfter*r.Poll)
+		settleEndpoint(s, m, name, looked)
+		if seen, looked := r.sights.last(s.lookKey(m), s.question(m), staleAfter*r.Poll); looked {
 			m.take(s, seen)
 		}
 	}
@@ -91,7 +96,7 @@ func (s *scope) asksAWS(m *member) bool {
 
 // take fills in what a look has shown.
 func (m *member) take(s *scope, seen sight) {
-	m.seen, m.peers, m.unread, m.rows, m.probing = seen.view.seen, seen.view.peers, seen.view.unread, seen.rows, seen.probing
+	m.seen, m.peers, m.unread, m.half, m.rows, m.probing = seen.view.seen, seen.view.peers, seen.view.unread, seen.view.half, seen.rows, seen.probing
 	for _, pod := range m.pods {
 		if pod.Name == seen.view.bridge {
 			m.bridge = pod
@@ -116,6 +121,15 @@ func (s *scope) question(m *member) string {
 		parts = append(parts, string(pod.UID), fmt.Sprint(remote.PodReady(pod)))
 	}
 	return strings.Join(parts, " ")
+}
+
+// nameQuestion does not change with the pods: name servers need not be asked again.
+func (s *scope) nameQuestion(m *member) string {
+	var generation int64
+	if s.environment != nil {
+		generation = s.environment.Generation
+	}
+	return fmt.Sprint(s.ring.Generation, " ", generation, " ", m.balancer)
 }
 
 func (s *scope) slowQuestion(m *member) string {
@@ -144,26 +158,34 @@ func (r *Reconciler) slowInterval(s *scope, m *member) time.Duration {
 	return r.Poll
 }
 
+// look reads everything at once: what does not answer takes all the time there is, and must not take
+// that of the rest.
 func (r *Reconciler) look(s *scope, m *member) func(context.Context) sight {
-	name, balancer, pods, probes := friendlyName(s.ring, m.region), m.balancer, m.pods, m.probes
-	cluster, metrics, membership, env, region := m.remote, r.scraperOf(s.ring, m.remote), *s.ring.Spec.Membership.DeepCopy(), s.environment, m.region
-	target, way := delivery.Target{Region: region, Cluster: m.cluster, Remote: cluster}, s.delivery
+	pods, probes := m.pods, m.probes
+	metrics, membership := r.scraperOf(s.ring, m.remote), *s.ring.Spec.Membership.DeepCopy()
+	target, way := s.target(m), s.delivery
 	if s.fromCache() {
 		way = nil
 	}
 	// The pass may be over before the look is: it must not touch the pass's objects.
 	return func(ctx context.Context) sight {
 		var seen sight
-		if name != "" && balancer != "" && env != nil {
-			seen.name = r.lookAtName(ctx, env, name, balancer)
-		}
-		seen.view = viewOf(ctx, metrics, pods, membership)
-		seen.rows, seen.probing = rowsOf(ctx, metrics, probes)
+		var reading sync.WaitGroup
+		reading.Go(func() { seen.view = viewOf(ctx, metrics, pods, membership) })
+		reading.Go(func() { seen.rows, seen.probing = rowsOf(ctx, metrics, probes) })
 		if way != nil {
 			seen.found = &way.Read(ctx, []delivery.Target{target})[0]
 		}
+		reading.Wait()
 		return seen
 	}
+}
+
+// lookForName is a look of its own: name servers that do not answer are waited for one after the
+// other, and nothing else has to.
+func (r *Reconciler) lookForName(s *scope, m *member, name string) func(context.Context) nameSight {
+	env, balancer := s.environment, m.balancer
+	return func(ctx context.Context) nameSight { return r.lookAtName(ctx, env, name, balancer) }
 }
 
 // rowsOf reads what a region's probe has found.

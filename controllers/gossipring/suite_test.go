@@ -166,6 +166,7 @@ func (b *bed) member(name string) v1alpha1.RingMember {
 type zone struct {
 	mu     sync.Mutex
 	broken bool
+	silent bool
 	cnames map[string]string
 }
 
@@ -184,8 +185,25 @@ func (z *zone) breakDown() {
 	z.broken = true
 }
 
+// fallSilent makes everybody wait for an answer for as long as they do.
+func (z *zone) fallSilent() {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	z.silent = true
+}
+
+func (z *zone) isSilent() bool {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	return z.silent
+}
+
 // Resolve implements gossipring.Resolver.
-func (z *zone) Resolve(_ context.Context, _ []dns.Zone, name string) (dns.Answer, error) {
+func (z *zone) Resolve(ctx context.Context, _ []dns.Zone, name string) (dns.Answer, error) {
+	if z.isSilent() {
+		<-ctx.Done()
+		return dns.Answer{}, ctx.Err()
+	}
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	if z.broken {
