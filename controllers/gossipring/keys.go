@@ -121,6 +121,17 @@ func unreachablePairs(members []*member) []v1alpha1.UnreachableEndpoint {
 	return pairs
 }
 
+// lastingPairs are those that were seen before, and by a later round of the probes: after a restart, they
+// still tell for a while that nobody was there.
+func (r *Reconciler) lastingPairs(s *scope) []v1alpha1.UnreachableEndpoint {
+	before := s.ring.Status.Unreachable
+	return slices.DeleteFunc(unreachablePairs(s.members), func(p v1alpha1.UnreachableEndpoint) bool {
+		return !slices.ContainsFunc(before, func(b v1alpha1.UnreachableEndpoint) bool {
+			return b.From == p.From && b.To == p.To && r.Clock.Since(b.Since.Time) > probe.Round(len(s.members))+r.Poll
+		})
+	})
+}
+
 func bad(r v1alpha1.ProbeResult) bool {
 	return r == v1alpha1.ProbeUnreachable || r == v1alpha1.ProbeUnresolved
 }

@@ -2,6 +2,7 @@ package gossipring
 
 import (
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -140,4 +141,32 @@ func TestPairsKeepTheirTime(t *testing.T) {
 	kept := keepSince([]v1alpha1.UnreachableEndpoint{pair("a"), pair("b")}, []v1alpha1.UnreachableEndpoint{before}, now)
 	g.Expect(kept).To(HaveExactElements(HaveField("Since", earlier), HaveField("Since", now)))
 	g.Expect(keepSince(make([]v1alpha1.UnreachableEndpoint, 40), nil, now)).To(HaveLen(mostUnreachable))
+}
+
+func TestProbesAreBelievedWhenTheyLast(t *testing.T) {
+	untargeted := func(m *member) { m.targets = &targetSight{known: true} }
+	unasked := func(m *member) { m.targets = nil }
+	for name, tc := range map[string]struct {
+		since *metav1.Time
+		b     *member
+		want  string
+	}{
+		"for the first time":            {b: settled("b", 2), want: v1alpha1.ReasonSucceeded},
+		"after a restart":               {since: ago(poll), b: settled("b", 2), want: v1alpha1.ReasonSucceeded},
+		"a round later":                 {since: ago(time.Minute), b: settled("b", 2), want: v1alpha1.ReasonEndpointUnreachable},
+		"while no target is healthy":    {since: ago(time.Minute), b: settled("b", 2).but(untargeted), want: v1alpha1.ReasonNoHealthyTarget},
+		"while nobody knows of targets": {since: ago(time.Minute), b: settled("b", 2).but(unasked), want: v1alpha1.ReasonEndpointUnreachable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			s := passOver(settled("a", 2).but(probes(row("b", silent, silent))), tc.b)
+			if tc.since != nil {
+				s.ring.Status.Unreachable = []v1alpha1.UnreachableEndpoint{{From: "a", To: "b", Since: *tc.since}}
+			}
+			r := driver(nil)
+			g.Expect(step.ReasonOf(r.reconcileEndpoints(t.Context(), s))).To(Equal(tc.want))
+			r.report(s)
+			g.Expect(s.ring.Status.Unreachable).To(HaveLen(1), "it is told at once where somebody looks for it")
+		})
+	}
 }

@@ -37,11 +37,15 @@ func (r *Reconciler) reconcileEndpoints(_ context.Context, s *scope) error {
 	case len(elsewhere) > 0:
 		return step.Poll(r.Poll, v1alpha1.ReasonEndpointMismatch, "peers keep using a name that leads elsewhere: %s", strings.Join(elsewhere, ", "))
 	}
-	if pairs := unreachablePairs(s.members); len(pairs) > 0 {
+	targets := r.targetsHealthy(s)
+	if step.ReasonOf(targets) == v1alpha1.ReasonNoHealthyTarget {
+		return targets // nobody gets an answer there
+	}
+	if pairs := r.lastingPairs(s); len(pairs) > 0 {
 		return step.Stuck(r.Poll, v1alpha1.ReasonEndpointUnreachable, "%s", describeUnreachable(pairs, s.port()))
 	}
-	if err := r.targetsHealthy(s); err != nil {
-		return err
+	if targets != nil {
+		return targets
 	}
 	return step.DoneUntil(r.Poll)
 }

@@ -42,7 +42,7 @@ func parse(args []string) (options, error) {
 		`{"targets":[{"region":"...","address":"host:port"}]}.`)
 	flags.StringVar(&o.keyFile, "key-file", "", "File of the ring's key, read again each time: 16, 24 or 32 bytes, as they are or in base64.")
 	flags.StringVar(&o.listen, "listen", fmt.Sprintf(":%d", MetricsPort), "Address of the metrics endpoint.")
-	flags.DurationVar(&o.interval, "interval", 10*time.Second, "How often the endpoints are tried, or half a second for each of them when that is more.")
+	flags.DurationVar(&o.interval, "interval", defaultInterval, "How often the endpoints are tried, or half a second for each of them when that is more.")
 	flags.DurationVar(&o.timeout, "timeout", 2*time.Second, "How long to wait for a name, a connection, an answer, and each of three pings.")
 	if err := flags.Parse(args); err != nil {
 		return options{}, fmt.Errorf("parsing the probe's flags: %w", err)

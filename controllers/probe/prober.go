@@ -23,6 +23,8 @@ const (
 	// probe for each target, so it is also the time between two of them at one endpoint: each asks
 	// for the endpoint's whole list of members, and takes a little of its gossip.
 	share = 500 * time.Millisecond
+	// defaultInterval is the time between two rounds, unless there are many targets.
+	defaultInterval = 10 * time.Second
 )
 
 // resolver is what net.Resolver does for a probe.
@@ -57,6 +59,9 @@ func (p *prober) run(ctx context.Context) {
 		}
 	}
 }
+
+// Round is how old what an installed probe says of so many targets may be.
+func Round(targets int) time.Duration { return max(defaultInterval, time.Duration(targets)*share) }
 
 // pause is the time from the beginning of a round to that of the next.
 func (p *prober) pause() time.Duration {
