@@ -282,6 +282,8 @@ const (
 	ReasonMembersUnknown = "MembersUnknown"
 	// ReasonInvalidSelector means regionSelector has a key or a value that no label can have.
 	ReasonInvalidSelector = "InvalidSelector"
+	// ReasonUnknownProfile means profiles has a name that the environment's profiles have not.
+	ReasonUnknownProfile = "UnknownProfile"
 	// ReasonInvalidHostname means the endpoint's template does not render or lies in none of the environment's zones.
 	ReasonInvalidHostname = "InvalidHostname"
 	// ReasonNoMembers means no Region is selected.

@@ -12,7 +12,8 @@ type GossipRingSpec struct {
 	// +required
 	EnvironmentRef LocalReference `json:"environmentRef"`
 
-	// profiles select the Regions that are members. Default: all of the environment.
+	// profiles select the Regions that are members. The Environment has to have all of them. Default:
+	// all Regions of the environment.
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:items:MaxLength=63

@@ -8,7 +8,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
-	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
 // takeLeave takes down who leaves the ring: Regions that are being deleted, and former members, which
@@ -17,7 +16,7 @@ import (
 func (s *scope) takeLeave(regions []v1alpha1.Region) {
 	for i := range regions {
 		m := known(s.ring, &regions[i])
-		m.former = !plan.Selects(s.ring, m.region)
+		m.former = !s.selects(m.region)
 		if m.former && m.before.Region != "" || !m.former && !m.region.DeletionTimestamp.IsZero() {
 			s.leavers = append(s.leavers, m)
 		}

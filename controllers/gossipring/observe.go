@@ -56,7 +56,7 @@ func (r *Reconciler) observe(ctx context.Context, ring *v1alpha1.GossipRing) (*s
 	s.delivery, s.undelivered = r.deliveryFor(ctx, s)
 	slices.SortFunc(regions.Items, func(a, b v1alpha1.Region) int { return strings.Compare(a.Name, b.Name) })
 	for i := range regions.Items {
-		if region := &regions.Items[i]; plan.Selects(ring, region) && region.DeletionTimestamp.IsZero() {
+		if region := &regions.Items[i]; s.selects(region) && region.DeletionTimestamp.IsZero() {
 			m := known(ring, region)
 			r.glance(ctx, s, m)
 			s.members = append(s.members, m)
@@ -73,6 +73,27 @@ func (r *Reconciler) observe(ctx context.Context, ring *v1alpha1.GossipRing) (*s
 	r.memos.keep(key, s.memo)
 	s.split = splitOf(s)
 	return s, nil
+}
+
+// selects tells whether a Region is a member. While spec.profiles names one that the environment does
+// not have, members stay as they were: it may be the one that they have, misspelt.
+func (s *scope) selects(region *v1alpha1.Region) bool {
+	if plan.Selects(s.ring, region) || len(s.unknownProfiles()) == 0 {
+		return plan.Selects(s.ring, region)
+	}
+	all := *s.ring
+	all.Spec.Profiles = nil
+	return plan.Selects(&all, region) && plan.WasMember(s.ring, region)
+}
+
+// unknownProfiles are those of the ring that its environment does not have.
+func (s *scope) unknownProfiles() []string {
+	if s.environment == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(s.ring.Spec.Profiles), func(name string) bool {
+		return slices.ContainsFunc(s.environment.Spec.Profiles, func(p v1alpha1.Profile) bool { return p.Name == name })
+	})
 }
 
 // environmentOf returns the ring's Environment, or nil when there is none. Who is a

@@ -31,6 +31,9 @@ var _ = Describe("GossipRing", func() {
 
 		It("waits for Regions of its profiles", func(ctx SpecContext) {
 			b.ring.Spec.Profiles = []string{"edge"}
+			edge := build.Profile()
+			edge.Name = "edge"
+			b.environment.Spec.Profiles = append(b.environment.Spec.Profiles, edge)
 			b.ExpectApplied(ctx, b.environment, b.ring, build.Region(b.Namespace, "eu-west-1"),
 				build.Region(b.Namespace, "sa-east-1", func(r *v1alpha1.Region) { r.Spec.EnvironmentRef.Name, r.Spec.Profile = "staging001", "edge" }))
 			b.reconcile(ctx)

@@ -63,6 +63,10 @@ func (r *Reconciler) possible(s *scope) error {
 	if _, err := metav1.LabelSelectorAsSelector(s.ring.Spec.RegionSelector); err != nil {
 		return step.Terminal(v1alpha1.ReasonInvalidSelector, "spec.regionSelector: %w", err)
 	}
+	if unknown := s.unknownProfiles(); len(unknown) > 0 {
+		return step.Stuck(r.Resync, v1alpha1.ReasonUnknownProfile, "spec.profiles: environment %s has no profile %s; the members stay as they were",
+			s.environment.Name, strings.Join(unknown, ", "))
+	}
 	if err := checkHostname(s.ring, s.environment); err != nil {
 		return step.Terminal(v1alpha1.ReasonInvalidHostname, "%w", err)
 	}

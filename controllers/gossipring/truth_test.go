@@ -219,6 +219,21 @@ var _ = Describe("The truth about a GossipRing", func() {
 		Expect(w.seeds(ctx, b)).NotTo(BeEmpty())
 	})
 
+	It("keeps its members while it names a profile that nobody has", func(ctx SpecContext) {
+		connect(ctx)
+		was := w.ring.Status.Members
+		testenv.ExpectUpdated(ctx, env, w.ring, func(g *v1alpha1.GossipRing) { g.Spec.Profiles = []string{"defualt"} })
+		for range 2 {
+			later(ctx)
+			Expect(w.ring).To(testenv.HaveCondition("EndpointsReady", "False", "UnknownProfile", "spec.profiles: environment production001 has no profile defualt"))
+			Expect(w.ring.Status.Members).To(HaveLen(len(was)))
+			Expect(w.ring.Status.Members).To(HaveEach(HaveField("State", v1alpha1.MemberConverged)))
+			Expect(w.seeds(ctx, b)).NotTo(BeEmpty())
+		}
+		testenv.ExpectUpdated(ctx, env, w.ring, func(g *v1alpha1.GossipRing) { g.Spec.Profiles = nil })
+		w.eventually(ctx, testenv.HaveCondition("Ready", "True", "Succeeded"))
+	})
+
 	It("reaches pods at their addresses, if asked to", func(ctx SpecContext) {
 		pods := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write([]byte("# TYPE unkey_gossip_members_count gauge\nunkey_gossip_members_count{pool=\"wan\"} 3\n"))

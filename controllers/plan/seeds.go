@@ -21,11 +21,16 @@ func Selects(ring *v1alpha1.GossipRing, region *v1alpha1.Region) bool {
 	}
 	selector, err := metav1.LabelSelectorAsSelector(ring.Spec.RegionSelector)
 	if err != nil {
-		return slices.ContainsFunc(ring.Status.Members, func(m v1alpha1.RingMember) bool {
-			return m.Region == region.Name && (!leaves(m) || !region.DeletionTimestamp.IsZero())
-		})
+		return WasMember(ring, region)
 	}
 	return selector.Matches(labels.Set(region.Labels))
+}
+
+// WasMember tells whether a ring had the Region as a member when it was last looked at.
+func WasMember(ring *v1alpha1.GossipRing, region *v1alpha1.Region) bool {
+	return slices.ContainsFunc(ring.Status.Members, func(m v1alpha1.RingMember) bool {
+		return m.Region == region.Name && (!leaves(m) || !region.DeletionTimestamp.IsZero())
+	})
 }
 
 // leaves tells whether peers drop a member's seed, or have.
