@@ -45,8 +45,9 @@ func loadBalancer(service *corev1.Service) string {
 	return service.Status.LoadBalancer.Ingress[0].Hostname
 }
 
-// settleEndpoint decides on the name that peers use. An endpoint that was once seen to
-// work is replaced only by another that works: a failed lookup never removes a seed.
+// settleEndpoint decides on the name that peers use. A hostname that was once seen to work is
+// replaced only by another name that works: a failed lookup never removes a seed. A load balancer's
+// own name goes with it: what replaced it cannot be asked for without caching that it is not there.
 func settleEndpoint(s *scope, m *member, name nameSight, looked bool) {
 	switch {
 	case m.balancer == "":
