@@ -33,7 +33,7 @@ type PinFiles struct {
 	// path of an application's file; it holds {{ .application }}, and {{ .region }} or {{ .name }}
 	// where regions are to move one after the other: a file that all regions share moves them all
 	// at once. It may hold {{ .environment }}. For example
-	// promotions/{{ .environment }}/{{ .region }}/{{ .application }}.yaml .
+	// promotions/{{ .environment }}/{{ .name }}/{{ .application }}.yaml .
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:XValidation:rule="self.contains('.application')",message="path must hold {{ .application }}: every application has a file of its own"

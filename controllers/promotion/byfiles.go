@@ -57,13 +57,13 @@ func (r *Reconciler) read(ctx context.Context, s *scope, w *byFiles) error {
 	return nil
 }
 
-// paths of all files. Two regions that move one after the other need files of their own.
+// paths of all files.
 func (w *byFiles) paths(s *scope) ([]string, error) {
 	if _, err := w.summary(); err != nil {
 		return nil, err
 	}
 	w.path = map[pinKey]string{}
-	owners := map[string]string{}
+	users := map[string][]string{} // regions of a rollout
 	var paths []string
 	for _, region := range s.regions {
 		profile, err := plan.Profile(s.environment, region.Spec.Profile)
@@ -76,15 +76,42 @@ func (w *byFiles) paths(s *scope) ([]string, error) {
 				return nil, err
 			}
 			w.path[pinKey{region.Name, app.Name}] = path
-			if other, taken := owners[path]; taken && !w.spec.Shared() && other != region.Name {
-				return nil, fmt.Errorf("path is %s for %s and for %s: put {{ .name }} into it", path, other, region.Name)
-			}
-			owners[path] = region.Name
 			paths = append(paths, path)
+			if s.partOf(region) && !slices.Contains(users[path], region.Name) {
+				users[path] = append(users[path], region.Name)
+			}
 		}
 	}
-	slices.Sort(paths)
-	return slices.Compact(paths), nil
+	paths = distinct(paths)
+	if !w.spec.Shared() {
+		s.noteClashes(paths, users)
+	}
+	return paths, nil
+}
+
+// noteClashes remembers regions that move one after the other, and need files of their own for that.
+func (s *scope) noteClashes(paths []string, users map[string][]string) {
+	s.clashes = map[string]string{}
+	for _, path := range paths {
+		if len(users[path]) < 2 {
+			continue
+		}
+		slices.Sort(users[path])
+		for _, region := range users[path] {
+			s.clashes[region] = cmp.Or(s.clashes[region],
+				fmt.Sprintf("spec.delivery.git: path is %s for each of %s: put {{ .name }} into it", path, strings.Join(clipped(users[path]), ", ")))
+		}
+	}
+}
+
+// clash is what is wrong with the way for some regions. The others go on.
+func (s *scope) clash() error {
+	for _, region := range s.regions {
+		if said := s.clashes[region.Name]; said != "" {
+			return step.Terminal(v1alpha1.ReasonInvalidDelivery, "%s", said)
+		}
+	}
+	return nil
 }
 
 func (w *byFiles) expand(region *v1alpha1.Region, application string) (string, error) {

@@ -23,6 +23,7 @@ type scope struct {
 	promotions  []v1alpha1.Promotion  // all of the namespace
 	regions     []*v1alpha1.Region    // of the environment, by age, without those that are being deleted
 	rings       []v1alpha1.GossipRing
+	secrets     map[string]sight                          // by Region
 	found       map[string]map[string]*argocd.Application // by Region and application; nil without Argo CD
 	broken      argocd.BrokenSets
 	world       world
@@ -33,8 +34,15 @@ type scope struct {
 	// it could not be looked at which pins there are.
 	undeliverable error
 	unread        string
-	accepted      bool // the target may be rolled out, as far as git and other Promotions tell
+	clashes       map[string]string // what is wrong with the way for some Regions only, by their names
+	accepted      bool              // the target may be rolled out, as far as git and other Promotions tell
 	decision      *decision
+}
+
+// sight is a region's cluster Secret, nil without one, or why it cannot be seen.
+type sight struct {
+	secret *corev1.Secret
+	err    error
 }
 
 // observe collects the regions that Argo CD knows, the oldest first. A region that is not
@@ -51,6 +59,11 @@ func (r *Reconciler) observe(ctx context.Context, promotion *v1alpha1.Promotion)
 	}
 	s.world = world{now: r.Clock.Now(), rollout: promotion.Status.Rollout, retry: promotion.Annotations[v1alpha1.AnnotationRetry]}
 	s.progress = progressIn(s.world.rollout)
+	s.secrets = map[string]sight{}
+	for _, region := range s.regions {
+		secret, err := r.ArgoCD.Get(ctx, plan.ClusterName(region))
+		s.secrets[region.Name] = sight{secret, err}
+	}
 	s.way = r.wayOf(ctx, s)
 	for _, region := range s.regions {
 		state, err := r.look(ctx, s, region)
@@ -98,14 +111,14 @@ func byAge(a, b *v1alpha1.Region) int {
 // look observes one region, or returns nil when it has no part in a rollout.
 func (r *Reconciler) look(ctx context.Context, s *scope, region *v1alpha1.Region) (*regionState, error) {
 	state := &regionState{name: region.Name, cluster: plan.ClusterName(region), unconnected: s.unconnected(region)}
-	secret, err := r.ArgoCD.Get(ctx, state.cluster)
+	secret, err := s.secrets[region.Name].secret, s.secrets[region.Name].err
 	switch {
 	case errors.Is(err, argocd.ErrUnreachable): // it keeps its turn
 		state.unknown, state.unseen = clip(err.Error()), true
 		return state, nil
 	case err != nil:
 		return nil, err
-	case secret == nil && s.progress[region.Name] == nil:
+	case !s.partOf(region):
 		return nil, nil //nolint:nilnil // it is born with its pins
 	}
 	profile, err := plan.Profile(s.environment, region.Spec.Profile)
@@ -129,6 +142,11 @@ func (r *Reconciler) look(ctx context.Context, s *scope, region *v1alpha1.Region
 		state.unknown, state.blind = s.unjudged(region, state.apps)
 	}
 	return state, nil
+}
+
+// partOf tells whether a region has a part in a rollout.
+func (s *scope) partOf(region *v1alpha1.Region) bool {
+	return s.secrets[region.Name].secret != nil || s.progress[region.Name] != nil
 }
 
 // brokenFor are the ApplicationSets that cannot make the applications of a region.
@@ -177,6 +195,8 @@ func (s *scope) untouchable(region *v1alpha1.Region, secret *corev1.Secret) stri
 		return "its Region is only observed"
 	case s.unread != "":
 		return s.unread + "; it goes on when its pins can be read"
+	case s.clashes[region.Name] != "":
+		return s.clashes[region.Name]
 	case s.found == nil:
 		return "the management cluster has no kind Application: install Argo CD"
 	}

@@ -85,7 +85,10 @@ func (r *Reconciler) validate(ctx context.Context, s *scope) error {
 	}
 	s.world.target, s.accepted = wanted, true
 	s.world.policy = policyOf(&s.promotion.Spec)
-	return r.holdings(s) // it may be more urgent
+	if err := r.holdings(s); err != nil { // it may be more urgent
+		return err
+	}
+	return s.clash()
 }
 
 // moving are the Regions that a rollout may go to: also those of which nothing is seen now, which

@@ -236,14 +236,52 @@ func TestTwoRegionsOfOneFileNeedNames(t *testing.T) {
 	g := NewWithT(t)
 	th := newTheatre(t)
 	_, byGit := th.inGit(t, ownFiles)
+	th.share(t)
+	th.set(t, byGit(promotionTo(good)))
+	valid := conditionOf(th.play(t, "all"), v1alpha1.PromotionValid)
+	g.Expect(valid.Reason).To(Equal(v1alpha1.ReasonInvalidDelivery))
+	g.Expect(valid.Message).To(Equal("spec.delivery.git: " + oneFile))
+}
+
+const oneFile = "path is promotions/production001/dublin/core.yaml for each of dublin, tokyo: put {{ .name }} into it"
+
+// share puts tokyo where dublin is.
+func (th *theatre) share(t *testing.T) {
+	t.Helper()
+	g := NewWithT(t)
 	region := &v1alpha1.Region{}
 	g.Expect(th.Get(t.Context(), client.ObjectKey{Namespace: "fleet", Name: "tokyo"}, region)).To(Succeed())
 	region.Spec.AWSRegion = "dublin"
 	g.Expect(th.Update(t.Context(), region)).To(Succeed())
+}
+
+func TestTwoRegionsOfOneFileKeepNoOtherFromGoingBack(t *testing.T) {
+	g := NewWithT(t)
+	th := newTheatre(t)
+	branch, byGit := th.inGit(t, ownFiles)
+	p := byGit(promotionTo(bad))
+	p.Spec.OnFailure, p.Spec.Waves = v1alpha1.FailureRollback, []v1alpha1.PromotionWave{{Name: "all", Regions: cast}}
+	th.set(t, p)
+	th.pass(t, "all")
+	th.share(t)
+	p = th.playToTheDeadline(t, "all")
+	g.Expect(p.Status.Rollout.Phase).To(Equal(v1alpha1.RolloutRollingBack))
+	g.Expect(th.pins(t)).To(Equal("virginia core@a unkey-api@a, dublin core@c unkey-api@c, tokyo core@c unkey-api@c"))
+	rolledOut := conditionOf(p, v1alpha1.PromotionRolledOut)
+	g.Expect(rolledOut.Reason).To(Equal(v1alpha1.ReasonRegionUnknown))
+	g.Expect(rolledOut.Message).To(ContainSubstring("spec.delivery.git: " + oneFile))
+	g.Expect(branch.subjects()).To(HaveExactElements(HaveSuffix("in dublin, tokyo, virginia"), HaveSuffix("in virginia")))
+}
+
+func TestARegionThatIsNotRegisteredSharesNoFile(t *testing.T) {
+	g := NewWithT(t)
+	th := newTheatre(t)
+	_, byGit := th.inGit(t, ownFiles)
+	second := regionNamed("tokyo-b", 9)
+	second.Spec.AWSRegion = "tokyo"
+	g.Expect(th.Create(t.Context(), second)).To(Succeed())
 	th.set(t, byGit(promotionTo(good)))
-	valid := conditionOf(th.play(t, "all"), v1alpha1.PromotionValid)
-	g.Expect(valid.Reason).To(Equal(v1alpha1.ReasonInvalidDelivery))
-	g.Expect(valid.Message).To(Equal("spec.delivery.git: path is promotions/production001/dublin/core.yaml for dublin and for tokyo: put {{ .name }} into it"))
+	g.Expect(th.play(t, "all").Status.CurrentRevision).To(Equal(good), strings.Join(th.log, ""))
 }
 
 func TestACommitWhoseAnnotationWasInterrupted(t *testing.T) {
