@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -24,6 +25,7 @@ type byFiles struct {
 	editor    delivery.GitEditor
 	spec      *v1alpha1.PinFiles
 	promotion *v1alpha1.Promotion
+	found     map[string]map[string]*argocd.Application // by Region and application
 	branch    gitrepo.Branch
 	path      map[pinKey]string // of each region's applications
 	files     map[string][]byte // nil while they could not be read
@@ -168,22 +170,42 @@ func (w *byFiles) deliver(ctx context.Context, moves []move, rollout *v1alpha1.P
 		return nil, err
 	}
 	var failures []error
-	var found []*argocd.Application
+	var changed []move
 	made = make(map[move]bool, len(moves))
 	for _, m := range moves {
 		e := edits[w.fileOf(m)]
-		switch made[m] = e.changed; {
-		case e.failure != nil:
-			delete(made, m)
+		if e.failure != nil {
 			failures = append(failures, fmt.Errorf("changing %s: %w", w.fileOf(m), e.failure))
-		case e.changed:
-			found = append(found, m.found)
+			continue
+		}
+		if made[m] = e.changed; e.changed {
+			changed = append(changed, m)
 		}
 	}
-	if err := w.clusters.RefreshSets(ctx, found); err != nil {
+	if err := w.clusters.RefreshSets(ctx, w.readers(changed)); err != nil {
 		failures = append(failures, err)
 	}
 	return made, cmp.Or(failures...)
+}
+
+// readers are Applications whose ApplicationSets read the files of moves. Before a region has its own, they
+// are those of the same application in other regions: one that was just registered would wait for minutes.
+func (w *byFiles) readers(moves []move) []*argocd.Application {
+	var found []*argocd.Application
+	var absent []string
+	for _, m := range moves {
+		if m.found != nil {
+			found = append(found, m.found)
+		} else {
+			absent = append(absent, m.application)
+		}
+	}
+	for _, app := range distinct(absent) {
+		for _, region := range slices.Sorted(maps.Keys(w.found)) {
+			found = append(found, w.found[region][app])
+		}
+	}
+	return found
 }
 
 // edit gives one file its pin.

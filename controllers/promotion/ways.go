@@ -43,7 +43,7 @@ type move struct {
 func (r *Reconciler) wayOf(ctx context.Context, s *scope) way {
 	switch delivery := s.promotion.Spec.Delivery; {
 	case delivery.Git != nil:
-		w := &byFiles{clusters: r.ArgoCD, editor: r.Git, spec: delivery.Git, promotion: s.promotion}
+		w := &byFiles{clusters: r.ArgoCD, editor: r.Git, spec: delivery.Git, promotion: s.promotion, found: s.found}
 		s.undeliverable = r.open(ctx, s, w)
 		return w
 	case delivery.Application != nil:

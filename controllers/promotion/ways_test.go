@@ -432,3 +432,21 @@ func TestAFightOverAnApplicationThatIsNotThere(t *testing.T) {
 	g.Expect(said.Reason).To(Equal(v1alpha1.ReasonOverwritten))
 	g.Expect(said.Message).To(ContainSubstring("annotation " + v1alpha1.AnnotationRevisionPrefix + "core of Secret"))
 }
+
+func TestTheSetsOfOthersLookForAnApplicationThatIsNotThereYet(t *testing.T) {
+	g := NewWithT(t)
+	th := newTheatre(t)
+	_, byGit := th.inGit(t, ownFiles)
+	set := &argocd.ApplicationSet{}
+	set.Namespace, set.Name = "argocd", "core"
+	g.Expect(th.Create(t.Context(), set)).To(Succeed())
+	dublin := th.applicationsOf(t, "dublin")["core"]
+	dublin.OwnerReferences = []metav1.OwnerReference{{APIVersion: "argoproj.io/v1alpha1", Kind: "ApplicationSet", Name: "core", UID: "1"}}
+	g.Expect(th.Update(t.Context(), dublin)).To(Succeed())
+	g.Expect(th.Delete(t.Context(), th.applicationsOf(t, "virginia")["core"])).To(Succeed())
+	th.set(t, byGit(promotionTo(good)))
+	th.pass(t, "all")
+	g.Expect(th.pins(t)).To(HavePrefix("virginia core@b unkey-api@b, dublin core@a"))
+	g.Expect(th.Get(t.Context(), client.ObjectKeyFromObject(set), set)).To(Succeed())
+	g.Expect(set.Annotations).To(HaveKeyWithValue("argocd.argoproj.io/application-set-refresh", "true"))
+}
