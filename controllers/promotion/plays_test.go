@@ -197,6 +197,13 @@ func TestRollouts(t *testing.T) {
 			p.asks("to c", to(bad)).run(t, 8)
 			return p
 		}, "us-1 aa, eu-1 aa"},
+		"outage-at-a-gate": {func(t *testing.T) *play {
+			p := stageFor("us-1").asks("to b", to(good)).event("us-1 does not join its ring", func() {})
+			p.apart["us-1"] = true
+			p.run(t, 10).event("git does not answer", func() { p.away["us-1"] = true }).run(t, 40)
+			p.event("it does again", func() { p.away["us-1"] = false }).run(t, 10)
+			return p.event("us-1 joins its ring", func() { p.apart["us-1"] = false }).run(t, 2)
+		}, "us-1 bb"},
 		"taken-over-unapproved": {func(t *testing.T) *play {
 			p := stageFor("us-1", "eu-1").elsewhere(commit("e"))
 			p.event("web, which another Promotion has pinned, is ours, and an approval is needed", func() { p.takeOver(); p.denied = true })

@@ -146,7 +146,11 @@ func (p *planner) noteHeld(at *v1alpha1.RegionProgress, h *holding) {
 	if !h.until.IsZero() {
 		return
 	}
-	deadline := at.HealthySince.Add(p.policy.deadline + p.policy.soak)
+	since := at.HealthySince
+	if since.Before(at.MovedAt) { // nobody could see it for a while, and it has its time once more
+		since = at.MovedAt
+	}
+	deadline := since.Add(p.policy.deadline + p.policy.soak)
 	if p.recheck(deadline); !p.now.Before(deadline) {
 		p.failf(at, "by %s it had not passed: %s", deadline.UTC().Format(time.RFC3339), h.message)
 	}
