@@ -19,20 +19,20 @@ type Files interface {
 	Malformed(ctx context.Context, repo gitrepo.Repository, commit string, paths []string) ([]gitrepo.Malformed, error)
 }
 
-// complete asks for the configuration files of every region that the target would go to.
+// complete asks for the configuration files of every region that the target would go to, seen or not.
 func (r *Reconciler) complete(ctx context.Context, s *scope, repository gitrepo.Repository, wanted target) error {
 	needs := map[string][]string{} // files by revision
-	for _, region := range s.regions {
-		state := s.world.region(region.Name)
-		if state == nil {
-			continue
+	for _, region := range s.moving() {
+		apps, err := s.pinnedIn(region)
+		if err != nil && len(s.environment.Spec.ArgoCD.Repository.ConfigFiles) > 0 {
+			return step.Poll(r.Poll, v1alpha1.ReasonRegionUnknown, "nobody can tell which files %s needs: %w", region.Name, err)
 		}
-		for _, app := range state.apps {
-			paths, err := plan.ConfigFiles(s.environment, region.Spec.AWSRegion, app.name)
+		for _, app := range apps {
+			paths, err := plan.ConfigFiles(s.environment, region.Spec.AWSRegion, app)
 			if err != nil {
 				return step.Stuck(r.SlowPoll, v1alpha1.ReasonNoRepository, "spec.argocd.repository.configFiles of the Environment: %w", err)
 			}
-			revision := string(wanted.Of(app.name))
+			revision := string(wanted.Of(app))
 			needs[revision] = append(needs[revision], paths...)
 		}
 	}

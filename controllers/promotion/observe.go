@@ -249,16 +249,25 @@ func (s *scope) noteConflict(app string, responsible *v1alpha1.Promotion) {
 func (s *scope) applications() []string {
 	var names []string
 	for _, region := range s.regions {
-		profile, err := plan.Profile(s.environment, region.Spec.Profile)
-		if err != nil {
-			continue // the Region itself reports it
-		}
-		for _, app := range profile.Applications {
-			if p := plan.Responsible(s.promotions, s.environment.Name, app.Name); p != nil && p.Name == s.promotion.Name {
-				names = append(names, app.Name)
-			}
+		if apps, err := s.pinnedIn(region); err == nil { // else the Region itself reports it
+			names = append(names, apps...)
 		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// pinnedIn are the applications of a region's profile that the promotion is responsible for.
+func (s *scope) pinnedIn(region *v1alpha1.Region) ([]string, error) {
+	profile, err := plan.Profile(s.environment, region.Spec.Profile)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, app := range profile.Applications {
+		if p := plan.Responsible(s.promotions, s.environment.Name, app.Name); p != nil && p.Name == s.promotion.Name {
+			names = append(names, app.Name)
+		}
+	}
+	return names, nil
 }
