@@ -28,6 +28,9 @@ const (
 	ReasonRollingOut = "RollingOut"
 	// ReasonConflict means another Promotion of the environment claims the same application.
 	ReasonConflict = "Conflict"
+	// ReasonUnknownApplication means overrides or applications name one that no profile has, or that is
+	// another Promotion's.
+	ReasonUnknownApplication = "UnknownApplication"
 	// ReasonUnknownRevision means the repository has no such commit.
 	ReasonUnknownRevision = "UnknownRevision"
 	// ReasonNotOnBranch means the revision is not on the branch on which it has to be.

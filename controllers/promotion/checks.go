@@ -161,9 +161,7 @@ func (r *Reconciler) answer(ctx context.Context, s *scope, rollout *v1alpha1.Pro
 
 // query leaves the number out of what it says: that would be another one each time.
 func (r *Reconciler) query(ctx context.Context, region *v1alpha1.Region, g v1alpha1.PrometheusGate) (v1alpha1.GateState, string) {
-	query, err := plan.Expand(g.Query, plan.Variables{
-		"environment": region.Spec.EnvironmentRef.Name, "region": string(region.Spec.AWSRegion), "name": region.Name,
-	})
+	query, err := plan.Expand(g.Query, queryVariables(region))
 	if err != nil {
 		return v1alpha1.GateWaiting, fmt.Sprintf("its query: %v", err)
 	}
@@ -179,6 +177,10 @@ func (r *Reconciler) query(ctx context.Context, region *v1alpha1.Region, g v1alp
 	default:
 		return v1alpha1.GateWaiting, fmt.Sprintf("%s has not answered %q yet", g.Address, g.Expect)
 	}
+}
+
+func queryVariables(region *v1alpha1.Region) plan.Variables {
+	return plan.Variables{"environment": region.Spec.EnvironmentRef.Name, "region": string(region.Spec.AWSRegion), "name": region.Name}
 }
 
 func (r *Reconciler) run(ctx context.Context, s *scope, rollout *v1alpha1.PromotionRollout, at *v1alpha1.RegionProgress, g v1alpha1.JobGate) (v1alpha1.GateState, string) {

@@ -94,10 +94,6 @@ func TestAGateHoldsARegion(t *testing.T) {
 			but:         func(o *oracle, _ *v1alpha1.Promotion) { o.silent = errors.New("http://prometheus: refused") },
 			wantMessage: "virginia: gate errors: http://prometheus: refused",
 		},
-		"a query that cannot be": {
-			but:         func(_ *oracle, p *v1alpha1.Promotion) { p.Spec.Gates.Prometheus[0].Query = "{{ .regoin }}" },
-			wantMessage: "virginia: gate errors: its query: ",
-		},
 		"a Job that runs": {
 			but:         func(o *oracle, _ *v1alpha1.Promotion) { o.jobs["virginia"] = gates.Running },
 			wantMessage: "virginia: gate smoke: the Job Running",

@@ -22,7 +22,10 @@ type Commits interface {
 	Between(ctx context.Context, repo gitrepo.Repository, from, to string, limit int) (commits []gitrepo.Commit, more bool, err error)
 }
 
-const defaultDeadline = 30 * time.Minute
+const (
+	defaultDeadline = 30 * time.Minute
+	defaultBranch   = "main"
+)
 
 func policyOf(spec *v1alpha1.PromotionSpec) policy {
 	p := policy{
@@ -65,12 +68,20 @@ func (r *Reconciler) validate(ctx context.Context, s *scope) error {
 	if err := r.holdings(s); err != nil { // what is refused below stops nothing, but these do
 		return err
 	}
+	if err := r.mistaken(s); err != nil {
+		return err
+	}
 	if s.undeliverable != nil {
 		return s.undeliverable
 	}
 	if err := s.owned(); err != nil {
 		return r.undelivered(err)
 	}
+	return r.accept(ctx, s)
+}
+
+// accept takes what the spec asks for as the target, unless regions or git speak against it.
+func (r *Reconciler) accept(ctx context.Context, s *scope) error {
 	wanted, err := r.target(ctx, s)
 	if err != nil {
 		return err
@@ -219,7 +230,7 @@ func (s *scope) branch() string {
 	case spec.Track != nil:
 		return spec.Track.Branch
 	default:
-		return "main"
+		return defaultBranch
 	}
 }
 
