@@ -75,7 +75,7 @@ func NewReconciler(d Deps) *Reconciler {
 // Reconcile implements reconcile.ObjectReconciler.
 func (r *Reconciler) Reconcile(ctx context.Context, env *v1alpha1.Environment) (reconcile.Result, error) {
 	if !env.DeletionTimestamp.IsZero() {
-		step.Forget(kind, client.ObjectKeyFromObject(env))
+		forget(client.ObjectKeyFromObject(env))
 		return reconcile.Result{}, nil
 	}
 	before := env.DeepCopy()
@@ -100,6 +100,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, env *v1alpha1.Environment) (
 	// After the patch: as long as the old status is there, its revisions are followed.
 	return result, r.prune(ctx, s)
 }
+
+// forget drops what was known of an Environment that is gone.
+func forget(key client.ObjectKey) { step.Forget(kind, key) }
 
 // reclaim takes back the blocks of Regions that do not exist, unless their networks live on.
 // Each is asked for past the cache: a Region gets its block moments after it was created.

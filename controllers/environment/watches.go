@@ -25,7 +25,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Named("environment").
 		For(&v1alpha1.Environment{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.Region{}, handler.EnqueueRequestsFromMapFunc(toEnvironment), builder.WithPredicates(watch.Changed(whatDecides))).
-		Complete(reconcile.AsReconciler(r.Client, r))
+		Complete(watch.Objects(r.Client, r, forget))
 	if err != nil {
 		return fmt.Errorf("building the Environment controller: %w", err)
 	}

@@ -38,7 +38,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.ringsOfSecret)).
 		WatchesRawSource(watch.Remote(r.Clusters, r.ringsOf, remote.Topology, remote.Pods, remote.Registration)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency}).
-		Complete(reconcile.AsReconciler(r.Client, r))
+		Complete(watch.Objects(r.Client, r, r.forgetRing))
 	if err != nil {
 		return fmt.Errorf("building the GossipRing controller: %w", err)
 	}

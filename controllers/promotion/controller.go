@@ -70,12 +70,8 @@ func NewReconciler(d Deps) *Reconciler {
 
 // Reconcile implements reconcile.ObjectReconciler.
 func (r *Reconciler) Reconcile(ctx context.Context, promotion *v1alpha1.Promotion) (reconcile.Result, error) {
-	key := client.ObjectKeyFromObject(promotion)
 	if !promotion.DeletionTimestamp.IsZero() {
-		step.Forget(kind, key)
-		r.fights.forget(key)
-		r.untold.forget(key)
-		r.answers.forget(key)
+		r.forget(client.ObjectKeyFromObject(promotion))
 		return reconcile.Result{}, nil
 	}
 	before := promotion.DeepCopy()
@@ -89,4 +85,12 @@ func (r *Reconciler) Reconcile(ctx context.Context, promotion *v1alpha1.Promotio
 		return reconcile.Result{}, errors.Join(err, patchErr)
 	}
 	return result, err
+}
+
+// forget drops what was known of a Promotion that is gone.
+func (r *Reconciler) forget(key client.ObjectKey) {
+	step.Forget(kind, key)
+	r.fights.forget(key)
+	r.untold.forget(key)
+	r.answers.forget(key)
 }

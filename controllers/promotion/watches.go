@@ -59,7 +59,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, clk clock.WithTicker) er
 		WatchesRawSource(watch.Remote(r.ArgoCD.Regional(), func(ctx context.Context, region client.ObjectKey) []reconcile.Request {
 			return promotions(ctx, &v1alpha1.Region{ObjectMeta: metav1.ObjectMeta{Namespace: region.Namespace, Name: region.Name}})
 		}, remote.Registration, remote.Applications)).
-		Build(reconcile.AsReconciler(r.Client, r))
+		Build(watch.Objects(r.Client, r, r.forget))
 	if err != nil {
 		return fmt.Errorf("building the Promotion controller: %w", err)
 	}
