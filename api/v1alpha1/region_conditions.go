@@ -57,6 +57,9 @@ const (
 	ReasonTooFewZones = "TooFewZones"
 	// ReasonNameTooLong means names that derive from environment and Region exceed a limit of AWS.
 	ReasonNameTooLong = "NameTooLong"
+	// ReasonNameTaken means another Region has the same name of environment and Region, which AWS and
+	// Argo CD know a region by.
+	ReasonNameTaken = "NameTaken"
 	// ReasonCreating means AWS is creating what the message names.
 	ReasonCreating = "Creating"
 	// ReasonSyncing means ACK has not yet applied the newest spec.

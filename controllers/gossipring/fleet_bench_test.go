@@ -173,8 +173,8 @@ func (f *fleet) add(ctx context.Context) *site {
 func (f *fleet) register(ctx context.Context, s *site, seeds string) {
 	GinkgoHelper()
 	f.seen.born(s.cluster, seeds)
-	Expect(f.argocd.Bear(ctx, s.cluster, map[string]string{v1alpha1.AnnotationWANSeedsPrefix + ringName: seeds})).To(Succeed())
-	_, err := f.argocd.Register(ctx, argocd.Registration{Cluster: s.cluster, Server: s.api.Endpoint(), CA: []byte(s.api.CA()), Labels: plan.Labels(s.region)})
+	Expect(f.argocd.Bear(ctx, s.region, map[string]string{v1alpha1.AnnotationWANSeedsPrefix + ringName: seeds})).To(Succeed())
+	_, err := f.argocd.Register(ctx, argocd.Registration{Region: s.region, Server: s.api.Endpoint(), CA: []byte(s.api.CA()), Labels: plan.Labels(s.region)})
 	Expect(err).NotTo(HaveOccurred())
 }
 

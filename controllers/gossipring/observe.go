@@ -151,7 +151,7 @@ func (m *member) wentAway(now time.Time, timeout time.Duration) bool {
 }
 
 func (s *scope) target(m *member) delivery.Target {
-	return delivery.Target{Region: m.region, Cluster: m.cluster, Remote: m.remote}
+	return delivery.Target{Region: m.region, Remote: m.remote}
 }
 
 // found takes down the seeds that are written for the member.

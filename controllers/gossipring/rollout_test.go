@@ -19,6 +19,7 @@ func settled(name string, sees int32, seeds ...string) *member {
 	slices.Sort(seeds)
 	region := &v1alpha1.Region{}
 	region.Namespace, region.Name, region.Spec.AWSRegion = "fleet", name, v1alpha1.AWSRegion(name)
+	region.Spec.EnvironmentRef.Name = "production001"
 	return &member{
 		region: region, name: name, cluster: "production001-" + name, endpoint: name + ".example", source: v1alpha1.EndpointFromHostname,
 		deliverable: true, written: seeds, desired: seeds, targets: &targetSight{healthy: 1, known: true},

@@ -139,7 +139,7 @@ func registry(t *testing.T, refused error, refusing string, members ...*member) 
 	for _, m := range members {
 		secret := &corev1.Secret{}
 		secret.Namespace, secret.Name = "argocd", argocd.SecretName(m.cluster)
-		secret.Annotations = map[string]string{v1alpha1.AnnotationWANSeedsPrefix + "api": strings.Join(m.written, ",")}
+		secret.Annotations = map[string]string{v1alpha1.AnnotationWANSeedsPrefix + "api": strings.Join(m.written, ","), argocd.AnnotationOwner: "fleet/" + m.name}
 		objects = append(objects, secret)
 	}
 	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithInterceptorFuncs(interceptor.Funcs{
@@ -155,7 +155,7 @@ func registry(t *testing.T, refused error, refusing string, members ...*member) 
 
 func seedsIn(t *testing.T, clusters *argocd.Clusters, m *member) string {
 	t.Helper()
-	secret, err := clusters.Get(t.Context(), m.cluster)
+	secret, err := clusters.Get(t.Context(), m.region)
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	return secret.Annotations[v1alpha1.AnnotationWANSeedsPrefix+"api"]
 }

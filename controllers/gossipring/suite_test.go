@@ -101,9 +101,9 @@ func (b *bed) deploy(ctx context.Context, name string, seeds ...string) *v1alpha
 	controllerutil.AddFinalizer(region, v1alpha1.RegionFinalizer)
 	b.ExpectApplied(ctx, region)
 	cluster := plan.ClusterName(region)
-	Expect(b.ArgoCD.Bear(ctx, cluster, map[string]string{v1alpha1.AnnotationWANSeedsPrefix + ringName: strings.Join(seeds, ",")})).To(Succeed())
+	Expect(b.ArgoCD.Bear(ctx, region, map[string]string{v1alpha1.AnnotationWANSeedsPrefix + ringName: strings.Join(seeds, ",")})).To(Succeed())
 	_, err := b.ArgoCD.Register(ctx, argocd.Registration{
-		Cluster: cluster, Labels: plan.Labels(region), Annotations: map[string]string{"portolan.dev/cluster-name": cluster},
+		Region: region, Labels: plan.Labels(region), Annotations: map[string]string{"portolan.dev/cluster-name": cluster},
 	})
 	Expect(err).NotTo(HaveOccurred())
 
@@ -142,7 +142,7 @@ func (b *bed) see(members int, names ...string) {
 func (b *bed) seeds(ctx context.Context, name string) string {
 	GinkgoHelper()
 	secret := &corev1.Secret{}
-	Expect(env.Client.Get(ctx, b.ArgoCD.Key(build.EnvironmentName+"-"+name), secret)).To(Succeed())
+	Expect(env.Client.Get(ctx, b.ArgoCD.Key(build.Region(b.Namespace, v1alpha1.AWSRegion(name))), secret)).To(Succeed())
 	return secret.Annotations[v1alpha1.AnnotationWANSeedsPrefix+ringName]
 }
 

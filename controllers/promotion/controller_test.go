@@ -10,7 +10,6 @@ import (
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/argocd"
-	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
 func conditionOf(p *v1alpha1.Promotion, conditionType string) metav1.Condition {
@@ -63,7 +62,7 @@ func TestRegionsThatTakeNoPart(t *testing.T) {
 			return th.Update(t.Context(), r)
 		},
 		"not registered": func(t *testing.T, th *theatre, r *v1alpha1.Region) error {
-			return th.reconciler.ArgoCD.Delete(t.Context(), plan.ClusterName(r))
+			return th.reconciler.ArgoCD.Delete(t.Context(), r)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -77,7 +76,7 @@ func TestRegionsThatTakeNoPart(t *testing.T) {
 			regions := p.Status.Rollout.Waves[0].Regions
 			g.Expect(regions).To(HaveLen(2))
 			g.Expect(regions[0].Region).To(Equal(cast[1]))
-			moved, err := th.reconciler.ArgoCD.Get(t.Context(), plan.ClusterName(regionNamed(cast[1], 0)))
+			moved, err := th.reconciler.ArgoCD.Get(t.Context(), regionNamed(cast[1], 0))
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(moved.Annotations).To(HaveKeyWithValue(v1alpha1.AnnotationRevisionPrefix+"core", string(good)))
 		})

@@ -81,17 +81,17 @@ func TestSomebodyWhoKeepsWritingAPinIsNamed(t *testing.T) {
 	g := NewWithT(t)
 	th := newTheatre(t)
 	th.set(t, promotionTo(good))
-	cluster := plan.ClusterName(regionNamed(cast[0], 0))
+	contested := regionNamed(cast[0], 0)
 	for range tolerated + 1 {
 		th.pass(t, "all")
-		th.overwrite(t, cluster)
+		th.overwrite(t, contested)
 	}
 	p := th.pass(t, "all")
 	rolledOut := conditionOf(p, v1alpha1.PromotionRolledOut)
 	g.Expect(rolledOut.Status).To(Equal(metav1.ConditionFalse))
 	g.Expect(rolledOut.Reason).To(Equal(v1alpha1.ReasonOverwritten))
 	g.Expect(rolledOut.Message).To(Equal("somebody keeps changing the pin of core in virginia (annotation " +
-		v1alpha1.AnnotationRevisionPrefix + "core of Secret argocd/" + argocd.SecretName(cluster) + "): end that"))
+		v1alpha1.AnnotationRevisionPrefix + "core of Secret argocd/" + argocd.SecretName(plan.ClusterName(contested)) + "): end that"))
 	g.Expect(meta.IsStatusConditionTrue(p.Status.Conditions, v1alpha1.ConditionStalled)).To(BeTrue())
 	g.Expect(th.pins(t)).To(HavePrefix("virginia core@a "), "nobody writes any more")
 
@@ -102,10 +102,10 @@ func TestSomebodyWhoKeepsWritingAPinIsNamed(t *testing.T) {
 }
 
 // overwrite puts the old pin of core back, as a person would.
-func (th *theatre) overwrite(t *testing.T, cluster string) {
+func (th *theatre) overwrite(t *testing.T, region *v1alpha1.Region) {
 	t.Helper()
 	g := NewWithT(t)
-	secret, err := th.reconciler.ArgoCD.Get(t.Context(), cluster)
+	secret, err := th.reconciler.ArgoCD.Get(t.Context(), region)
 	g.Expect(err).NotTo(HaveOccurred())
 	secret.Annotations[v1alpha1.AnnotationRevisionPrefix+"core"] = string(old)
 	g.Expect(th.Update(t.Context(), secret)).To(Succeed())

@@ -61,7 +61,7 @@ func (r *Reconciler) observe(ctx context.Context, promotion *v1alpha1.Promotion)
 	s.progress = progressIn(s.world.rollout)
 	s.secrets = map[string]sight{}
 	for _, region := range s.regions {
-		secret, err := r.ArgoCD.Get(ctx, plan.ClusterName(region))
+		secret, err := r.ArgoCD.Get(ctx, region)
 		s.secrets[region.Name] = sight{secret, err}
 	}
 	s.way = r.wayOf(ctx, s)
@@ -92,7 +92,7 @@ func (r *Reconciler) list(ctx context.Context, s *scope) error {
 		}
 	}
 	slices.SortFunc(s.regions, byAge)
-	found, err := r.ArgoCD.AllApplications(ctx, s.environment.Name)
+	found, err := r.ArgoCD.AllApplications(ctx, s.environment)
 	if err != nil && !meta.IsNoMatchError(err) {
 		return err
 	}

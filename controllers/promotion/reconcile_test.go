@@ -58,9 +58,9 @@ func (b *bed) register(ctx context.Context, region *v1alpha1.Region, apps ...str
 		b.ExpectApplied(ctx, build.Application(b.ArgoCD.Namespace, region.Name, app, build.Revision))
 	}
 	cluster := plan.ClusterName(region)
-	Expect(b.ArgoCD.Bear(ctx, cluster, pins)).To(Succeed())
+	Expect(b.ArgoCD.Bear(ctx, region, pins)).To(Succeed())
 	_, err := b.ArgoCD.Register(ctx, argocd.Registration{
-		Cluster: cluster, Labels: plan.Labels(region), Annotations: map[string]string{"portolan.dev/cluster-name": cluster},
+		Region: region, Labels: plan.Labels(region), Annotations: map[string]string{"portolan.dev/cluster-name": cluster},
 	})
 	Expect(err).NotTo(HaveOccurred())
 }
@@ -83,7 +83,7 @@ func (b *bed) deploy(ctx context.Context, region *v1alpha1.Region, app string, r
 func (b *bed) pin(ctx context.Context, region *v1alpha1.Region, app string) v1alpha1.GitRevision {
 	GinkgoHelper()
 	secret := &corev1.Secret{}
-	Expect(env.Client.Get(ctx, b.ArgoCD.Key(plan.ClusterName(region)), secret)).To(Succeed())
+	Expect(env.Client.Get(ctx, b.ArgoCD.Key(region), secret)).To(Succeed())
 	return v1alpha1.GitRevision(secret.Annotations[v1alpha1.AnnotationRevisionPrefix+app])
 }
 
@@ -233,6 +233,24 @@ var _ = Describe("Promotion", func() {
 		Expect(b.main.Status.Rollout.Waves).To(BeEmpty())
 	})
 
+	It("moves nothing of a Region of the same name in another namespace", func(ctx SpecContext) {
+		sandbox := newBed(ctx)
+		sandbox.ArgoCD.Namespace = b.ArgoCD.Namespace
+		theirs := build.Application(b.ArgoCD.Namespace, b.first.Name, build.ApplicationName, build.Revision)
+		b.ExpectRefreshed(ctx, theirs)
+		before := theirs.DeepCopy()
+		sandbox.promote(ctx)
+		for range 3 {
+			sandbox.reconcile(ctx)
+		}
+		Expect(sandbox.main.Status.Rollout.Waves).To(BeEmpty())
+		for _, region := range []*v1alpha1.Region{b.first, b.second} {
+			Expect(b.pin(ctx, region, build.ApplicationName)).To(Equal(build.Revision))
+		}
+		b.ExpectRefreshed(ctx, theirs)
+		Expect(theirs).To(Equal(before))
+	})
+
 	It("pins single applications elsewhere", func(ctx SpecContext) {
 		testenv.ExpectUpdated(ctx, env, b.main, func(p *v1alpha1.Promotion) {
 			p.Spec.Overrides = []v1alpha1.RevisionOverride{{Application: build.ApplicationName, Revision: build.NextRevision}}
@@ -248,7 +266,7 @@ var _ = Describe("Promotion", func() {
 		})
 		for _, region := range []*v1alpha1.Region{b.first, b.second} {
 			b.ExpectApplied(ctx, build.Application(b.ArgoCD.Namespace, region.Name, "frontline", build.Revision))
-			_, err := b.ArgoCD.SetPin(ctx, plan.ClusterName(region), "frontline", string(build.Revision))
+			_, err := b.ArgoCD.SetPin(ctx, region, "frontline", string(build.Revision))
 			Expect(err).NotTo(HaveOccurred())
 		}
 		b.promote(ctx)

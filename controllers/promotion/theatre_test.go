@@ -85,7 +85,7 @@ func born(name string, age int) []client.Object {
 	region := regionNamed(name, age)
 	secret := &corev1.Secret{}
 	secret.Namespace, secret.Name = "argocd", argocd.SecretName(plan.ClusterName(region))
-	secret.Annotations = map[string]string{}
+	secret.Annotations = map[string]string{argocd.AnnotationOwner: region.Namespace + "/" + region.Name}
 	objects := []client.Object{region, secret}
 	for _, a := range applications {
 		secret.Annotations[v1alpha1.AnnotationRevisionPrefix+a] = string(old)
@@ -140,7 +140,7 @@ func (th *theatre) act(t *testing.T) {
 	th.clock.SetTime(th.clock.Now().Add(time.Minute))
 	for _, name := range cast {
 		region := regionNamed(name, 0)
-		secret, err := th.reconciler.ArgoCD.Get(t.Context(), plan.ClusterName(region))
+		secret, err := th.reconciler.ArgoCD.Get(t.Context(), region)
 		g.Expect(err).NotTo(HaveOccurred())
 		found, err := th.reconciler.ArgoCD.Applications(t.Context(), region)
 		g.Expect(err).NotTo(HaveOccurred())
@@ -167,7 +167,7 @@ func (th *theatre) pins(t *testing.T) string {
 	t.Helper()
 	var all []string
 	for _, name := range cast {
-		secret, err := th.reconciler.ArgoCD.Get(t.Context(), plan.ClusterName(regionNamed(name, 0)))
+		secret, err := th.reconciler.ArgoCD.Get(t.Context(), regionNamed(name, 0))
 		NewWithT(t).Expect(err).NotTo(HaveOccurred())
 		if secret == nil {
 			continue

@@ -337,7 +337,7 @@ func TestWhatIsAskedOfGit(t *testing.T) {
 	g := NewWithT(t)
 	th := newTheatre(t)
 	repository := th.withGit(t)
-	g.Expect(th.reconciler.ArgoCD.Delete(t.Context(), plan.ClusterName(regionNamed("tokyo", 0)))).To(Succeed())
+	g.Expect(th.reconciler.ArgoCD.Delete(t.Context(), regionNamed("tokyo", 0))).To(Succeed())
 	p := promotionTo(good, v1alpha1.RevisionOverride{Application: "core", Revision: old})
 	p.Spec.Gates.OnBranch = "main"
 	g.Expect(th.Create(t.Context(), p)).To(Succeed())
@@ -385,7 +385,7 @@ func TestARefusedRevisionLeavesTheLastOneInForce(t *testing.T) {
 	g.Expect(p.Status.CurrentRevision).To(Equal(good), "the rollout that was on its way is finished")
 	g.Expect(th.pins(t)).NotTo(ContainSubstring("@c"))
 
-	th.overwrite(t, plan.ClusterName(regionNamed(cast[1], 0)))
+	th.overwrite(t, regionNamed(cast[1], 0))
 	th.pass(t, "all")
 	g.Expect(th.pins(t)).NotTo(ContainSubstring("@a"), "and what somebody takes away is written again")
 

@@ -12,7 +12,6 @@ import (
 	"github.com/portolan-dev/portolan/controllers/internal/argocd"
 	"github.com/portolan-dev/portolan/controllers/internal/gitrepo"
 	"github.com/portolan-dev/portolan/controllers/internal/step"
-	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
 // way is how pins get to Argo CD. By each of them the annotation on the cluster Secret is
@@ -99,7 +98,7 @@ func (r *Reconciler) deliver(ctx context.Context, s *scope, d *decision) (missed
 // announce says on the cluster Secret what Argo CD was given. Only what was changed can have been taken away
 // before: a write that failed is nobody's.
 func (r *Reconciler) announce(ctx context.Context, s *scope, m move, changed bool) error {
-	said, err := r.ArgoCD.SetPin(ctx, plan.ClusterName(m.region), m.application, string(m.pin))
+	said, err := r.ArgoCD.SetPin(ctx, m.region, m.application, string(m.pin))
 	if changed || said && err == nil {
 		r.fights.wrote(client.ObjectKeyFromObject(s.promotion), pinKey{m.region.Name, m.application}, m.pin, s.world.now)
 	}
@@ -168,7 +167,6 @@ func (*bySecret) deliver(_ context.Context, moves []move, _ *v1alpha1.PromotionR
 }
 
 func (w *bySecret) rival(ctx context.Context, m move) (who, where string, err error) {
-	cluster := plan.ClusterName(m.region)
-	who, err = w.clusters.PinOwner(ctx, cluster, m.application)
-	return who, fmt.Sprintf("annotation %s%s of Secret %s", v1alpha1.AnnotationRevisionPrefix, m.application, w.clusters.Key(cluster)), err
+	who, err = w.clusters.PinOwner(ctx, m.region, m.application)
+	return who, fmt.Sprintf("annotation %s%s of Secret %s", v1alpha1.AnnotationRevisionPrefix, m.application, w.clusters.Key(m.region)), err
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/argocd"
 	"github.com/portolan-dev/portolan/controllers/internal/gitrepo"
-	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
 // bare plays a branch.
@@ -162,7 +161,7 @@ func TestARegionThatIsBornReadsTheFilesOfAll(t *testing.T) {
 	commits := len(branch.messages)
 	th.play(t, "all")
 	g.Expect(branch.messages).To(HaveLen(commits), "a newcomer must not move the others")
-	secret, err := th.reconciler.ArgoCD.Get(t.Context(), plan.ClusterName(regionNamed("sydney", 0)))
+	secret, err := th.reconciler.ArgoCD.Get(t.Context(), regionNamed("sydney", 0))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(secret.Annotations).To(HaveKeyWithValue(v1alpha1.AnnotationRevisionPrefix+"core", string(bad)), "what Argo CD really reads")
 }
@@ -291,7 +290,7 @@ func TestACommitWhoseAnnotationWasInterrupted(t *testing.T) {
 	th.set(t, byGit(promotionTo(good)))
 	th.play(t, "all")
 	commits := len(branch.messages)
-	th.overwrite(t, plan.ClusterName(regionNamed("dublin", 0)))
+	th.overwrite(t, regionNamed("dublin", 0))
 	th.play(t, "all")
 	g.Expect(th.pins(t)).To(Equal("virginia core@b unkey-api@b, dublin core@b unkey-api@b, tokyo core@b unkey-api@b"))
 	g.Expect(branch.messages).To(HaveLen(commits), "git has it already")
@@ -426,7 +425,7 @@ func TestAFightOverAnApplicationThatIsNotThere(t *testing.T) {
 	th.set(t, to)
 	for range tolerated + 1 {
 		th.pass(t, "all")
-		th.overwrite(t, plan.ClusterName(regionNamed("virginia", 0)))
+		th.overwrite(t, regionNamed("virginia", 0))
 	}
 	said := conditionOf(th.pass(t, "all"), v1alpha1.PromotionRolledOut)
 	g.Expect(said.Reason).To(Equal(v1alpha1.ReasonOverwritten))

@@ -21,7 +21,7 @@ func (r *Reconciler) reconcileApplications(ctx context.Context, s *scope) error 
 		s.healthy = true
 		return step.NotRequired("the profile lists no applications")
 	}
-	secret, err := r.ArgoCD.Get(ctx, s.plan.Cluster)
+	secret, err := r.ArgoCD.Get(ctx, s.region)
 	switch {
 	case err != nil:
 		return err

@@ -55,7 +55,7 @@ func (r *Reconciler) removeApplications(ctx context.Context, region *v1alpha1.Re
 }
 
 func (r *Reconciler) deleteApplications(ctx context.Context, region *v1alpha1.Region) (left []string, err error) {
-	if err := r.ArgoCD.Deselect(ctx, plan.ClusterName(region)); err != nil {
+	if err := r.ArgoCD.Deselect(ctx, region); err != nil {
 		return nil, err
 	}
 	return r.ArgoCD.DeleteApplications(ctx, region)

@@ -153,7 +153,7 @@ var _ = Describe("a Region that is forgotten", func() {
 		b.reconcile(ctx)
 		b.ExpectNotFound(ctx, b.region)
 		Expect(b.changesInAWS()).To(Equal(changed))
-		Expect(b.ArgoCD.Get(ctx, prefix)).NotTo(BeNil(), "without it, Argo CD would delete what runs")
+		Expect(b.ArgoCD.Get(ctx, b.region)).NotTo(BeNil(), "without it, Argo CD would delete what runs")
 		app := build.Application(b.ArgoCD.Namespace, "eu-west-1", build.ApplicationName, build.Revision)
 		b.ExpectRefreshed(ctx, app)
 		Expect(app.DeletionTimestamp).To(BeNil())

@@ -58,13 +58,20 @@ func (r *Reconciler) finalize(ctx context.Context, region *v1alpha1.Region) (rec
 	}
 	before := region.DeepCopy()
 	stages := r.stages()
-	switch waits, err := r.unconfirmed(ctx, region); {
+	releasing := stage{v1alpha1.ReasonReleasing, r.retain, 10 * time.Minute, "see that the ACK controllers run"}
+	holder, err := r.otherHolder(ctx, region)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	switch waits, err := r.unconfirmed(ctx, region, holder); {
 	case err != nil:
 		return reconcile.Result{}, err
 	case region.Spec.DeletionPolicy == v1alpha1.DeletionRetain:
-		stages = []stage{{reason: v1alpha1.ReasonReleasing, run: r.retain, normally: 10 * time.Minute, remedy: "see that the ACK controllers run"}}
+		stages = []stage{releasing}
 	case waits != nil:
-		return r.reportStage(ctx, region, before, stage{reason: v1alpha1.ReasonObserving}, waits)
+		return r.reportStage(ctx, region, before, stage{reason: step.ReasonOf(waits)}, waits)
+	case holder != nil:
+		stages = []stage{releasing}
 	}
 	for _, st := range stages {
 		if err := st.run(ctx, region); err != nil {
@@ -84,12 +91,17 @@ func (r *Reconciler) finalize(ctx context.Context, region *v1alpha1.Region) (rec
 
 // unconfirmed says why nothing may be taken down yet. Admission asks for the confirmation as
 // well, but does not see every way in which an object is deleted.
-func (r *Reconciler) unconfirmed(ctx context.Context, region *v1alpha1.Region) (waits, err error) {
+func (r *Reconciler) unconfirmed(ctx context.Context, region, holder *v1alpha1.Region) (waits, err error) {
 	if region.Spec.ManagementPolicy == v1alpha1.ManagementObserve {
 		return step.Wait(v1alpha1.ReasonObserving,
 			"managementPolicy is Observe, so nothing is deleted: set it to Manage to take the region down, or deletionPolicy to Retain to forget it"), nil
 	}
-	if !hasSomething(region) || confirmed(region) {
+	if holder != nil && plan.Built(region) {
+		return step.Wait(v1alpha1.ReasonNameTaken,
+			"Region %s/%s has the name %s as well, and what this one made in AWS may be the other's: to forget it, set spec.deletionPolicy to Retain",
+			holder.Namespace, holder.Name, plan.ClusterName(region)), nil
+	}
+	if !plan.Built(region) || confirmed(region) {
 		return nil, nil //nolint:nilnil // nothing waits
 	}
 	env, err := r.environment(ctx, region)
@@ -103,12 +115,6 @@ func (r *Reconciler) unconfirmed(ctx context.Context, region *v1alpha1.Region) (
 
 func confirmed(region *v1alpha1.Region) bool {
 	return region.Annotations[v1alpha1.AnnotationConfirmDelete] == region.Name
-}
-
-// hasSomething tells whether the region came as far as having a network or a cluster.
-func hasSomething(region *v1alpha1.Region) bool {
-	n, c := region.Status.Network, region.Status.Cluster
-	return n != nil && n.VPCID != "" || c != nil
 }
 
 // reportStage says in Deleting and Ready which stage runs, what it waits for and, once that
@@ -160,13 +166,9 @@ func (r *Reconciler) leaveRings(ctx context.Context, region *v1alpha1.Region) er
 }
 
 func (r *Reconciler) unregister(ctx context.Context, region *v1alpha1.Region) error {
-	cluster := plan.ClusterName(region)
-	foreign, err := r.ArgoCD.Foreign(ctx, cluster, region.Name)
+	err := r.ArgoCD.Delete(ctx, region)
 	if errors.Is(err, argocd.ErrUnreachable) {
 		return nil // it goes with the cluster that it is in
 	}
-	if err != nil || foreign {
-		return err
-	}
-	return r.ArgoCD.Delete(ctx, cluster)
+	return err
 }

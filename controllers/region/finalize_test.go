@@ -113,7 +113,7 @@ var _ = Describe("the end of a Region", func() {
 		Expect(app.Finalizers).To(ConsistOf(argocd.ResourcesFinalizer))
 		Expect(app.DeletionTimestamp).NotTo(BeNil())
 		secret := &corev1.Secret{}
-		Expect(env.Client.Get(ctx, b.ArgoCD.Key(prefix), secret)).To(Succeed())
+		Expect(env.Client.Get(ctx, b.ArgoCD.Key(b.region), secret)).To(Succeed())
 		Expect(secret.Labels).To(HaveKeyWithValue("portolan.dev/managed", "false"))
 		letGo(ctx, app)
 
@@ -123,7 +123,7 @@ var _ = Describe("the end of a Region", func() {
 			g.Expect(b.region).To(testenv.HaveCondition("Deleting", "True", "RemovingApplications",
 				"the load balancer of Service api/unkey-api-gossip-wan since"))
 		}).Should(Succeed())
-		Expect(env.Client.Get(ctx, b.ArgoCD.Key(prefix), secret)).To(Succeed())
+		Expect(env.Client.Get(ctx, b.ArgoCD.Key(b.region), secret)).To(Succeed())
 		b.api.Remove(service)
 		Eventually(func(g Gomega) {
 			b.reconcile(ctx)

@@ -29,7 +29,7 @@ var _ = Describe("what a profile asks for", func() {
 	// clusterSecret is what Argo CD knows of the region.
 	clusterAnnotations := func(ctx context.Context) map[string]string {
 		GinkgoHelper()
-		secret, err := b.ArgoCD.Get(ctx, prefix)
+		secret, err := b.ArgoCD.Get(ctx, b.region)
 		Expect(err).NotTo(HaveOccurred())
 		if secret == nil {
 			return nil

@@ -32,7 +32,7 @@ var _ = Describe("a Region of an environment with EKS's Argo CD", func() {
 		b := newBed(ctx)
 		b.environment.Spec.ArgoCD = v1alpha1.ArgoCD{Mode: v1alpha1.ArgoCDEKSCapability, RoleARN: role}
 		b.reachReady(ctx)
-		secret, err := b.ArgoCD.Get(ctx, prefix)
+		secret, err := b.ArgoCD.Get(ctx, b.region)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(secret.Data).To(HaveLen(3), "no config")
 		Expect(string(secret.Data["server"])).To(Equal("arn:aws:eks:eu-west-1:123456789012:cluster/" + prefix))
@@ -129,7 +129,7 @@ var _ = Describe("a Region with an Argo CD of its own", Ordered, func() {
 	It("says that Argo CD is missing", func(ctx SpecContext) {
 		eventually(ctx, "Registered", "Unknown", "ArgoCDNotInstalled", prefix+" lacks kinds of Argo CD", "bootstrap list")
 		Expect(b.region).To(testenv.HaveCondition("ApplicationsHealthy", "Unknown", "Blocked"))
-		found, err := b.ArgoCD.AllApplications(ctx, build.EnvironmentName)
+		found, err := b.ArgoCD.AllApplications(ctx, b.environment)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(argocd.Evaluate(found["eu-west-1"][build.ApplicationName], string(build.Revision))).To(And(
 			HaveField("Class", argocd.Unreachable), HaveField("Reason", "ArgoCDNotInstalled")))
@@ -169,7 +169,7 @@ var _ = Describe("a Region with an Argo CD of its own", Ordered, func() {
 		app := build.Application(b.ArgoCD.Namespace, "eu-west-1", build.ApplicationName, build.Revision)
 		Expect(in.Create(ctx, app)).To(Succeed())
 		eventually(ctx, "ApplicationsHealthy", "True", "Succeeded")
-		all, err := b.ArgoCD.AllApplications(ctx, build.EnvironmentName)
+		all, err := b.ArgoCD.AllApplications(ctx, b.environment)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(b.ArgoCD.Refresh(ctx, all["eu-west-1"][build.ApplicationName], false)).To(Succeed())
 		Expect(in.Get(ctx, client.ObjectKeyFromObject(app), app)).To(Succeed())
@@ -177,15 +177,15 @@ var _ = Describe("a Region with an Argo CD of its own", Ordered, func() {
 	})
 
 	It("takes pins and seeds inside, and sees at once what it wrote", func(ctx SpecContext) {
-		Expect(b.ArgoCD.SetPin(ctx, prefix, build.ApplicationName, string(build.NextRevision))).To(BeTrue())
-		Expect(b.ArgoCD.SetSeeds(ctx, prefix, "unkey-api", "gossip.us-east-1.test")).To(BeTrue())
-		seen, err := b.ArgoCD.Get(ctx, prefix)
+		Expect(b.ArgoCD.SetPin(ctx, b.region, build.ApplicationName, string(build.NextRevision))).To(BeTrue())
+		Expect(b.ArgoCD.SetSeeds(ctx, b.region, "unkey-api", "gossip.us-east-1.test")).To(BeTrue())
+		seen, err := b.ArgoCD.Get(ctx, b.region)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(seen.Annotations).To(And(HaveKeyWithValue(pinKey, string(build.NextRevision)), HaveKeyWithValue(seedsKey, "gossip.us-east-1.test")))
-		Expect(b.ArgoCD.SetPin(ctx, prefix, build.ApplicationName, string(build.NextRevision))).To(BeFalse(), "a second time")
-		owner, err := b.ArgoCD.PinOwner(ctx, prefix, build.ApplicationName)
+		Expect(b.ArgoCD.SetPin(ctx, b.region, build.ApplicationName, string(build.NextRevision))).To(BeFalse(), "a second time")
+		owner, err := b.ArgoCD.PinOwner(ctx, b.region, build.ApplicationName)
 		Expect(owner, err).To(Equal("portolan-promotion/" + build.ApplicationName))
-		Expect(b.ArgoCD.SetPin(ctx, prefix, build.ApplicationName, string(build.Revision))).To(BeTrue())
+		Expect(b.ArgoCD.SetPin(ctx, b.region, build.ApplicationName, string(build.Revision))).To(BeTrue())
 		eventually(ctx, "Ready", "True", "Succeeded")
 	})
 
@@ -196,22 +196,22 @@ var _ = Describe("a Region with an Argo CD of its own", Ordered, func() {
 		Expect(b.region).To(testenv.HaveCondition("ApplicationsHealthy", "Unknown", "Blocked"))
 		Expect(b.region.Status.Applications).To(HaveValue(HaveField("Healthy", BeEquivalentTo(1))))
 
-		seen, err := b.ArgoCD.Get(ctx, prefix)
+		seen, err := b.ArgoCD.Get(ctx, b.region)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(seen.Annotations).To(HaveKeyWithValue(pinKey, string(build.Revision)))
-		all, err := b.ArgoCD.AllApplications(ctx, build.EnvironmentName)
+		all, err := b.ArgoCD.AllApplications(ctx, b.environment)
 		Expect(err).NotTo(HaveOccurred(), "other regions have their turn")
 		Expect(argocd.Evaluate(all["eu-west-1"][build.ApplicationName], string(build.Revision))).To(And(
 			HaveField("Class", argocd.Unreachable), HaveField("Reason", "ClusterUnreachable")))
-		_, err = b.ArgoCD.SetPin(ctx, prefix, build.ApplicationName, string(build.NextRevision))
+		_, err = b.ArgoCD.SetPin(ctx, b.region, build.ApplicationName, string(build.NextRevision))
 		Expect(err).To(MatchError(argocd.ErrUnreachable))
 
 		By("an operator that has just started and saw nothing of it")
 		started := *b.ArgoCD
 		started.Homes = &argocd.Homes{Client: b.Client, Clusters: remote.New(b.AWS, b.Clock, testenv.Poll), Scheme: env.Client.Scheme()}
-		_, err = started.Get(ctx, prefix)
+		_, err = started.Get(ctx, b.region)
 		Expect(err).To(MatchError(argocd.ErrUnreachable), "the Secret is not gone")
-		all, err = started.AllApplications(ctx, build.EnvironmentName)
+		all, err = started.AllApplications(ctx, b.environment)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(argocd.Evaluate(all["eu-west-1"][build.ApplicationName], string(build.Revision)).Class).To(Equal(argocd.Unreachable))
 
@@ -227,13 +227,14 @@ var _ = Describe("a Region with an Argo CD of its own", Ordered, func() {
 		Expect(secret.ResourceVersion).To(Equal(before))
 	})
 
-	It("deletes its Applications inside before its Secret", func(ctx SpecContext) {
+	It("deletes its Applications inside before its Secret, though the Environment is gone", func(ctx SpecContext) {
 		testenv.ExpectUpdated(ctx, b.Env, b.region, func(r *v1alpha1.Region) {
 			r.Annotations = map[string]string{v1alpha1.AnnotationConfirmDelete: r.Name}
 		})
 		way.set(true)
 		b.AWS.SetClusterVersion("eu-west-1", prefix, "1.34") // EKS has it
 		eventually(ctx, "Connected", "Unknown", "ClusterUnreachable")
+		Expect(env.Client.Delete(ctx, b.environment)).To(Succeed())
 		Expect(env.Client.Delete(ctx, b.region)).To(Succeed())
 		eventually(ctx, "Deleting", "True", "RemovingApplications", "its Argo CD cannot be told to delete the Applications")
 		way.set(false)

@@ -32,11 +32,11 @@ var _ = Describe("a Region whose pins moved since its plan was made", func() {
 		b.connected()
 		b.settle(ctx)
 		Expect(b.region).To(testenv.HaveCondition("Registered", "Unknown", reason, message))
-		Expect(b.ArgoCD.Get(ctx, prefix)).To(BeNil(), argocd.SecretName(prefix))
+		Expect(b.ArgoCD.Get(ctx, b.region)).To(BeNil(), argocd.SecretName(prefix))
 
 		*b.files = files{}
 		b.settle(ctx)
-		Expect(b.ArgoCD.Get(ctx, prefix)).NotTo(BeNil())
+		Expect(b.ArgoCD.Get(ctx, b.region)).NotTo(BeNil())
 	},
 		Entry("lacks its files", files{missing: []string{"a.yaml", "b.yaml"}}, "RevisionLacksRegionConfig",
 			build.ApplicationName+" at "+pinned+" lacks a.yaml, b.yaml: promote the environment to a revision that has them"),

@@ -21,6 +21,9 @@ import (
 // looks for everything that would stop it later. Nothing is created before all of it
 // checks out.
 func (r *Reconciler) reconcilePlan(ctx context.Context, s *scope) error {
+	if err := r.refuseTaken(ctx, s); err != nil {
+		return err
+	}
 	env, err := r.environment(ctx, s.region)
 	if err != nil {
 		return err
@@ -29,7 +32,7 @@ func (r *Reconciler) reconcilePlan(ctx context.Context, s *scope) error {
 		return step.Wait(v1alpha1.ReasonEnvironmentNotFound, "namespace %s has no Environment %s: create it", s.region.Namespace, s.region.Spec.EnvironmentRef.Name)
 	}
 	s.live = env
-	s.region.Status.RoleARN = env.Spec.AWS.RoleARN
+	s.region.Status.RoleARN, s.region.Status.ArgoCDMode = env.Spec.AWS.RoleARN, env.Spec.ArgoCD.Mode
 	if err := r.remains(ctx, s.region); err != nil {
 		return err
 	}
@@ -45,6 +48,30 @@ func (r *Reconciler) reconcilePlan(ctx context.Context, s *scope) error {
 	}
 	s.plan = draft
 	return nil
+}
+
+// refuseTaken stops at a name that another Region has: the two would take each other's cluster and
+// registration. One that is only observed takes nothing.
+func (r *Reconciler) refuseTaken(ctx context.Context, s *scope) error {
+	if s.observe {
+		return nil
+	}
+	holder, err := r.otherHolder(ctx, s.region)
+	if err != nil || holder == nil {
+		return err
+	}
+	return step.Stuck(r.SlowPoll, v1alpha1.ReasonNameTaken,
+		"Region %s/%s has the name %s, by which AWS and Argo CD know a region: delete this Region, which touches nothing of the other's, and choose another name for it or its Environment",
+		holder.Namespace, holder.Name, plan.ClusterName(s.region))
+}
+
+// otherHolder returns the other Region that has a Region's name, or nil.
+func (r *Reconciler) otherHolder(ctx context.Context, region *v1alpha1.Region) (*v1alpha1.Region, error) {
+	holder, err := r.ArgoCD.Holder(ctx, region)
+	if err != nil || holder.Namespace == region.Namespace && holder.Name == region.Name {
+		return nil, err
+	}
+	return holder, nil
 }
 
 // draft is the plan before anything was checked in AWS.

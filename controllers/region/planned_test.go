@@ -74,6 +74,7 @@ var _ = Describe("the plan of a Region", func() {
 
 	It("refuses a block that a Region of another environment holds", func(ctx SpecContext) {
 		other := newBed(ctx)
+		other.region.Name = "ireland"
 		other.apply(ctx)
 		other.reconcile(ctx)
 
@@ -81,7 +82,7 @@ var _ = Describe("the plan of a Region", func() {
 		b.apply(ctx)
 		b.reconcile(ctx)
 		Expect(b.region).To(testenv.HaveCondition("Planned", "False", "CIDROverlap",
-			"10.16.32.0/20 overlaps 10.16.0.0/18, held by Region eu-west-1 of "+other.Namespace+"/production001"))
+			"10.16.32.0/20 overlaps 10.16.0.0/18, held by Region ireland of "+other.Namespace+"/production001"))
 	})
 
 	It("records block, zones and role", func(ctx SpecContext) {

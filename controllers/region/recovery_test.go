@@ -161,7 +161,7 @@ var _ = Describe("a Region whose management cluster was lost", func() {
 		b.settle(ctx)
 		b.connected()
 		b.settle(ctx)
-		secret, err := b.ArgoCD.Get(ctx, prefix)
+		secret, err := b.ArgoCD.Get(ctx, b.region)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(secret.Annotations).To(HaveKeyWithValue("portolan.dev/wan-seeds.unkey-api", "lb.ap-south-1.test,lb.sa-east-1.test,lb.us-east-1.test"))
 	})

@@ -34,11 +34,11 @@ func (r *Reconciler) reconcileRegistration(ctx context.Context, s *scope) error 
 	if err != nil {
 		return err
 	}
-	secret, err := r.clusterSecret(ctx, s, b)
+	registration, err := r.registrationFor(s)
 	if err != nil {
 		return err
 	}
-	registration, err := r.registrationFor(s)
+	secret, err := r.clusterSecret(ctx, s, b, registration)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func registrable(s *scope) error {
 
 // askable waits for an Argo CD that is in the regional cluster itself, which its Region brings up.
 func (r *Reconciler) askable(ctx context.Context, s *scope) error {
-	err := r.ArgoCD.Ready(ctx, s.plan.Cluster)
+	err := r.ArgoCD.Ready(ctx, s.region)
 	switch {
 	case meta.IsNoMatchError(err):
 		return step.Poll(r.SlowPoll, v1alpha1.ReasonArgoCDNotInstalled,
@@ -89,32 +89,34 @@ func (r *Reconciler) askable(ctx context.Context, s *scope) error {
 }
 
 // clusterSecret returns the region's Secret, or nil when it was only just born.
-func (r *Reconciler) clusterSecret(ctx context.Context, s *scope, b birth) (*corev1.Secret, error) {
-	secret, err := r.ArgoCD.Get(ctx, s.plan.Cluster)
-	if err != nil {
+func (r *Reconciler) clusterSecret(ctx context.Context, s *scope, b birth, registration argocd.Registration) (*corev1.Secret, error) {
+	secret, err := r.ArgoCD.Get(ctx, s.region)
+	if err != nil || secret != nil {
+		return secret, err
+	}
+	if err := r.refuseForeign(ctx, registration); err != nil {
 		return nil, err
 	}
-	if secret == nil || secret.Labels[v1alpha1.LabelRegion] != s.region.Name {
-		if err := r.refuseForeign(ctx, s); err != nil {
-			return nil, err
-		}
-	}
-	if secret == nil {
-		return nil, r.bear(ctx, s, b)
-	}
-	return secret, nil
+	return nil, r.bear(ctx, s, b)
 }
 
-// refuseForeign stops at a Secret that Portolan did not make, for example one of
-// `argocd cluster add`: it is somebody's way into a cluster.
-func (r *Reconciler) refuseForeign(ctx context.Context, s *scope) error {
-	name := argocd.SecretName(s.plan.Cluster)
-	foreign, err := r.ArgoCD.Foreign(ctx, s.plan.Cluster, s.region.Name)
-	if err == nil && !foreign {
-		name, err = r.ArgoCD.Rival(ctx, s.plan.Cluster)
-	}
-	if err != nil || name == "" {
+// refuseForeign stops at a Secret that is not the Region's, for example one of `argocd cluster
+// add`: it is somebody's way into a cluster.
+func (r *Reconciler) refuseForeign(ctx context.Context, registration argocd.Registration) error {
+	region := registration.Region
+	key := r.ArgoCD.Key(region)
+	name := key.Name
+	switch foreign, owner, err := r.ArgoCD.Foreign(ctx, region); {
+	case err != nil:
 		return err
+	case owner != "":
+		return step.Poll(r.SlowPoll, v1alpha1.ReasonSecretNotOurs,
+			"the Secret %[1]s is that of Region %[2]s: to take its cluster over, kubectl annotate secret -n %[3]s %[1]s --overwrite %[4]s=%[5]s/%[6]s",
+			name, owner, key.Namespace, argocd.AnnotationOwner, region.Namespace, region.Name)
+	case !foreign:
+		if name, err = r.ArgoCD.Rival(ctx, registration); err != nil || name == "" {
+			return err
+		}
 	}
 	return step.Poll(r.SlowPoll, v1alpha1.ReasonSecretNotOurs, "a Secret %s that Portolan did not make is in the way: delete it", name)
 }
@@ -137,7 +139,7 @@ func (r *Reconciler) bear(ctx context.Context, s *scope, b birth) error {
 	if err := r.complete(ctx, s, b); err != nil {
 		return err
 	}
-	return r.ArgoCD.Bear(ctx, s.plan.Cluster, b.keys)
+	return r.ArgoCD.Bear(ctx, s.region, b.keys)
 }
 
 // birth is what a cluster Secret has to carry from its first moment on.
@@ -270,7 +272,7 @@ func (r *Reconciler) registrationFor(s *scope) (argocd.Registration, error) {
 		"profile":             s.region.Spec.Profile,
 	})
 	return argocd.Registration{
-		Cluster:     s.plan.Cluster,
+		Region:      s.region,
 		Mode:        s.environment.Spec.ArgoCD.Mode,
 		Server:      deref(s.cluster.Status.Endpoint),
 		ARN:         s.region.Status.Cluster.ARN,

@@ -64,6 +64,16 @@ var _ = Describe("the registration of a Region", func() {
 		)
 	})
 
+	It("goes on with a birth that was interrupted, though it has no keys", func(ctx SpecContext) {
+		b.profile().Applications = nil
+		b.apply(ctx)
+		Expect(b.ArgoCD.Bear(ctx, b.region, nil)).To(Succeed())
+		b.settle(ctx)
+		b.connected()
+		b.settle(ctx)
+		Expect(b.region).To(testenv.HaveCondition("Registered", "True", "Succeeded"))
+	})
+
 	Context("of a cluster that answers", func() {
 		BeforeEach(func(ctx SpecContext) {
 			b.apply(ctx)
@@ -151,6 +161,22 @@ var _ = Describe("the registration of a Region", func() {
 			Expect(secret).To(Equal(before))
 		})
 
+		DescribeTable("names another Secret that Argo CD would mix it up with", func(ctx SpecContext, name, server string) {
+			theirs := &corev1.Secret{}
+			theirs.Namespace, theirs.Name, theirs.Labels = secret.Namespace, "cluster-by-hand", map[string]string{"argocd.argoproj.io/secret-type": "cluster"}
+			theirs.Data = map[string][]byte{"name": []byte(name), "server": []byte(strings.ReplaceAll(server, "ours", b.api.Endpoint()))}
+			b.ExpectApplied(ctx, theirs, build.Promotion(b.Namespace, "main"))
+			b.settle(ctx)
+			Expect(b.region).To(testenv.HaveCondition("Registered", "Unknown", "SecretNotOurs", "a Secret cluster-by-hand that Portolan did not make"))
+			b.ExpectNotFound(ctx, secret)
+			b.ExpectDeleted(ctx, theirs)
+			b.settle(ctx)
+			Expect(b.region).To(testenv.HaveCondition("Registered", "True", "Succeeded"))
+		},
+			Entry("by the name", prefix, "https://eks.example"),
+			Entry("by the server", "by-hand", "ours/"),
+		)
+
 		It("mends what somebody took away from the Secret", func(ctx SpecContext) {
 			b.ExpectApplied(ctx, build.Promotion(b.Namespace, "main"))
 			b.settle(ctx)
@@ -178,7 +204,7 @@ var _ = Describe("the registration of a Region", func() {
 
 		It("asks the gate at the revision that the Secret pins", func(ctx SpecContext) {
 			Expect(b.region.Status.Applications).To(HaveValue(Equal(v1alpha1.ApplicationsStatus{Total: 1, Healthy: 1})))
-			_, err := b.ArgoCD.SetPin(ctx, prefix, build.ApplicationName, string(build.NextRevision))
+			_, err := b.ArgoCD.SetPin(ctx, b.region, build.ApplicationName, string(build.NextRevision))
 			Expect(err).NotTo(HaveOccurred())
 			b.reconcile(ctx)
 			Expect(b.region).To(testenv.HaveCondition("ApplicationsHealthy", "Unknown", "ApplicationsNotHealthy",
@@ -191,7 +217,7 @@ var _ = Describe("the registration of a Region", func() {
 			b.ExpectApplied(ctx, ring)
 			b.reconcile(ctx)
 			Expect(b.region).To(testenv.HaveCondition("Registered", "Unknown", "Syncing", "has no annotation "+seedsKey))
-			_, err := b.ArgoCD.SetSeeds(ctx, prefix, ring.Name, "")
+			_, err := b.ArgoCD.SetSeeds(ctx, b.region, ring.Name, "")
 			Expect(err).NotTo(HaveOccurred())
 			b.reconcile(ctx)
 			Expect(b.region).To(testenv.HaveCondition("RingsJoined", "Unknown", "Joining", "ring unkey-api: Pending"))
@@ -231,9 +257,9 @@ var _ = Describe("the registration of a Region", func() {
 
 	It("is written by owners that do not take each other's keys", func(ctx SpecContext) {
 		b.reachReady(ctx)
-		_, err := b.ArgoCD.SetSeeds(ctx, prefix, "unkey-api", "gossip.us-east-1.test")
+		_, err := b.ArgoCD.SetSeeds(ctx, b.region, "unkey-api", "gossip.us-east-1.test")
 		Expect(err).NotTo(HaveOccurred())
-		_, err = b.ArgoCD.SetPin(ctx, prefix, build.ApplicationName, string(build.NextRevision))
+		_, err = b.ArgoCD.SetPin(ctx, b.region, build.ApplicationName, string(build.NextRevision))
 		Expect(err).NotTo(HaveOccurred())
 		testenv.ExpectUpdated(ctx, b.Env, b.environment, func(e *v1alpha1.Environment) {
 			e.Spec.ArgoCD.ClusterLabels = map[string]string{"tier": "gold"}

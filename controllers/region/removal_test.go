@@ -89,7 +89,7 @@ var _ = Describe("what is not asked for any more", func() {
 		b.profile().Certificates = []v1alpha1.Certificate{{Domain: "aws.unkey.test"}}
 		b.profile().Buckets = []v1alpha1.Bucket{{Name: "kept-logs"}, {Name: "scratch", DeletionPolicy: v1alpha1.DeletionDelete}}
 		b.reachReady(ctx)
-		secret, err := b.ArgoCD.Get(ctx, prefix)
+		secret, err := b.ArgoCD.Get(ctx, b.region)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(secret.Annotations).To(HaveKey("portolan.dev/certificate-arn.0"))
 		without(ctx, func(e *v1alpha1.EnvironmentSpec) { e.Profiles[0].Certificates, e.Profiles[0].Buckets = nil, nil })
@@ -105,7 +105,7 @@ var _ = Describe("what is not asked for any more", func() {
 		letGo(ctx, leaving...)
 		readyAgain(ctx)
 		Expect(b.region.Status.Certificates).To(BeEmpty())
-		secret, err = b.ArgoCD.Get(ctx, prefix)
+		secret, err = b.ArgoCD.Get(ctx, b.region)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(secret.Annotations).NotTo(HaveKey("portolan.dev/certificate-arn.0"))
 	})

@@ -42,7 +42,7 @@ func (r *Reconciler) keepBlock(ctx context.Context, region *v1alpha1.Region) err
 			return client.IgnoreNotFound(err)
 		}
 		i := slices.IndexFunc(env.Status.Allocations, func(a v1alpha1.Allocation) bool { return a.Region == region.Name })
-		if i < 0 || env.Status.Allocations[i].Retained || !hasSomething(region) {
+		if i < 0 || env.Status.Allocations[i].Retained || !plan.Built(region) {
 			return nil
 		}
 		before := env.DeepCopy()

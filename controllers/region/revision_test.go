@@ -98,7 +98,7 @@ var _ = Describe("a changed Environment", func() {
 		b.Recorder.ExpectNoWrites(func() { b.reconcile(ctx) })
 		Expect(b.ACK.Names(ctx, b.Namespace)).To(ConsistOf(objects))
 		Expect(team(ctx)).To(Equal("platform"))
-		Expect(b.ArgoCD.Get(ctx, prefix)).NotTo(BeNil())
+		Expect(b.ArgoCD.Get(ctx, b.region)).NotTo(BeNil())
 
 		b.give(ctx)
 		b.settle(ctx)

@@ -16,7 +16,7 @@ import (
 
 // Applications returns the Region's Applications by the application's name.
 func (c *Clusters) Applications(ctx context.Context, region *v1alpha1.Region) (map[string]*Application, error) {
-	h, err := c.home(ctx, plan.ClusterName(region))
+	h, err := c.home(ctx, region)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func (c *Clusters) listed(ctx context.Context, from client.Reader, h *home, regi
 	for i := range list.Items {
 		app := &list.Items[i]
 		if h.regional() {
-			app.cluster = plan.ClusterName(region)
+			app.inside = client.ObjectKeyFromObject(region)
 		}
 		note(byName, app)
 	}
@@ -66,52 +66,50 @@ func note(byName map[string]*Application, app *Application) {
 
 // AllApplications returns an environment's Applications by Region and the application's name.
 // They are shared with a cache: nobody may change them. In a Region whose own Argo CD cannot be
-// asked, every application of its profile has one of which nothing is known.
-func (c *Clusters) AllApplications(ctx context.Context, environment string) (map[string]map[string]*Application, error) {
-	all, err := c.regionalApplications(ctx, environment)
-	if err != nil || all != nil {
-		return all, err
+// asked, every application of its profile has one of which nothing is known. A Region whose name
+// another one has has none.
+func (c *Clusters) AllApplications(ctx context.Context, env *v1alpha1.Environment) (map[string]map[string]*Application, error) {
+	regions, err := c.regions(ctx, env)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]map[string]*Application{}
+	if c.Homes != nil && env.Spec.ArgoCD.Mode == v1alpha1.ArgoCDPerCluster {
+		for _, region := range regions {
+			all[region.Name] = c.applicationsIn(ctx, env, region)
+		}
+		return all, nil
 	}
 	list := &ApplicationList{}
 	if err := c.Client.List(ctx, list, client.InNamespace(c.Namespace),
-		client.MatchingLabels{v1alpha1.LabelEnvironment: environment}, client.UnsafeDisableDeepCopy); err != nil {
+		client.MatchingLabels{v1alpha1.LabelEnvironment: env.Name}, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("listing Applications: %w", err)
 	}
-	all = map[string]map[string]*Application{}
+	for _, region := range regions {
+		all[region.Name] = map[string]*Application{}
+	}
 	for i := range list.Items {
 		app := &list.Items[i]
-		region := app.Labels[v1alpha1.LabelRegion]
-		if all[region] == nil {
-			all[region] = map[string]*Application{}
+		if ours := all[app.Labels[v1alpha1.LabelRegion]]; ours != nil {
+			note(ours, app)
 		}
-		note(all[region], app)
 	}
 	return all, nil
 }
 
-// regionalApplications returns nil unless the environment's regions have an Argo CD each.
-func (c *Clusters) regionalApplications(ctx context.Context, environment string) (map[string]map[string]*Application, error) {
-	environments, err := c.Homes.environments(ctx)
-	if err != nil {
-		return nil, err
+// regions are those of an Environment that have their names.
+func (c *Clusters) regions(ctx context.Context, env *v1alpha1.Environment) ([]*v1alpha1.Region, error) {
+	list := &v1alpha1.RegionList{}
+	if err := c.Client.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("listing Regions: %w", err)
 	}
-	var all map[string]map[string]*Application
-	for _, env := range environments {
-		if env.Name != environment {
-			continue
-		}
-		regions, err := c.Homes.regions(ctx, env)
-		if err != nil {
-			return nil, err
-		}
-		if all == nil {
-			all = map[string]map[string]*Application{}
-		}
-		for _, region := range regions {
-			all[region.Name] = c.applicationsIn(ctx, env, region)
+	var found []*v1alpha1.Region
+	for _, region := range plan.Holders(list.Items) {
+		if region.Namespace == env.Namespace && region.Spec.EnvironmentRef.Name == env.Name {
+			found = append(found, region)
 		}
 	}
-	return all, nil
+	return found, nil
 }
 
 // applicationsIn never fails: a region that cannot be asked must not hold up the others.
@@ -150,24 +148,26 @@ func (c *Clusters) applicationsIn(ctx context.Context, env *v1alpha1.Environment
 const notInstalled = "its cluster has no kind Application: put Argo CD on the bootstrap list of the profile"
 
 // clientOf returns the client for the Argo CD that has an Application.
-func (c *Clusters) clientOf(ctx context.Context, a *Application) (client.Client, error) {
-	if a.cluster == "" {
+func (c *Clusters) clientOf(a *Application) (client.Client, error) {
+	if a.inside.Name == "" {
 		return c.Client, nil
 	}
-	h, err := c.reachable(ctx, a.cluster)
-	if err != nil {
-		return nil, err
-	}
-	return h.client, nil
+	region := &v1alpha1.Region{}
+	region.Namespace, region.Name = a.inside.Namespace, a.inside.Name
+	h := c.homeOf(region)
+	return h.client, h.gone
 }
 
 // DeleteApplications deletes the Region's Applications and everything that they
 // deployed, and returns the names of those that are still there, sorted. It has to be
 // called while Argo CD still knows the cluster: afterwards it would only forget them
-// and leave their load balancers behind.
+// and leave their load balancers behind. Those of another Region of the name are left alone.
 func (c *Clusters) DeleteApplications(ctx context.Context, region *v1alpha1.Region) ([]string, error) {
-	h, err := c.reachable(ctx, plan.ClusterName(region))
+	h, err := c.reachable(ctx, region)
 	if err != nil {
+		return nil, err
+	}
+	if _, holder, err := c.live(ctx, h, region); err != nil || holder != "" && holder != nobody {
 		return nil, err
 	}
 	list := &ApplicationList{}
@@ -210,7 +210,7 @@ func deleteWithResources(ctx context.Context, c client.Client, app *Application)
 // Abandon lets go of the Region's Applications that are being deleted, with whatever they
 // deployed: Argo CD would wait for a cluster that does not answer for ever.
 func (c *Clusters) Abandon(ctx context.Context, region *v1alpha1.Region) error {
-	h, err := c.reachable(ctx, plan.ClusterName(region))
+	h, err := c.reachable(ctx, region)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ import (
 
 func dublin() *v1alpha1.Region {
 	region := &v1alpha1.Region{}
-	region.Name, region.Spec.EnvironmentRef.Name = "dublin", "production001"
+	region.Namespace, region.Name, region.Spec.EnvironmentRef.Name = "production", "dublin", "production001"
 	return region
 }
 

@@ -13,7 +13,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
-	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
 // BrokenSets are ApplicationSets that cannot make their Applications, by name, with Argo CD's
@@ -29,7 +28,7 @@ func (c *Clusters) BrokenSets(ctx context.Context) (BrokenSets, error) {
 
 // BrokenSetsOf reads the conditions of the ApplicationSets that may make a Region's Applications.
 func (c *Clusters) BrokenSetsOf(ctx context.Context, region *v1alpha1.Region) (BrokenSets, error) {
-	h, err := c.home(ctx, plan.ClusterName(region))
+	h, err := c.home(ctx, region)
 	if err != nil {
 		return nil, err
 	}
@@ -76,12 +75,12 @@ func (c *Clusters) RefreshSets(ctx context.Context, of []*Application) error {
 			continue
 		}
 		for _, owner := range a.OwnerReferences {
-			set := a.cluster + "/" + owner.Name
+			set := a.inside.String() + "/" + owner.Name
 			if owner.Kind != "ApplicationSet" || asked[set] {
 				continue
 			}
 			asked[set] = true
-			writer, err := c.clientOf(ctx, a)
+			writer, err := c.clientOf(a)
 			if err != nil {
 				return err
 			}

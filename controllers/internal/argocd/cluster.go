@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
 // Field managers of a cluster Secret. Each seed and each pin has an owner of its own,
@@ -50,24 +51,26 @@ type Clusters struct {
 	Homes *Homes
 }
 
-// Key returns the Secret's key.
-func (c *Clusters) Key(cluster string) client.ObjectKey {
-	return client.ObjectKey{Namespace: c.Namespace, Name: SecretName(cluster)}
+func nameOf(region *v1alpha1.Region) string { return SecretName(plan.ClusterName(region)) }
+
+// Key returns the key of a Region's Secret.
+func (c *Clusters) Key(region *v1alpha1.Region) client.ObjectKey {
+	return client.ObjectKey{Namespace: c.Namespace, Name: nameOf(region)}
 }
 
-// Get returns the Secret of a registered cluster, or nil. One that is out of reach is what it was
-// when it was last seen; if it never was, that is ErrUnreachable.
-func (c *Clusters) Get(ctx context.Context, cluster string) (*corev1.Secret, error) {
-	h, err := c.home(ctx, cluster)
+// Get returns the Secret of a registered Region, or nil: one that is somebody else's is none. One
+// that is out of reach is what it was when it was last seen; if it never was, that is ErrUnreachable.
+func (c *Clusters) Get(ctx context.Context, region *v1alpha1.Region) (*corev1.Secret, error) {
+	h, err := c.home(ctx, region)
 	if err != nil {
 		return nil, err
 	}
-	return c.get(ctx, h, cluster)
+	return c.get(ctx, h, region)
 }
 
-func (c *Clusters) get(ctx context.Context, h *home, cluster string) (*corev1.Secret, error) {
+func (c *Clusters) get(ctx context.Context, h *home, region *v1alpha1.Region) (*corev1.Secret, error) {
 	secret := &corev1.Secret{}
-	look := func(ctx context.Context, from client.Reader) error { return from.Get(ctx, c.Key(cluster), secret) }
+	look := func(ctx context.Context, from client.Reader) error { return from.Get(ctx, c.Key(region), secret) }
 	err := h.read(ctx, secret, look)
 	if errors.Is(err, ErrUnreachable) {
 		again := func(ctx context.Context, from client.Reader) error {
@@ -82,67 +85,47 @@ func (c *Clusters) get(ctx context.Context, h *home, cluster string) (*corev1.Se
 	case apierrors.IsNotFound(err):
 		return nil, nil //nolint:nilnil // absence is an answer
 	case err != nil:
-		return nil, fmt.Errorf("reading cluster Secret %s: %w", SecretName(cluster), err)
+		return nil, fmt.Errorf("reading cluster Secret %s: %w", nameOf(region), err)
+	}
+	if holder, err := c.holderOf(ctx, secret, region); err != nil || holder != "" {
+		return nil, err
 	}
 	return secret, nil
-}
-
-// Foreign tells whether somebody else has a Secret of the cluster's name.
-func (c *Clusters) Foreign(ctx context.Context, cluster, region string) (bool, error) {
-	secret := &corev1.Secret{}
-	h, err := c.reachable(ctx, cluster)
-	if err != nil {
-		return false, err
-	}
-	err = h.live.Get(ctx, c.Key(cluster), secret)
-	if client.IgnoreNotFound(err) != nil {
-		return false, fmt.Errorf("reading cluster Secret %s: %w", SecretName(cluster), err)
-	}
-	return err == nil && secret.Labels[v1alpha1.LabelRegion] != region && !hasOurKeys(secret), nil
-}
-
-// hasOurKeys recognises a Secret whose birth was interrupted before its labels were written.
-func hasOurKeys(s *corev1.Secret) bool {
-	for k := range s.Annotations {
-		if strings.HasPrefix(k, v1alpha1.AnnotationWANSeedsPrefix) || strings.HasPrefix(k, v1alpha1.AnnotationRevisionPrefix) {
-			return true
-		}
-	}
-	return false
 }
 
 // Bear writes the first value of every seed and pin. The Secret is no cluster in
 // Argo CD's eyes until Register adds the labels, so that no ApplicationSet ever sees
 // it without its keys: one render error would freeze an application in all regions.
-func (c *Clusters) Bear(ctx context.Context, cluster string, annotations map[string]string) error {
-	h, err := c.reachable(ctx, cluster)
+func (c *Clusters) Bear(ctx context.Context, region *v1alpha1.Region, annotations map[string]string) error {
+	h, err := c.reachable(ctx, region)
 	if err != nil {
 		return err
 	}
 	// Without its labels the Secret is in no cache that could catch up with the write.
-	return c.apply(ctx, h, c.secret(cluster).WithAnnotations(annotations), ownerBirth, client.DisableReadYourWritesConsistency)
+	secret := c.secret(region).WithAnnotations(annotations).WithAnnotations(map[string]string{AnnotationOwner: ownerName(region)})
+	return c.apply(ctx, h, secret, ownerBirth, client.DisableReadYourWritesConsistency)
 }
 
 // SetSeeds writes a ring's seeds, if the Secret does not have them already.
-func (c *Clusters) SetSeeds(ctx context.Context, cluster, ring, seeds string) (changed bool, err error) {
-	return c.annotate(ctx, cluster, client.FieldOwner(ownerGossipPrefix+ring), v1alpha1.AnnotationWANSeedsPrefix+ring, seeds)
+func (c *Clusters) SetSeeds(ctx context.Context, region *v1alpha1.Region, ring, seeds string) (changed bool, err error) {
+	return c.annotate(ctx, region, client.FieldOwner(ownerGossipPrefix+ring), v1alpha1.AnnotationWANSeedsPrefix+ring, seeds)
 }
 
 // SetPin writes an application's revision, if the Secret does not have it already.
-func (c *Clusters) SetPin(ctx context.Context, cluster, application, revision string) (changed bool, err error) {
-	return c.annotate(ctx, cluster, client.FieldOwner(ownerPromotionPrefix+application), v1alpha1.AnnotationRevisionPrefix+application, revision)
+func (c *Clusters) SetPin(ctx context.Context, region *v1alpha1.Region, application, revision string) (changed bool, err error) {
+	return c.annotate(ctx, region, client.FieldOwner(ownerPromotionPrefix+application), v1alpha1.AnnotationRevisionPrefix+application, revision)
 }
 
 // PinOwner names the field manager that last wrote an application's revision.
-func (c *Clusters) PinOwner(ctx context.Context, cluster, application string) (string, error) {
+func (c *Clusters) PinOwner(ctx context.Context, region *v1alpha1.Region, application string) (string, error) {
 	owner, last := "somebody", time.Time{}
 	secret := &corev1.Secret{}
-	h, err := c.reachable(ctx, cluster)
+	h, err := c.reachable(ctx, region)
 	if err != nil {
 		return owner, err
 	}
-	if err := h.live.Get(ctx, c.Key(cluster), secret); err != nil { // caches leave the managers out
-		return owner, client.IgnoreNotFound(fmt.Errorf("reading who wrote cluster Secret %s: %w", SecretName(cluster), err))
+	if err := h.live.Get(ctx, c.Key(region), secret); err != nil { // caches leave the managers out
+		return owner, client.IgnoreNotFound(fmt.Errorf("reading who wrote cluster Secret %s: %w", nameOf(region), err))
 	}
 	for _, f := range secret.ManagedFields {
 		owns := f.FieldsV1 != nil && strings.Contains(f.FieldsV1.GetRawString(), `"f:`+v1alpha1.AnnotationRevisionPrefix+application+`"`)
@@ -156,8 +139,8 @@ func (c *Clusters) PinOwner(ctx context.Context, cluster, application string) (s
 	return owner, nil
 }
 
-func (c *Clusters) annotate(ctx context.Context, cluster string, owner client.FieldOwner, key, value string) (changed bool, err error) {
-	h, current, err := c.current(ctx, cluster)
+func (c *Clusters) annotate(ctx context.Context, region *v1alpha1.Region, owner client.FieldOwner, key, value string) (changed bool, err error) {
+	h, current, err := c.current(ctx, region)
 	if err != nil {
 		return false, err
 	}
@@ -166,13 +149,13 @@ func (c *Clusters) annotate(ctx context.Context, cluster string, owner client.Fi
 	}
 	// With the UID: applying would make a Secret that was deleted a moment ago once more, without
 	// anything but this key.
-	return true, c.apply(ctx, h, c.secret(cluster).WithUID(current.UID).WithAnnotations(map[string]string{key: value}), owner)
+	return true, c.apply(ctx, h, c.secret(region).WithUID(current.UID).WithAnnotations(map[string]string{key: value}), owner)
 }
 
 // Deselect makes ApplicationSets leave a registered cluster alone, so that they delete
 // its Applications and make no new ones.
-func (c *Clusters) Deselect(ctx context.Context, cluster string) error {
-	h, current, err := c.current(ctx, cluster)
+func (c *Clusters) Deselect(ctx context.Context, region *v1alpha1.Region) error {
+	h, current, err := c.current(ctx, region)
 	if err != nil || current == nil || current.Labels[v1alpha1.LabelManaged] != "true" {
 		return err
 	}
@@ -183,18 +166,15 @@ func (c *Clusters) Deselect(ctx context.Context, cluster string) error {
 	return nil
 }
 
-// Delete removes the Secret, if there is one.
-func (c *Clusters) Delete(ctx context.Context, cluster string) error {
-	h, err := c.reachable(ctx, cluster)
+// Delete removes the Secret, if the Region has one.
+func (c *Clusters) Delete(ctx context.Context, region *v1alpha1.Region) error {
+	h, err := c.reachable(ctx, region)
 	if err != nil {
 		return err
 	}
-	secret := &corev1.Secret{}
-	if err := h.live.Get(ctx, c.Key(cluster), secret); err != nil {
-		if client.IgnoreNotFound(err) == nil {
-			return nil
-		}
-		return fmt.Errorf("reading cluster Secret %s: %w", SecretName(cluster), err)
+	secret, holder, err := c.live(ctx, h, region)
+	if err != nil || secret == nil || holder != "" {
+		return err
 	}
 	if err := client.IgnoreNotFound(h.client.Delete(ctx, secret)); err != nil {
 		return fmt.Errorf("deleting cluster Secret %s: %w", secret.Name, err)
@@ -202,13 +182,13 @@ func (c *Clusters) Delete(ctx context.Context, cluster string) error {
 	return nil
 }
 
-func (c *Clusters) secret(cluster string) *applycorev1.SecretApplyConfiguration {
-	return applycorev1.Secret(SecretName(cluster), c.Namespace)
+func (c *Clusters) secret(region *v1alpha1.Region) *applycorev1.SecretApplyConfiguration {
+	return applycorev1.Secret(nameOf(region), c.Namespace)
 }
 
 // reachable returns where a cluster's Argo CD is, or ErrUnreachable.
-func (c *Clusters) reachable(ctx context.Context, cluster string) (*home, error) {
-	h, err := c.home(ctx, cluster)
+func (c *Clusters) reachable(ctx context.Context, region *v1alpha1.Region) (*home, error) {
+	h, err := c.home(ctx, region)
 	if err != nil {
 		return nil, err
 	}
@@ -216,12 +196,12 @@ func (c *Clusters) reachable(ctx context.Context, cluster string) (*home, error)
 }
 
 // current returns the Secret of a cluster whose Argo CD can be reached, or nil.
-func (c *Clusters) current(ctx context.Context, cluster string) (*home, *corev1.Secret, error) {
-	h, err := c.reachable(ctx, cluster)
+func (c *Clusters) current(ctx context.Context, region *v1alpha1.Region) (*home, *corev1.Secret, error) {
+	h, err := c.reachable(ctx, region)
 	if err != nil {
 		return nil, nil, err
 	}
-	secret, err := c.get(ctx, h, cluster)
+	secret, err := c.get(ctx, h, region)
 	if err == nil {
 		err = h.gone
 	}

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"maps"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
@@ -37,6 +39,7 @@ func newHub(t *testing.T, objects ...client.Object) *hub {
 	scheme := runtime.NewScheme()
 	g.Expect(corev1.AddToScheme(scheme)).To(Succeed())
 	g.Expect(AddToScheme(scheme)).To(Succeed())
+	g.Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())
 	h := &hub{}
 	h.WithWatch = fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithInterceptorFuncs(interceptor.Funcs{
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
@@ -60,7 +63,7 @@ func newHub(t *testing.T, objects ...client.Object) *hub {
 
 func (h *hub) secret(t *testing.T) *corev1.Secret {
 	t.Helper()
-	secret, err := h.Clusters.Get(t.Context(), cluster)
+	secret, err := h.Clusters.Get(t.Context(), dublin())
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	NewWithT(t).Expect(secret).NotTo(BeNil())
 	return secret
@@ -74,7 +77,7 @@ func secretNamed(name string, labels, annotations map[string]string) *corev1.Sec
 
 func registration() Registration {
 	return Registration{
-		Cluster: cluster, Server: "https://eks.example", CA: []byte("PEM"), RoleARN: "arn:aws:iam::1:role/argocd",
+		Region: dublin(), Server: "https://eks.example", CA: []byte("PEM"), RoleARN: "arn:aws:iam::1:role/argocd",
 		Labels:      map[string]string{v1alpha1.LabelManaged: "true", v1alpha1.LabelRegion: "dublin", "tier": "edge"},
 		Annotations: map[string]string{"portolan.dev/vpc-id": "vpc-1"},
 	}
@@ -84,6 +87,7 @@ func registration() Registration {
 func forApplicationSets(s *corev1.Secret) map[string]string {
 	annotations := maps.Clone(s.Annotations)
 	delete(annotations, annotationRegistered)
+	delete(annotations, AnnotationOwner)
 	return annotations
 }
 
@@ -102,9 +106,10 @@ func TestBirthPrecedesRegistration(t *testing.T) {
 	g := NewWithT(t)
 	h := newHub(t)
 	keys := map[string]string{ringKey: "x,y", pinKey: oldSHA}
-	g.Expect(h.Bear(t.Context(), cluster, keys)).To(Succeed())
+	g.Expect(h.Bear(t.Context(), dublin(), keys)).To(Succeed())
 	born := h.secret(t)
-	g.Expect(born.Annotations).To(Equal(keys))
+	g.Expect(born.Annotations).To(HaveKeyWithValue(AnnotationOwner, "production/dublin"))
+	g.Expect(forApplicationSets(born)).To(Equal(keys))
 	g.Expect(born.Labels).NotTo(HaveKey(LabelSecretType), "no ApplicationSet may see it yet")
 
 	g.Expect(h.Register(t.Context(), registration())).To(BeTrue())
@@ -192,9 +197,9 @@ func TestSeedsAndPins(t *testing.T) {
 		set set
 		key string
 	}{
-		"seeds": {func(ctx context.Context, h *hub, v string) (bool, error) { return h.SetSeeds(ctx, cluster, "api", v) }, ringKey},
+		"seeds": {func(ctx context.Context, h *hub, v string) (bool, error) { return h.SetSeeds(ctx, dublin(), "api", v) }, ringKey},
 		"pins": {func(ctx context.Context, h *hub, v string) (bool, error) {
-			return h.SetPin(ctx, cluster, "unkey-api", v)
+			return h.SetPin(ctx, dublin(), "unkey-api", v)
 		}, pinKey},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -203,7 +208,7 @@ func TestSeedsAndPins(t *testing.T) {
 			g.Expect(tc.set(t.Context(), h, "v1")).To(BeFalse(), "a region that is not registered is born with its values")
 			g.Expect(h.writes).To(BeZero())
 
-			g.Expect(h.Bear(t.Context(), cluster, map[string]string{ringKey: "born", pinKey: "born"})).To(Succeed())
+			g.Expect(h.Bear(t.Context(), dublin(), map[string]string{ringKey: "born", pinKey: "born"})).To(Succeed())
 			h.writes = 0
 			g.Expect(tc.set(t.Context(), h, "born")).To(BeFalse())
 			g.Expect(h.writes).To(BeZero())
@@ -216,7 +221,7 @@ func TestSeedsAndPins(t *testing.T) {
 
 			want := map[string]string{ringKey: "born", pinKey: "born"}
 			want[tc.key] = "v2"
-			g.Expect(h.secret(t).Annotations).To(Equal(want))
+			g.Expect(forApplicationSets(h.secret(t))).To(Equal(want))
 		})
 	}
 }
@@ -225,14 +230,14 @@ func TestOwnersDoNotTakeEachOthersKeys(t *testing.T) {
 	g := NewWithT(t)
 	h := newHub(t)
 	const otherRing, otherPin = v1alpha1.AnnotationWANSeedsPrefix + "frontline", v1alpha1.AnnotationRevisionPrefix + "core"
-	g.Expect(h.Bear(t.Context(), cluster, map[string]string{ringKey: "a", otherRing: "b", pinKey: "c", otherPin: "d"})).To(Succeed())
+	g.Expect(h.Bear(t.Context(), dublin(), map[string]string{ringKey: "a", otherRing: "b", pinKey: "c", otherPin: "d"})).To(Succeed())
 	g.Expect(h.Register(t.Context(), registration())).To(BeTrue())
 	for _, err := range []error{
-		second(h.SetSeeds(t.Context(), cluster, "api", "A")),
-		second(h.SetSeeds(t.Context(), cluster, "frontline", "B")),
-		second(h.SetPin(t.Context(), cluster, "unkey-api", "C")),
-		second(h.SetPin(t.Context(), cluster, "core", "D")),
-		second(h.SetSeeds(t.Context(), cluster, "api", "AA")),
+		second(h.SetSeeds(t.Context(), dublin(), "api", "A")),
+		second(h.SetSeeds(t.Context(), dublin(), "frontline", "B")),
+		second(h.SetPin(t.Context(), dublin(), "unkey-api", "C")),
+		second(h.SetPin(t.Context(), dublin(), "core", "D")),
+		second(h.SetSeeds(t.Context(), dublin(), "api", "AA")),
 	} {
 		g.Expect(err).NotTo(HaveOccurred())
 	}
@@ -247,25 +252,61 @@ func TestOwnersDoNotTakeEachOthersKeys(t *testing.T) {
 func second(_ bool, err error) error { return err }
 
 func TestForeign(t *testing.T) {
+	there := func(labels, annotations map[string]string) *corev1.Secret {
+		return secretNamed(SecretName(cluster), labels, annotations)
+	}
+	ours := map[string]string{v1alpha1.LabelRegion: "dublin", v1alpha1.LabelEnvironment: "production001"}
+	older := dublin()
+	older.Namespace, older.CreationTimestamp = "older", metav1.NewTime(time.Unix(1, 0))
 	for name, tc := range map[string]struct {
-		there *corev1.Secret
-		want  bool
+		there   *corev1.Secret
+		other   *v1alpha1.Region
+		foreign bool
+		owner   string
 	}{
-		"nothing there":                   {nil, false},
-		"somebody else's":                 {secretNamed(SecretName(cluster), nil, nil), true},
-		"another Region's":                {secretNamed(SecretName(cluster), map[string]string{v1alpha1.LabelRegion: "paris"}, nil), true},
-		"with annotations of others":      {secretNamed(SecretName(cluster), nil, map[string]string{"portolan.dev/other": "x"}), true},
-		"this Region's":                   {secretNamed(SecretName(cluster), map[string]string{v1alpha1.LabelRegion: "dublin"}, nil), false},
-		"its birth was interrupted":       {secretNamed(SecretName(cluster), nil, map[string]string{pinKey: "x"}), false},
-		"its birth with a ring, the same": {secretNamed(SecretName(cluster), nil, map[string]string{ringKey: ""}), false},
-		"a Secret of another name":        {secretNamed("cluster-other", nil, nil), false},
+		"nothing there":                                     {},
+		"somebody else's":                                   {there: there(nil, nil), foreign: true},
+		"another Region's":                                  {there: there(map[string]string{v1alpha1.LabelRegion: "paris"}, nil), foreign: true},
+		"with annotations of others":                        {there: there(nil, map[string]string{"portolan.dev/other": "x"}), foreign: true},
+		"this Region's":                                     {there: there(ours, map[string]string{AnnotationOwner: "production/dublin"})},
+		"its birth was interrupted":                         {there: there(nil, map[string]string{AnnotationOwner: "production/dublin"})},
+		"that of another namespace":                         {there: there(ours, map[string]string{AnnotationOwner: "sandbox/dublin"}), foreign: true, owner: "sandbox/dublin"},
+		"from before Secrets said":                          {there: there(ours, nil)},
+		"likewise, without labels":                          {there: there(nil, map[string]string{pinKey: "x"})},
+		"likewise, and an older Region has the name":        {there: there(ours, nil), other: older, foreign: true, owner: "older/dublin"},
+		"this Region's, though an older Region is named so": {there: there(ours, map[string]string{AnnotationOwner: "production/dublin"}), other: older},
+		"a Secret of another name":                          {there: secretNamed("cluster-other", nil, nil)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := newHub(t)
+			g := NewWithT(t)
+			region := dublin()
+			region.CreationTimestamp = metav1.NewTime(time.Unix(2, 0))
+			objects := []client.Object{region}
 			if tc.there != nil {
-				h = newHub(t, tc.there)
+				objects = append(objects, tc.there)
 			}
-			NewWithT(t).Expect(h.Foreign(t.Context(), cluster, "dublin")).To(Equal(tc.want))
+			if tc.other != nil {
+				objects = append(objects, tc.other)
+			}
+			h := newHub(t, objects...)
+			foreign, owner, err := h.Foreign(t.Context(), region)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(foreign).To(Equal(tc.foreign))
+			g.Expect(owner).To(Equal(tc.owner))
+			secret, err := h.Clusters.Get(t.Context(), region)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(secret != nil).To(Equal(tc.there != nil && tc.there.Name == SecretName(cluster) && !tc.foreign))
+			if !tc.foreign {
+				return
+			}
+			for range 2 { // nothing of theirs is touched
+				_, err := h.SetPin(t.Context(), region, "unkey-api", "x")
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(h.Deselect(t.Context(), region)).To(Succeed())
+				g.Expect(h.Clusters.Delete(t.Context(), region)).To(Succeed())
+			}
+			g.Expect(h.writes).To(BeZero())
+			g.Expect(h.WithWatch.Get(t.Context(), client.ObjectKeyFromObject(tc.there), &corev1.Secret{})).To(Succeed())
 		})
 	}
 }
@@ -273,13 +314,13 @@ func TestForeign(t *testing.T) {
 func TestDeselect(t *testing.T) {
 	g := NewWithT(t)
 	h := newHub(t)
-	g.Expect(h.Deselect(t.Context(), cluster)).To(Succeed(), "nothing to deselect")
+	g.Expect(h.Deselect(t.Context(), dublin())).To(Succeed(), "nothing to deselect")
 	g.Expect(h.writes).To(BeZero())
 
 	g.Expect(h.Register(t.Context(), registration())).To(BeTrue())
 	h.writes = 0
 	for range 2 {
-		g.Expect(h.Deselect(t.Context(), cluster)).To(Succeed())
+		g.Expect(h.Deselect(t.Context(), dublin())).To(Succeed())
 		secret := h.secret(t)
 		g.Expect(secret.Labels).To(HaveKeyWithValue(v1alpha1.LabelManaged, "false"))
 		g.Expect(secret.Labels).To(HaveKeyWithValue(LabelSecretType, SecretTypeCluster), "Argo CD must still know it to delete from it")
@@ -293,20 +334,20 @@ func TestDelete(t *testing.T) {
 	h := newHub(t, secretNamed("cluster-other", nil, nil))
 	g.Expect(h.Register(t.Context(), registration())).To(BeTrue())
 	for range 2 {
-		g.Expect(h.Clusters.Delete(t.Context(), cluster)).To(Succeed())
-		g.Expect(h.Clusters.Get(t.Context(), cluster)).To(BeNil())
+		g.Expect(h.Clusters.Delete(t.Context(), dublin())).To(Succeed())
+		g.Expect(h.Clusters.Get(t.Context(), dublin())).To(BeNil())
 	}
-	g.Expect(h.Clusters.Get(t.Context(), "other")).NotTo(BeNil())
+	g.Expect(h.WithWatch.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: "cluster-other"}, &corev1.Secret{})).To(Succeed())
 }
 
 func TestWhatCannotBeReadIsNotWritten(t *testing.T) {
 	for name, call := range map[string]func(context.Context, *hub) error{
-		"Get":      func(ctx context.Context, h *hub) error { _, err := h.Clusters.Get(ctx, cluster); return err },
-		"Foreign":  func(ctx context.Context, h *hub) error { _, err := h.Foreign(ctx, cluster, "dublin"); return err },
+		"Get":      func(ctx context.Context, h *hub) error { _, err := h.Clusters.Get(ctx, dublin()); return err },
+		"Foreign":  func(ctx context.Context, h *hub) error { _, _, err := h.Foreign(ctx, dublin()); return err },
 		"Register": func(ctx context.Context, h *hub) error { _, err := h.Register(ctx, registration()); return err },
-		"SetSeeds": func(ctx context.Context, h *hub) error { _, err := h.SetSeeds(ctx, cluster, "api", "x"); return err },
-		"SetPin":   func(ctx context.Context, h *hub) error { _, err := h.SetPin(ctx, cluster, "api", "x"); return err },
-		"Deselect": func(ctx context.Context, h *hub) error { return h.Deselect(ctx, cluster) },
+		"SetSeeds": func(ctx context.Context, h *hub) error { _, err := h.SetSeeds(ctx, dublin(), "api", "x"); return err },
+		"SetPin":   func(ctx context.Context, h *hub) error { _, err := h.SetPin(ctx, dublin(), "api", "x"); return err },
+		"Deselect": func(ctx context.Context, h *hub) error { return h.Deselect(ctx, dublin()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)

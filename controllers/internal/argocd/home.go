@@ -9,6 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -17,7 +18,6 @@ import (
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/remote"
-	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
 // ErrUnreachable means that a region's Argo CD, which is in the region's own cluster, cannot be
@@ -61,13 +61,12 @@ func (c *Clusters) Regional() *remote.Clusters {
 
 func (h *home) regional() bool { return h.region != nil }
 
-// home returns where the Argo CD of a cluster is.
-func (c *Clusters) home(ctx context.Context, cluster string) (*home, error) {
-	region, err := c.Homes.regionOf(ctx, cluster)
-	switch {
+// home returns where the Argo CD of a Region is.
+func (c *Clusters) home(ctx context.Context, region *v1alpha1.Region) (*home, error) {
+	switch inside, err := c.Homes.inside(ctx, region); {
 	case err != nil:
 		return nil, err
-	case region == nil:
+	case !inside:
 		return &home{client: c.Client, live: c.Live}, nil
 	}
 	return c.homeOf(region), nil //nolint:contextcheck // the watches live as long as the connection, not as the call
@@ -110,68 +109,28 @@ func (c *Clusters) following() remote.Following {
 	}
 }
 
-// regionOf returns the Region of a cluster that has an Argo CD of its own, or nil. A nil Homes
-// knows none.
-func (h *Homes) regionOf(ctx context.Context, cluster string) (*v1alpha1.Region, error) {
-	environments, err := h.environments(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, env := range environments {
-		name, ok := strings.CutPrefix(cluster, env.Name+"-")
-		if !ok {
-			continue
-		}
-		region := &v1alpha1.Region{}
-		err := h.Client.Get(ctx, client.ObjectKey{Namespace: env.Namespace, Name: name}, region, client.UnsafeDisableDeepCopy)
-		switch {
-		case client.IgnoreNotFound(err) != nil:
-			return nil, fmt.Errorf("looking where the Argo CD of cluster %s is: %w", cluster, err)
-		case err == nil && region.Spec.EnvironmentRef.Name == env.Name && plan.ClusterName(region) == cluster:
-			return region, nil
-		}
-	}
-	return nil, nil //nolint:nilnil // it is in the management cluster
-}
-
-// environments are those whose regions have an Argo CD each.
-func (h *Homes) environments(ctx context.Context) ([]*v1alpha1.Environment, error) {
+// inside tells whether a Region has an Argo CD of its own. A nil Homes knows none. The mode of an
+// Environment never changes, and is recorded in case it is gone before its Regions.
+func (h *Homes) inside(ctx context.Context, region *v1alpha1.Region) (bool, error) {
 	if h == nil {
-		return nil, nil
+		return false, nil
 	}
-	list := &v1alpha1.EnvironmentList{}
-	if err := h.Client.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("listing Environments: %w", err)
+	env := &v1alpha1.Environment{}
+	key := client.ObjectKey{Namespace: region.Namespace, Name: region.Spec.EnvironmentRef.Name}
+	switch err := h.Client.Get(ctx, key, env, client.UnsafeDisableDeepCopy); {
+	case apierrors.IsNotFound(err):
+		return region.Status.ArgoCDMode == v1alpha1.ArgoCDPerCluster, nil
+	case err != nil:
+		return false, fmt.Errorf("looking where the Argo CD of Region %s is: %w", region.Name, err)
 	}
-	var found []*v1alpha1.Environment
-	for i := range list.Items {
-		if list.Items[i].Spec.ArgoCD.Mode == v1alpha1.ArgoCDPerCluster {
-			found = append(found, &list.Items[i])
-		}
-	}
-	return found, nil
+	return env.Spec.ArgoCD.Mode == v1alpha1.ArgoCDPerCluster, nil
 }
 
-// regions are those of an Environment.
-func (h *Homes) regions(ctx context.Context, env *v1alpha1.Environment) ([]*v1alpha1.Region, error) {
-	list := &v1alpha1.RegionList{}
-	if err := h.Client.List(ctx, list, client.InNamespace(env.Namespace), client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("listing Regions: %w", err)
-	}
-	var found []*v1alpha1.Region
-	for i := range list.Items {
-		if list.Items[i].Spec.EnvironmentRef.Name == env.Name {
-			found = append(found, &list.Items[i])
-		}
-	}
-	return found, nil
-}
-
-// Ready returns nil when the Argo CD of a cluster can be asked and told everything. Where it is in
-// the cluster itself, it may not be installed yet, which meta.IsNoMatchError tells, or be
+// Ready returns nil when the Argo CD of a Region can be asked and told everything. Where it is in
+// its cluster itself, it may not be installed yet, which meta.IsNoMatchError tells, or be
 // ErrUnreachable.
-func (c *Clusters) Ready(ctx context.Context, cluster string) error {
-	h, err := c.home(ctx, cluster)
+func (c *Clusters) Ready(ctx context.Context, region *v1alpha1.Region) error {
+	h, err := c.home(ctx, region)
 	if err != nil || !h.regional() {
 		return err
 	}
@@ -201,26 +160,34 @@ func (h *home) observed(kind client.Object) error {
 	}
 }
 
-// Rival names another Secret that stands for the cluster which its Argo CD runs in, if there is
-// one: of two, Argo CD takes either.
-func (c *Clusters) Rival(ctx context.Context, cluster string) (string, error) {
-	h, err := c.home(ctx, cluster)
-	if err != nil || !h.regional() {
+// Rival names another Secret that stands for the cluster, or has its name, if there is one: of two,
+// Argo CD takes either, and ApplicationSets mix them up.
+func (c *Clusters) Rival(ctx context.Context, r Registration) (string, error) {
+	h, err := c.home(ctx, r.Region)
+	if err != nil {
+		return "", err
+	}
+	data, err := r.data()
+	if err != nil {
 		return "", err
 	}
 	list := &corev1.SecretList{}
 	if err := h.read(ctx, &corev1.Secret{}, func(ctx context.Context, from client.Reader) error {
-		return from.List(ctx, list, client.InNamespace(c.Namespace))
+		return from.List(ctx, list, client.InNamespace(c.Namespace), client.MatchingLabels{LabelSecretType: SecretTypeCluster}, client.UnsafeDisableDeepCopy)
 	}); err != nil {
-		return "", fmt.Errorf("listing the cluster Secrets in cluster %s: %w", cluster, err)
+		return "", fmt.Errorf("listing the cluster Secrets beside %s: %w", nameOf(r.Region), err)
 	}
 	for i := range list.Items {
-		if s := &list.Items[i]; s.Name != SecretName(cluster) && strings.TrimRight(string(s.Data["server"]), "/") == inClusterServer {
+		s := &list.Items[i]
+		if s.Name != nameOf(r.Region) && (string(s.Data["name"]) == string(data["name"]) || serverOf(s.Data) == serverOf(data)) {
 			return s.Name, nil
 		}
 	}
 	return "", nil
 }
+
+// serverOf is a cluster's server as Argo CD compares it.
+func serverOf(data map[string][]byte) string { return strings.TrimRight(string(data["server"]), "/") }
 
 // catchUp bounds how long a read waits until the region's watch shows what was just written: a
 // connection that was lost meanwhile would hold up all other regions.

@@ -20,13 +20,20 @@ func TestAllApplicationsOfAnEnvironment(t *testing.T) {
 	elsewhere, staging := applicationOf("core", "dublin"), applicationOf("core", "oslo")
 	elsewhere.Namespace = "other"
 	staging.Labels[v1alpha1.LabelEnvironment] = "staging001"
-	h := newHub(t, applicationOf("core", "dublin"), applicationOf("frontline", "dublin"), applicationOf("core", "paris"), elsewhere, staging)
-	all, err := h.AllApplications(t.Context(), "production001")
+	h := newHub(t, applicationOf("core", "dublin"), applicationOf("frontline", "dublin"), applicationOf("core", "paris"), elsewhere, staging,
+		regionIn("production", "production001", "dublin", true), regionIn("production", "production001", "paris", true),
+		regionIn("production", "staging001", "oslo", true))
+	all, err := h.AllApplications(t.Context(), environmentIn("production", "production001", v1alpha1.ArgoCDHub))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(all).To(HaveLen(2))
 	g.Expect(all["dublin"]).To(HaveLen(2))
 	g.Expect(all["dublin"]["frontline"].Name).To(Equal("frontline-dublin"))
 	g.Expect(all["paris"]["core"].Name).To(Equal("core-paris"))
+
+	younger := regionIn("sandbox", "production001", "dublin", false)
+	younger.CreationTimestamp = metav1.NewTime(time.Unix(1, 0))
+	g.Expect(h.Create(t.Context(), younger)).To(Succeed())
+	g.Expect(h.AllApplications(t.Context(), environmentIn("sandbox", "production001", v1alpha1.ArgoCDHub))).To(BeEmpty(), "they are another's")
 }
 
 func TestARefreshIsAskedForOnce(t *testing.T) {
@@ -93,14 +100,14 @@ func TestWhoLastWroteAPin(t *testing.T) {
 			scheme := runtime.NewScheme()
 			g.Expect(corev1.AddToScheme(scheme)).To(Succeed())
 			c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(secret).WithReturnManagedFields().Build()
-			g.Expect((&Clusters{Client: c, Live: c, Namespace: namespace}).PinOwner(t.Context(), cluster, "unkey-api")).To(Equal(tc.want))
+			g.Expect((&Clusters{Client: c, Live: c, Namespace: namespace}).PinOwner(t.Context(), dublin(), "unkey-api")).To(Equal(tc.want))
 		})
 	}
 	g := NewWithT(t)
 	h := newHub(t)
-	g.Expect(h.PinOwner(t.Context(), cluster, "unkey-api")).To(Equal("somebody"), "there is no Secret")
+	g.Expect(h.PinOwner(t.Context(), dublin(), "unkey-api")).To(Equal("somebody"), "there is no Secret")
 	h.broken = errors.New("refused")
-	_, err := h.PinOwner(t.Context(), cluster, "unkey-api")
+	_, err := h.PinOwner(t.Context(), dublin(), "unkey-api")
 	g.Expect(err).To(MatchError(h.broken))
 }
 

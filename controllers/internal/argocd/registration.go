@@ -13,14 +13,15 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
 // Registration is the part of a cluster Secret that follows from the Region.
 //
 // +kubebuilder:object:generate=false
 type Registration struct {
-	// Cluster is the EKS cluster's name, and the name by which Argo CD knows it.
-	Cluster string
+	// Region that is registered. Argo CD knows it by the name of its EKS cluster.
+	Region *v1alpha1.Region
 	// Mode is where Argo CD is, which says how the Secret names the cluster.
 	Mode v1alpha1.ArgoCDMode
 	// Server is the Kubernetes API's endpoint.
@@ -70,21 +71,22 @@ const capabilityProject = "default"
 // tokens, the EKS capability knows clusters by their ARN, and in its own cluster Argo CD uses its
 // service accounts.
 func (r Registration) data() (map[string][]byte, error) {
+	cluster := plan.ClusterName(r.Region)
 	switch r.Mode {
 	case v1alpha1.ArgoCDEKSCapability:
-		return map[string][]byte{"name": []byte(r.Cluster), "server": []byte(r.ARN), "project": []byte(capabilityProject)}, nil
+		return map[string][]byte{"name": []byte(cluster), "server": []byte(r.ARN), "project": []byte(capabilityProject)}, nil
 	case v1alpha1.ArgoCDPerCluster:
 		return map[string][]byte{"name": []byte(inClusterName), "server": []byte(inClusterServer)}, nil
 	case v1alpha1.ArgoCDHub:
 	}
 	raw, err := json.Marshal(config{
-		AWSAuthConfig:   awsAuthConfig{ClusterName: r.Cluster, RoleARN: r.RoleARN},
+		AWSAuthConfig:   awsAuthConfig{ClusterName: cluster, RoleARN: r.RoleARN},
 		TLSClientConfig: tlsClientConfig{CAData: base64.StdEncoding.EncodeToString(r.CA)},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("encoding the connection of cluster %s: %w", r.Cluster, err)
+		return nil, fmt.Errorf("encoding the connection of cluster %s: %w", cluster, err)
 	}
-	return map[string][]byte{"name": []byte(r.Cluster), "server": []byte(r.Server), "config": raw}, nil
+	return map[string][]byte{"name": []byte(cluster), "server": []byte(r.Server), "config": raw}, nil
 }
 
 // annotationRegistered is a hash of what was last registered. It tells labels that are
@@ -101,7 +103,8 @@ func (c *Clusters) Register(ctx context.Context, r Registration) (changed bool, 
 	maps.Copy(labels, r.Labels)
 	maps.Copy(annotations, r.Annotations)
 	annotations[annotationRegistered] = hashOf(labels, r.Annotations)
-	h, current, err := c.current(ctx, r.Cluster)
+	annotations[AnnotationOwner] = ownerName(r.Region)
+	h, current, err := c.current(ctx, r.Region)
 	if err != nil {
 		return false, err
 	}
@@ -109,7 +112,7 @@ func (c *Clusters) Register(ctx context.Context, r Registration) (changed bool, 
 		hasData(current.Data, data) {
 		return false, nil
 	}
-	secret := c.secret(r.Cluster).WithType(corev1.SecretTypeOpaque).
+	secret := c.secret(r.Region).WithType(corev1.SecretTypeOpaque).
 		WithLabels(labels).WithAnnotations(annotations).WithData(data)
 	return true, c.apply(ctx, h, secret, ownerRegion)
 }

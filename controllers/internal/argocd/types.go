@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // GroupVersion of Argo CD's kinds.
@@ -38,8 +39,8 @@ type Application struct {
 	// Operation is a requested or running sync; only its presence matters.
 	Operation *runtime.RawExtension `json:"operation,omitempty"`
 
-	// cluster is the one whose own Argo CD has the Application, empty for that of the management cluster.
-	cluster string
+	// inside is the Region whose own Argo CD has the Application, empty for that of the management cluster.
+	inside types.NamespacedName
 	// unseen is why nothing is known of the Application now; set by Clusters.
 	unseen unseen
 	// namesakes are all Applications with this one's labels, by name, if there are more; set by Clusters.

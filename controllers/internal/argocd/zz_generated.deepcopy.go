@@ -22,6 +22,7 @@ func (in *Application) DeepCopyInto(out *Application) {
 		*out = new(runtime.RawExtension)
 		(*in).DeepCopyInto(*out)
 	}
+	out.inside = in.inside
 	out.unseen = in.unseen
 	if in.namesakes != nil {
 		in, out := &in.namesakes, &out.namesakes

@@ -25,7 +25,7 @@ func ForClusterSecret(c *argocd.Clusters, ring *v1alpha1.GossipRing) Delivery {
 func (d *clusterSecret) Read(ctx context.Context, targets []Target) []Found {
 	found := make([]Found, len(targets))
 	for i, t := range targets {
-		secret, err := d.clusters.Get(ctx, t.Cluster)
+		secret, err := d.clusters.Get(ctx, t.Region)
 		if err != nil || secret == nil {
 			found[i].Err = err
 			continue
@@ -41,7 +41,7 @@ func (d *clusterSecret) Read(ctx context.Context, targets []Target) []Found {
 // Write implements Delivery.
 func (d *clusterSecret) Write(ctx context.Context, writes []Write) []error {
 	return each(len(writes), func(i int) error {
-		_, err := d.clusters.SetSeeds(ctx, writes[i].Cluster, d.ring.Name, writes[i].Text)
+		_, err := d.clusters.SetSeeds(ctx, writes[i].Region, d.ring.Name, writes[i].Text)
 		return err
 	})
 }

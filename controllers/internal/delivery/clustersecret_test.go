@@ -17,7 +17,14 @@ import (
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/argocd"
 	"github.com/portolan-dev/portolan/controllers/internal/testenv/build"
+	"github.com/portolan-dev/portolan/controllers/plan"
 )
+
+func regionOf(name string) *v1alpha1.Region {
+	return build.Region("portolan", v1alpha1.AWSRegion(name))
+}
+
+func secretOf(region string) string { return argocd.SecretName(plan.ClusterName(regionOf(region))) }
 
 // argoCD has the cluster Secrets of those clusters, with the ring's seeds, and counts writes.
 func argoCD(seeds map[string]string, broken string) (clusters *argocd.Clusters, writes *atomic.Int32) {
@@ -25,7 +32,7 @@ func argoCD(seeds map[string]string, broken string) (clusters *argocd.Clusters, 
 	errBroken := errors.New("broken")
 	b := fake.NewClientBuilder().WithInterceptorFuncs(interceptor.Funcs{
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
-			if key.Name == argocd.SecretName(broken) {
+			if key.Name == secretOf(broken) {
 				return errBroken
 			}
 			return c.Get(ctx, key, obj, opts...)
@@ -37,8 +44,8 @@ func argoCD(seeds map[string]string, broken string) (clusters *argocd.Clusters, 
 	})
 	for cluster, text := range seeds {
 		secret := &corev1.Secret{}
-		secret.Namespace, secret.Name = "argocd", argocd.SecretName(cluster)
-		secret.Annotations = map[string]string{v1alpha1.AnnotationWANSeedsPrefix + "api": text, v1alpha1.AnnotationWANSeedsPrefix + "other": "z"}
+		secret.Namespace, secret.Name = "argocd", secretOf(cluster)
+		secret.Annotations = map[string]string{v1alpha1.AnnotationWANSeedsPrefix + "api": text, v1alpha1.AnnotationWANSeedsPrefix + "other": "z", argocd.AnnotationOwner: "portolan/" + cluster}
 		b = b.WithObjects(secret)
 	}
 	c := b.Build()
@@ -49,7 +56,7 @@ func TestTheClusterSecretIsReadWhereThereIsOne(t *testing.T) {
 	g := NewWithT(t)
 	clusters, _ := argoCD(map[string]string{"a": "x,y", "b": ""}, "d")
 	found := ForClusterSecret(clusters, build.Ring("portolan", "api")).
-		Read(t.Context(), []Target{{Cluster: "a"}, {Cluster: "b"}, {Cluster: "unregistered"}, {Cluster: "d"}})
+		Read(t.Context(), []Target{{Region: regionOf("a")}, {Region: regionOf("b")}, {Region: regionOf("unregistered")}, {Region: regionOf("d")}})
 	g.Expect(found).To(HaveExactElements(
 		Equal(Found{Text: "x,y", Known: true}),
 		Equal(Found{Known: true}),
@@ -67,7 +74,7 @@ func TestAnAnnotationThatIsMissingIsWrittenEvenIfItIsEmpty(t *testing.T) {
 	g := NewWithT(t)
 	clusters, writes := argoCD(map[string]string{"a": ""}, "")
 	ring := build.Ring("portolan", "younger")
-	target := Target{Cluster: "a"}
+	target := Target{Region: regionOf("a")}
 	d := ForClusterSecret(clusters, ring)
 	g.Expect(d.Read(t.Context(), []Target{target})).To(HaveExactElements(Found{Known: true, Unfinished: true}))
 	g.Expect(d.Write(t.Context(), []Write{{Target: target}})).To(HaveExactElements(BeNil()))
@@ -80,19 +87,19 @@ func TestTheClusterSecretIsWrittenWhereItDiffers(t *testing.T) {
 	g := NewWithT(t)
 	clusters, writes := argoCD(map[string]string{"a": "x,y", "b": "x"}, "d")
 	errs := ForClusterSecret(clusters, build.Ring("portolan", "api")).Write(t.Context(), []Write{
-		{Target: Target{Cluster: "a"}, Text: "x,y"},
-		{Target: Target{Cluster: "b"}, Text: "x,y"},
-		{Target: Target{Cluster: "gone"}, Text: "x"},
-		{Target: Target{Cluster: "d"}, Text: "x"},
+		{Target: Target{Region: regionOf("a")}, Text: "x,y"},
+		{Target: Target{Region: regionOf("b")}, Text: "x,y"},
+		{Target: Target{Region: regionOf("gone")}, Text: "x"},
+		{Target: Target{Region: regionOf("d")}, Text: "x"},
 	})
 	g.Expect(errs).To(HaveExactElements(BeNil(), BeNil(), BeNil(), MatchError(ContainSubstring("broken"))))
 	g.Expect(writes.Load()).To(Equal(int32(1)))
-	secret, err := clusters.Get(t.Context(), "b")
+	secret, err := clusters.Get(t.Context(), regionOf("b"))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(secret.Annotations).To(Equal(map[string]string{
-		v1alpha1.AnnotationWANSeedsPrefix + "api": "x,y", v1alpha1.AnnotationWANSeedsPrefix + "other": "z",
+		v1alpha1.AnnotationWANSeedsPrefix + "api": "x,y", v1alpha1.AnnotationWANSeedsPrefix + "other": "z", argocd.AnnotationOwner: "portolan/b",
 	}))
-	g.Expect(clusters.Get(t.Context(), "gone")).To(BeNil(), "no Secret is made for seeds alone")
+	g.Expect(clusters.Get(t.Context(), regionOf("gone"))).To(BeNil(), "no Secret is made for seeds alone")
 }
 
 func TestRegionsDoNotWaitForEachOther(t *testing.T) {
@@ -129,7 +136,7 @@ func TestManyAnswersKeepTheirOrder(t *testing.T) {
 	for i := range n {
 		name := string(rune('a'+i%26)) + string(rune('a'+i/26))
 		seeds[name] = ""
-		writes = append(writes, Write{Target: Target{Cluster: name}, Text: name})
+		writes = append(writes, Write{Target: Target{Region: regionOf(name)}, Text: name})
 	}
 	clusters, _ := argoCD(seeds, "")
 	d := ForClusterSecret(clusters, build.Ring("portolan", "api"))

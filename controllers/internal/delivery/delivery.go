@@ -16,8 +16,6 @@ import (
 // Target is a region that seeds are delivered to.
 type Target struct {
 	Region *v1alpha1.Region
-	// Cluster is the EKS cluster's name.
-	Cluster string
 	// Remote is nil while the regional cluster cannot be reached.
 	Remote *remote.Cluster
 }

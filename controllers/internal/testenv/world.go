@@ -2,11 +2,14 @@ package testenv
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -57,11 +60,29 @@ func (e *Env) World(ctx context.Context) *World {
 	w.Clusters = remote.New(w.AWS, w.Clock, Poll)
 	w.run(ctx, w.Clusters.Start)
 
-	// Blocks are unique across namespaces, which envtest never deletes.
+	// Blocks and the names of Regions are unique across namespaces, which envtest never deletes.
 	DeferCleanup(func(ctx context.Context) error {
 		return client.IgnoreNotFound(e.Client.DeleteAllOf(ctx, &v1alpha1.Environment{}, client.InNamespace(w.Namespace)))
 	})
+	DeferCleanup(w.removeRegions)
 	return w
+}
+
+// removeRegions lets no Region of the spec have its name any longer.
+func (w *World) removeRegions(ctx context.Context) error {
+	list := &v1alpha1.RegionList{}
+	if err := w.Env.Client.List(ctx, list, client.InNamespace(w.Namespace)); err != nil {
+		return fmt.Errorf("listing the Regions of a spec: %w", err)
+	}
+	for i := range list.Items {
+		region := &list.Items[i]
+		free := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`))
+		err := errors.Join(client.IgnoreNotFound(w.Env.Client.Patch(ctx, region, free)), client.IgnoreNotFound(w.Env.Client.Delete(ctx, region)))
+		if err != nil {
+			return fmt.Errorf("removing Region %s: %w", region.Name, err)
+		}
+	}
+	return nil
 }
 
 // eventsPerSpec is more than any spec emits: the recorder blocks when it is full.
