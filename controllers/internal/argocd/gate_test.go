@@ -314,6 +314,17 @@ func TestFollowingHEADIsNoPin(t *testing.T) {
 	g.Expect(Evaluate(a, newSHA).Reason).To(Equal("SpecNotUpdated"), "though HEAD happens to be the pin")
 }
 
+func TestAnApplicationThatHasNoPinYetWaitsForIt(t *testing.T) {
+	const noCommit = "0000000000000000000000000000000000000000" // what templates default to
+	for _, pin := range []string{"", newSHA} {
+		g := NewWithT(t)
+		a := settled(noCommit)
+		a.Status.Sync.Status, a.Status.Health.Status = "Unknown", "Missing"
+		a.Status.Conditions = []Condition{{Type: "ComparisonError", Message: "failed to checkout revision " + noCommit}}
+		g.Expect(Evaluate(a, pin)).To(And(HaveField("Class", Pending), HaveField("Reason", "SpecNotUpdated")))
+	}
+}
+
 func TestVerdictsReadAsSentences(t *testing.T) {
 	g := NewWithT(t)
 	g.Expect(Verdict{Reason: "NotCompared"}.String()).To(Equal("NotCompared"))

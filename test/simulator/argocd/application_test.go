@@ -49,6 +49,23 @@ func TestHealthFollowsTheDestination(t *testing.T) {
 	b.Eventually(health, "1s").Should(Equal(healthy))
 }
 
+func TestAnApplicationWithoutAPinDeploysNothing(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, quickSync)
+	b.createSet("core")
+	secret := clusterSecret(b.namespace, "eu")
+	delete(secret.Annotations, "portolan.dev/revision.core")
+	b.Expect(b.Create(b.ctx, secret)).To(Succeed())
+	b.Eventually(func() string { return syncStatusOf(b.app("core-eu")()) }).Should(Equal(unknown))
+	app := b.app("core-eu")()
+	b.Expect(revision(app.Spec.Source)).To(Equal(noCommit), "not HEAD")
+	b.Expect(app.Operation).To(BeNil())
+	b.Expect(app.Status.Resources).To(BeEmpty())
+
+	b.annotate(secret, "portolan.dev/revision.core", sha('c'))
+	b.Eventually(func() string { return syncStatusOf(b.app("core-eu")()) }).Should(Equal(synced))
+}
+
 func TestSelfHealRevertsTheDestination(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, quickSync)

@@ -29,8 +29,14 @@ type release struct {
 	Application string
 }
 
+// noCommit is git's name for no commit: no repository has it.
+const noCommit = "0000000000000000000000000000000000000000"
+
 // manifests renders the chart named by the last element of the source's path.
 func manifests(source map[string]any, region, application string) ([]*unstructured.Unstructured, error) {
+	if revision(source) == noCommit {
+		return nil, fmt.Errorf("failed to checkout revision %s", noCommit)
+	}
 	sourcePath, _ := source["path"].(string)
 	text, err := fs.ReadFile(charts, "charts/"+path.Base(sourcePath)+".yaml")
 	if err != nil {
