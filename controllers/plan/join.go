@@ -35,10 +35,10 @@ func peers(ring *v1alpha1.GossipRing, regions []v1alpha1.Region, self *v1alpha1.
 }
 
 // Pins returns the profile's applications, in its order, with the revisions that they start at.
-func Pins(profile v1alpha1.Profile, promotions []v1alpha1.Promotion, environment string) []v1alpha1.PlannedApplication {
+func Pins(profile v1alpha1.Profile, promotions []v1alpha1.Promotion, environment, region string) []v1alpha1.PlannedApplication {
 	var pins []v1alpha1.PlannedApplication
 	for _, app := range profile.Applications {
-		revision, _ := Pin(promotions, environment, app.Name)
+		revision, _ := Pin(promotions, environment, region, app.Name)
 		pins = append(pins, v1alpha1.PlannedApplication{Name: app.Name, Revision: revision})
 	}
 	return pins

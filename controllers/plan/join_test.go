@@ -64,9 +64,9 @@ func TestPins(t *testing.T) {
 	promotion.Spec.Applications, promotion.Spec.Revision = []string{"unkey-api"}, "1d9c3076d63027f5fa770b43d08a4453318b2f8e"
 	profile := v1alpha1.Profile{Applications: []v1alpha1.Application{{Name: "unkey-api"}, {Name: "core"}}}
 
-	g.Expect(Pins(profile, []v1alpha1.Promotion{promotion}, "production001")).To(Equal([]v1alpha1.PlannedApplication{
+	g.Expect(Pins(profile, []v1alpha1.Promotion{promotion}, "production001", "dublin")).To(Equal([]v1alpha1.PlannedApplication{
 		{Name: "unkey-api", Revision: "1d9c3076d63027f5fa770b43d08a4453318b2f8e"}, {Name: "core"},
 	}))
-	g.Expect(Pins(profile, []v1alpha1.Promotion{promotion}, "staging")).To(Equal([]v1alpha1.PlannedApplication{{Name: "unkey-api"}, {Name: "core"}}))
-	g.Expect(Pins(v1alpha1.Profile{}, nil, "staging")).To(BeEmpty())
+	g.Expect(Pins(profile, []v1alpha1.Promotion{promotion}, "staging", "dublin")).To(Equal([]v1alpha1.PlannedApplication{{Name: "unkey-api"}, {Name: "core"}}))
+	g.Expect(Pins(v1alpha1.Profile{}, nil, "staging", "dublin")).To(BeEmpty())
 }

@@ -43,23 +43,43 @@ func (p PinSet) ID() string {
 
 // Pin returns the revision that an environment's Promotions have for an application of a region
 // that is born, and whether they have one: that of the rollout which was accepted last, or what
-// was there before one that failed. A revision that was never accepted counts only
-// when there was none before it.
-func Pin(promotions []v1alpha1.Promotion, environment, application string) (v1alpha1.GitRevision, bool) {
+// was there before one that failed. A region of the rollout that is born once more, because its
+// Secret was lost, has what it had before until its turn. A revision that was never accepted
+// counts only when there was none before it.
+func Pin(promotions []v1alpha1.Promotion, environment, region, application string) (v1alpha1.GitRevision, bool) {
 	p := Responsible(promotions, environment, application)
 	if p == nil {
 		return "", false
 	}
-	pin := pinOf(p, application)
+	pin := pinOf(p, region, application)
 	return pin, pin != ""
 }
 
-func pinOf(p *v1alpha1.Promotion, application string) v1alpha1.GitRevision {
+func pinOf(p *v1alpha1.Promotion, region, application string) v1alpha1.GitRevision {
 	rollout := p.Status.Rollout
 	if rollout == nil {
 		return PinSet{Revision: p.Spec.Revision, Overrides: p.Spec.Overrides}.Of(application)
 	}
+	if before := unmoved(rollout, region, application); before != "" {
+		return before
+	}
 	return BornWith(rollout, application)
+}
+
+// unmoved is the revision that a region whose turn in a rollout has not come had before it, if any.
+func unmoved(rollout *v1alpha1.PromotionRollout, region, application string) v1alpha1.GitRevision {
+	waits := func(p v1alpha1.RegionProgress) bool { return p.Region == region && p.MovedAt == nil }
+	if rollout.FinishedAt != nil || !slices.ContainsFunc(rollout.Waves, func(w v1alpha1.WaveStatus) bool {
+		return slices.ContainsFunc(w.Regions, waits)
+	}) {
+		return ""
+	}
+	for _, previous := range rollout.Previous {
+		if slices.Contains(previous.Regions, region) {
+			return PinSet{Overrides: previous.Pins}.Of(application)
+		}
+	}
+	return ""
 }
 
 // BornWith is the revision of an application in regions that came after a rollout began: the

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -47,7 +48,7 @@ func TestPin(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			revision, pinned := Pin(tc.promotions, "production001", "api")
+			revision, pinned := Pin(tc.promotions, "production001", "oslo", "api")
 			g.Expect(revision).To(Equal(tc.wantRevision))
 			g.Expect(pinned).To(Equal(tc.wantPinned))
 		})
@@ -69,6 +70,38 @@ func TestPinsAreNamedByWhatTheyAre(t *testing.T) {
 	g.Expect(id).To(HavePrefix("g+"))
 	g.Expect(PinSet{Revision: "g", Overrides: []v1alpha1.RevisionOverride{b, a}}.ID()).To(Equal(id), "whatever their order")
 	g.Expect(PinSet{Revision: "g", Overrides: []v1alpha1.RevisionOverride{a}}.ID()).NotTo(Equal(id))
+}
+
+// A region whose Secret is lost in the middle of a rollout does not overtake it.
+func TestWhatARegionIsBornWithOnceMore(t *testing.T) {
+	now := metav1.Now()
+	for name, tc := range map[string]struct {
+		progress v1alpha1.RegionProgress
+		finished *metav1.Time
+		app      string
+		want     v1alpha1.GitRevision
+	}{
+		"before its turn":                  {progress: v1alpha1.RegionProgress{Region: "oslo"}, want: "old"},
+		"at its turn":                      {progress: v1alpha1.RegionProgress{Region: "oslo", MovedAt: &now}, want: "rolled"},
+		"after a rollout that it was left": {progress: v1alpha1.RegionProgress{Region: "oslo"}, finished: &now, want: "rolled"},
+		"before its turn, with a new one":  {progress: v1alpha1.RegionProgress{Region: "oslo"}, app: "younger", want: "rolled"},
+		"that it has no part in":           {progress: v1alpha1.RegionProgress{Region: "rome"}, want: "rolled"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := promotion("all", "spec")
+			p.Status.Rollout = &v1alpha1.PromotionRollout{
+				Revision: "rolled", Phase: v1alpha1.RolloutProgressing, FinishedAt: tc.finished,
+				Waves: []v1alpha1.WaveStatus{{Regions: []v1alpha1.RegionProgress{tc.progress}}},
+				Previous: []v1alpha1.PreviousPins{
+					{Regions: []string{"oslo"}, Pins: []v1alpha1.RevisionOverride{{Application: "api", Revision: "old"}}},
+				},
+			}
+			pin, ok := Pin([]v1alpha1.Promotion{p}, "production001", "oslo", cmp.Or(tc.app, "api"))
+			g := NewWithT(t)
+			g.Expect(ok).To(BeTrue())
+			g.Expect(pin).To(Equal(tc.want))
+		})
+	}
 }
 
 // A region is born with what the fleet has, or goes to: never with what nobody accepted, or what failed.
@@ -94,7 +127,7 @@ func TestWhatARegionIsBornWith(t *testing.T) {
 			if tc.phase != "" {
 				p.Status.Rollout = &v1alpha1.PromotionRollout{Revision: "rolled", Phase: tc.phase, Previous: previous}
 			}
-			pin, ok := Pin([]v1alpha1.Promotion{p}, "production001", "api")
+			pin, ok := Pin([]v1alpha1.Promotion{p}, "production001", "oslo", "api")
 			g := NewWithT(t)
 			g.Expect(ok).To(BeTrue())
 			g.Expect(pin).To(Equal(tc.want))

@@ -156,7 +156,7 @@ func (s *storm) comeOrGo(region string) {
 	s.add(region, "")
 	s.clobbered[region] = false
 	for app := range s.actor(region).pins {
-		pin, _ := plan.Pin([]v1alpha1.Promotion{promotion}, environment, app)
+		pin, _ := plan.Pin([]v1alpha1.Promotion{promotion}, environment, region, app)
 		s.actor(region).pins[app], s.actor(region).stage[app] = pin, 0
 		s.had[region+"/"+app] = []v1alpha1.GitRevision{pin}
 	}

@@ -63,7 +63,7 @@ func (r *Reconciler) publish(ctx context.Context, s *scope, draft *plan.Plan) (*
 	return &v1alpha1.RegionPlan{
 		Revision:     draft.Revision(),
 		Objects:      draft.Objects(s.region, s.environment),
-		Applications: plan.Pins(draft.Profile, promotions.Items, s.environment.Name),
+		Applications: plan.Pins(draft.Profile, promotions.Items, s.environment.Name, s.region.Name),
 		Rings:        plan.Joining(rings.Items, regions.Items, s.region),
 	}, nil
 }

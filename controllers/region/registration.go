@@ -217,7 +217,7 @@ func (r *Reconciler) birth(ctx context.Context, region *v1alpha1.Region, p *plan
 		return b, fmt.Errorf("listing Promotions: %w", err)
 	}
 	for _, app := range p.Profile.Applications {
-		pin, ok := plan.Pin(promotions.Items, b.environment, app.Name)
+		pin, ok := plan.Pin(promotions.Items, b.environment, region.Name, app.Name)
 		if !ok {
 			b.unpinned = append(b.unpinned, app.Name)
 			continue

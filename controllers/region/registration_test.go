@@ -192,6 +192,24 @@ var _ = Describe("the registration of a Region", func() {
 	Context("of a Region that is Ready", func() {
 		BeforeEach(func(ctx SpecContext) { b.reachReady(ctx) })
 
+		It("is born once more with what it had, as long as a rollout has not reached it", func(ctx SpecContext) {
+			promotion := build.Promotion(b.Namespace, "main")
+			b.ExpectRefreshed(ctx, promotion)
+			promotion.Status.Rollout = &v1alpha1.PromotionRollout{
+				ID: string(build.NextRevision), Revision: build.NextRevision, Phase: v1alpha1.RolloutProgressing, StartedAt: metav1.NewTime(b.Clock.Now()),
+				Waves: []v1alpha1.WaveStatus{{Name: "all", Regions: []v1alpha1.RegionProgress{{Region: b.region.Name, State: v1alpha1.RegionRolloutPending}}}},
+				Previous: []v1alpha1.PreviousPins{{
+					Regions: []string{b.region.Name}, Pins: []v1alpha1.RevisionOverride{{Application: build.ApplicationName, Revision: build.Revision}},
+				}},
+			}
+			Expect(env.Client.Status().Update(ctx, promotion)).To(Succeed())
+			b.ExpectRefreshed(ctx, secret)
+			b.ExpectDeleted(ctx, secret)
+			b.settle(ctx)
+			b.ExpectRefreshed(ctx, secret)
+			Expect(secret.Annotations).To(HaveKeyWithValue(pinKey, string(build.Revision)))
+		})
+
 		It("records when each step began and was done, for good", func(ctx SpecContext) {
 			steps := b.region.Status.Steps
 			Expect(steps).To(ContainElement(And(HaveField("Name", "ControlPlaneReady"), HaveField("FinishedAt", Not(BeNil())))))

@@ -58,7 +58,7 @@ func (r *Reconciler) findFiles(ctx context.Context, s *scope, draft *plan.Plan, 
 		f.Unchecked = append(f.Unchecked, plan.Unchecked{What: "configuration files", Why: err.Error()})
 		return nil //nolint:nilerr // what cannot be checked does not hold a region, and is told
 	}
-	for _, app := range plan.Pins(draft.Profile, promotions.Items, s.environment.Name) {
+	for _, app := range plan.Pins(draft.Profile, promotions.Items, s.environment.Name, s.region.Name) {
 		if app.Revision == "" {
 			continue
 		}
