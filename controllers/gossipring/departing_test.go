@@ -109,6 +109,7 @@ func TestAFormerMemberStaysUntilNobodyDialsIt(t *testing.T) {
 	pass := func(s *scope, a *member) *scope {
 		s = from(s, a)
 		s.ring.Spec.Profiles = []string{"base"}
+		s.environment.Spec.Profiles = []v1alpha1.Profile{{Name: "base"}}
 		s.takeLeave([]v1alpha1.Region{*region, *inRing(a)})
 		driver(nil).report(s)
 		return s
