@@ -267,7 +267,7 @@ var _ = Describe("A ring's truth", Ordered, func() {
 	})
 
 	It("keeps its turns and writes nothing twice while the operator is killed at every write", NodeTimeout(patience), func(ctx SpecContext) {
-		written, old := len(watch.order(frontline)), balancerOf(ctx, frontline, mumbai)
+		written, old := len(watch.order(frontline)), balancerOf(ctx, Default, frontline, mumbai)
 		Expect(world.ReplaceLoadBalancer(ctx, "ap-south-1", "frontline", "frontline-gossip-wan")).To(Succeed())
 		for n := range others {
 			killWhen(ctx, func(g Gomega) { g.Expect(len(watch.order(frontline))).To(BeNumerically(">", written+n)) })
@@ -275,7 +275,7 @@ var _ = Describe("A ring's truth", Ordered, func() {
 		awaitRing(ctx, frontline)
 		Expect(watch.order(frontline)[written:]).To(ConsistOf("virginia", "oregon", "dublin"), "each once")
 		for _, r := range others {
-			Expect(podsOf(ctx, frontline, r)).To(HaveEach(WithTransform(seedsIn, Not(ContainSubstring(old)))), r.Name)
+			Expect(podsOf(ctx, Default, frontline, r)).To(HaveEach(WithTransform(seedsIn, Not(ContainSubstring(old)))), r.Name)
 		}
 	})
 

@@ -8,6 +8,8 @@ import (
 	. "github.com/onsi/gomega"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/portolan-dev/portolan/api/v1alpha1"
 )
 
 // A cache lists in any order. Whichever Application came last was judged before, well or ill.
@@ -15,7 +17,7 @@ func TestOfSeveralApplicationsNoneIsChosen(t *testing.T) {
 	g := NewWithT(t)
 	left, ill, third := applicationOf("core", "dublin"), applicationOf("core", "dublin"), applicationOf("core", "dublin")
 	left.Name, third.Name, ill.Status.Health.Status = "dublin-core", "a-core", "Degraded"
-	h := newHub(t, applicationOf("unkey-api", "dublin"), ill, left, third)
+	h := newHub(t, dublin(), applicationOf("unkey-api", "dublin"), ill, left, third)
 	h.Client = interceptor.NewClient(h.WithWatch, interceptor.Funcs{
 		List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
 			err := c.List(ctx, list, opts...)
@@ -26,7 +28,7 @@ func TestOfSeveralApplicationsNoneIsChosen(t *testing.T) {
 		},
 	})
 	for range 100 {
-		all, err := h.AllApplications(t.Context(), "production001")
+		all, err := h.AllApplications(t.Context(), environmentIn("production", "production001", v1alpha1.ArgoCDHub))
 		g.Expect(err).NotTo(HaveOccurred())
 		found, err := h.Applications(t.Context(), dublin())
 		g.Expect(err).NotTo(HaveOccurred())
