@@ -114,10 +114,10 @@ type RegionStatus struct {
 	// +optional
 	RoleARN string `json:"roleARN,omitempty"`
 
-	// argoCDMode says where the region's Argo CD is, recorded so that its Applications can be
+	// argoMode says where the region's Argo CD is, recorded so that its Applications can be
 	// deleted when the environment is gone.
 	// +optional
-	ArgoCDMode ArgoCDMode `json:"argoCDMode,omitempty"`
+	ArgoMode ArgoCDMode `json:"argoMode,omitempty"`
 
 	// profileRevision is the revision of the profile that the region was last Ready with:
 	// "<profile>-<hash>".

@@ -222,10 +222,10 @@ var _ = Describe("The truth about a GossipRing", func() {
 	It("keeps its members while it names a profile that nobody has", func(ctx SpecContext) {
 		connect(ctx)
 		was := w.ring.Status.Members
-		testenv.ExpectUpdated(ctx, env, w.ring, func(g *v1alpha1.GossipRing) { g.Spec.Profiles = []string{"defualt"} })
+		testenv.ExpectUpdated(ctx, env, w.ring, func(g *v1alpha1.GossipRing) { g.Spec.Profiles = []string{"defalt"} })
 		for range 2 {
 			later(ctx)
-			Expect(w.ring).To(testenv.HaveCondition("EndpointsReady", "False", "UnknownProfile", "spec.profiles: environment production001 has no profile defualt"))
+			Expect(w.ring).To(testenv.HaveCondition("EndpointsReady", "False", "UnknownProfile", "spec.profiles: environment production001 has no profile defalt"))
 			Expect(w.ring.Status.Members).To(HaveLen(len(was)))
 			Expect(w.ring.Status.Members).To(HaveEach(HaveField("State", v1alpha1.MemberConverged)))
 			Expect(w.seeds(ctx, b)).NotTo(BeEmpty())

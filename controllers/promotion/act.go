@@ -3,6 +3,7 @@ package promotion
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
@@ -40,8 +41,8 @@ func (r *Reconciler) carryOut(ctx context.Context, s *scope) (*decision, error) 
 	for _, w := range d.writes {
 		s.world.tried[w.region.name] = true
 	}
-	d, also := r.decideAndAct(ctx, s)
-	return d, cmp.Or(err, also)
+	d, again := r.decideAndAct(ctx, s)
+	return d, first(err, again)
 }
 
 func (r *Reconciler) decideAndAct(ctx context.Context, s *scope) (*decision, error) {
@@ -120,4 +121,13 @@ func (r *Reconciler) outcome(s *scope, d *decision) error {
 	default:
 		return step.Poll(after, d.reason, "%s", d.message)
 	}
+}
+
+// first is the first of them that there is: users are told one thing after the other.
+func first(failures ...error) error {
+	i := slices.IndexFunc(failures, func(err error) bool { return err != nil })
+	if i < 0 {
+		return nil
+	}
+	return failures[i]
 }

@@ -1,7 +1,6 @@
 package promotion
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -35,7 +34,7 @@ func (w *byApplication) deliver(ctx context.Context, moves []move, _ *v1alpha1.P
 		}
 		made[m] = changed
 	}
-	return made, cmp.Or(failures...)
+	return made, first(failures...)
 }
 
 func (w *byApplication) retarget(ctx context.Context, m move) (changed bool, err error) {

@@ -185,7 +185,7 @@ func (w *byFiles) deliver(ctx context.Context, moves []move, rollout *v1alpha1.P
 	if err := w.clusters.RefreshSets(ctx, w.readers(changed)); err != nil {
 		failures = append(failures, err)
 	}
-	return made, cmp.Or(failures...)
+	return made, first(failures...)
 }
 
 // readers are Applications whose ApplicationSets read the files of moves. Before a region has its own, they

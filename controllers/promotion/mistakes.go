@@ -13,7 +13,7 @@ import (
 
 // mistaken refuses what would go wrong unnoticed, or only when a region has moved.
 func (r *Reconciler) mistaken(s *scope) error {
-	return cmp.Or(s.circular(), s.unexpandable(), r.misnamed(s))
+	return first(s.circular(), s.unexpandable(), r.misnamed(s))
 }
 
 // circular refuses to commit pins to the branch that they follow. That two URLs are of one repository, the

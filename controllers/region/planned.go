@@ -32,7 +32,7 @@ func (r *Reconciler) reconcilePlan(ctx context.Context, s *scope) error {
 		return step.Wait(v1alpha1.ReasonEnvironmentNotFound, "namespace %s has no Environment %s: create it", s.region.Namespace, s.region.Spec.EnvironmentRef.Name)
 	}
 	s.live = env
-	s.region.Status.RoleARN, s.region.Status.ArgoCDMode = env.Spec.AWS.RoleARN, env.Spec.ArgoCD.Mode
+	s.region.Status.RoleARN, s.region.Status.ArgoMode = env.Spec.AWS.RoleARN, env.Spec.ArgoCD.Mode
 	if err := r.remains(ctx, s.region); err != nil {
 		return err
 	}

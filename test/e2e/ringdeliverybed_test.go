@@ -366,19 +366,7 @@ func watchSeeds(ctx context.Context, specs []*delivered, newcomers []*v1alpha1.R
 	for _, d := range rings {
 		j.before[d.Name] = uidsOf(ctx, d.GossipRing, founders...)
 	}
-	watching = append(watching, inform(ctx, world.Config, bed.ArgoCDNamespace, func(obj any) {
-		secret, ok := obj.(*corev1.Secret)
-		if !ok {
-			return
-		}
-		for _, r := range founders {
-			for _, d := range rings {
-				if secret.Name == "cluster-"+clusterOf(r) && d.Spec.Seeds.Delivery.ConfigMap == nil {
-					j.note(ctx, d, r, secret.Annotations[d.text])
-				}
-			}
-		}
-	}))
+	watching = append(watching, inform(ctx, world.Config, bed.ArgoCDNamespace, func(obj any) { j.noteSecret(ctx, rings, obj) }))
 	for _, r := range founders {
 		config, ok := world.Regional(clusterOf(r))
 		Expect(ok).To(BeTrue())
@@ -393,6 +381,21 @@ func watchSeeds(ctx context.Context, specs []*delivered, newcomers []*v1alpha1.R
 		}
 	}
 	return j
+}
+
+// noteSecret takes down the seeds of a founder's cluster Secret.
+func (j *journal) noteSecret(ctx context.Context, rings []*delivered, obj any) {
+	secret, ok := obj.(*corev1.Secret)
+	if !ok {
+		return
+	}
+	for _, r := range j.founders {
+		for _, d := range rings {
+			if secret.Name == "cluster-"+clusterOf(r) && d.Spec.Seeds.Delivery.ConfigMap == nil {
+				j.note(ctx, d, r, secret.Annotations[d.text])
+			}
+		}
+	}
 }
 
 func copies(specs []*delivered, regions []*v1alpha1.Region) (rings []*delivered, own []*v1alpha1.Region) {

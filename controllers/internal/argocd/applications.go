@@ -114,7 +114,7 @@ func (c *Clusters) regions(ctx context.Context, env *v1alpha1.Environment) ([]*v
 
 // applicationsIn never fails: a region that cannot be asked must not hold up the others.
 func (c *Clusters) applicationsIn(ctx context.Context, env *v1alpha1.Environment, region *v1alpha1.Region) map[string]*Application {
-	h := c.homeOf(region) //nolint:contextcheck // the watches live as long as the connection, not as the call
+	h := c.homeOf(region)
 	var found map[string]*Application
 	look := func(ctx context.Context, from client.Reader) (err error) {
 		found, err = c.listed(ctx, from, h, region)

@@ -69,10 +69,12 @@ func (c *Clusters) home(ctx context.Context, region *v1alpha1.Region) (*home, er
 	case !inside:
 		return &home{client: c.Client, live: c.Live}, nil
 	}
-	return c.homeOf(region), nil //nolint:contextcheck // the watches live as long as the connection, not as the call
+	return c.homeOf(region), nil
 }
 
 // homeOf returns where the Argo CD of a Region is that has one of its own.
+//
+//nolint:contextcheck // the watches live as long as the connection, not as the call
 func (c *Clusters) homeOf(region *v1alpha1.Region) *home {
 	h := &home{region: region}
 	connection, ok := c.Homes.Clusters.Get(client.ObjectKeyFromObject(region))
@@ -119,7 +121,7 @@ func (h *Homes) inside(ctx context.Context, region *v1alpha1.Region) (bool, erro
 	key := client.ObjectKey{Namespace: region.Namespace, Name: region.Spec.EnvironmentRef.Name}
 	switch err := h.Client.Get(ctx, key, env, client.UnsafeDisableDeepCopy); {
 	case apierrors.IsNotFound(err):
-		return region.Status.ArgoCDMode == v1alpha1.ArgoCDPerCluster, nil
+		return region.Status.ArgoMode == v1alpha1.ArgoCDPerCluster, nil
 	case err != nil:
 		return false, fmt.Errorf("looking where the Argo CD of Region %s is: %w", region.Name, err)
 	}

@@ -47,7 +47,7 @@ func homes(t *testing.T) *hub {
 func TestWhereTheArgoCDOfARegionIs(t *testing.T) {
 	recorded := func(mode v1alpha1.ArgoCDMode) *v1alpha1.Region {
 		r := regionIn("gone", "prod", "dublin", true)
-		r.Status.ArgoCDMode = mode
+		r.Status.ArgoMode = mode
 		return r
 	}
 	cases := map[string]struct {

@@ -14,7 +14,7 @@ import (
 // a finalizer, nobody else hears.
 func Objects[T client.Object](c client.Reader, r reconcile.ObjectReconciler[T], forget func(client.ObjectKey)) reconcile.Reconciler {
 	return reconcile.Func(func(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
-		obj, _ := reflect.New(reflect.TypeFor[T]().Elem()).Interface().(T)
+		obj, _ := reflect.TypeAssert[T](reflect.New(reflect.TypeFor[T]().Elem()))
 		switch err := c.Get(ctx, request.NamespacedName, obj); {
 		case apierrors.IsNotFound(err):
 			forget(request.NamespacedName)
