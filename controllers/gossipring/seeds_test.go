@@ -164,14 +164,13 @@ func TestNobodyIsSeededWithStrangers(t *testing.T) {
 		pass := func() map[string][]string { return desiredBy(members, leavers, forgotten) }
 		desired := pass()
 		for _, m := range members {
+			others := slices.DeleteFunc(slices.Clone(known), func(seed string) bool { return seed == m.endpoint })
 			strange := slices.IndexFunc(desired[m.name], func(seed string) bool {
-				itself := seed == m.name+".x" && m.endpoint != ""
-				return itself || seed == "left.x" || seed == "former.x" || !forgotten && !slices.Contains(known, seed)
+				return m.endpoint == seed || seed == "left.x" || seed == "former.x" || !forgotten && !slices.Contains(others, seed)
 			})
 			if strange >= 0 {
 				t.Fatalf("%s is seeded with %s", m.name, desired[m.name][strange])
 			}
-			others := slices.DeleteFunc(slices.Clone(known), func(seed string) bool { return seed == m.endpoint })
 			if len(desired[m.name]) == 0 && len(others) > 0 {
 				t.Fatalf("%s is to have nothing", m.name)
 			}

@@ -114,7 +114,7 @@ func (c *Clusters) regions(ctx context.Context, env *v1alpha1.Environment) ([]*v
 
 // applicationsIn never fails: a region that cannot be asked must not hold up the others.
 func (c *Clusters) applicationsIn(ctx context.Context, env *v1alpha1.Environment, region *v1alpha1.Region) map[string]*Application {
-	h := c.homeOf(region)
+	h := c.homeOf(region) //nolint:contextcheck // the watches live as long as the connection, not as the call
 	var found map[string]*Application
 	look := func(ctx context.Context, from client.Reader) (err error) {
 		found, err = c.listed(ctx, from, h, region)
@@ -148,13 +148,13 @@ func (c *Clusters) applicationsIn(ctx context.Context, env *v1alpha1.Environment
 const notInstalled = "its cluster has no kind Application: put Argo CD on the bootstrap list of the profile"
 
 // clientOf returns the client for the Argo CD that has an Application.
-func (c *Clusters) clientOf(a *Application) (client.Client, error) {
+func (c *Clusters) clientOf(_ context.Context, a *Application) (client.Client, error) {
 	if a.inside.Name == "" {
 		return c.Client, nil
 	}
 	region := &v1alpha1.Region{}
 	region.Namespace, region.Name = a.inside.Namespace, a.inside.Name
-	h := c.homeOf(region)
+	h := c.homeOf(region) //nolint:contextcheck // the watches live as long as the connection, not as the call
 	return h.client, h.gone
 }
 

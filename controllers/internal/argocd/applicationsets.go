@@ -80,7 +80,7 @@ func (c *Clusters) RefreshSets(ctx context.Context, of []*Application) error {
 				continue
 			}
 			asked[set] = true
-			writer, err := c.clientOf(a)
+			writer, err := c.clientOf(ctx, a)
 			if err != nil {
 				return err
 			}

@@ -69,12 +69,10 @@ func (c *Clusters) home(ctx context.Context, region *v1alpha1.Region) (*home, er
 	case !inside:
 		return &home{client: c.Client, live: c.Live}, nil
 	}
-	return c.homeOf(region), nil
+	return c.homeOf(region), nil //nolint:contextcheck // the watches live as long as the connection, not as the call
 }
 
 // homeOf returns where the Argo CD of a Region is that has one of its own.
-//
-//nolint:contextcheck // the watches live as long as the connection, not as the call
 func (c *Clusters) homeOf(region *v1alpha1.Region) *home {
 	h := &home{region: region}
 	connection, ok := c.Homes.Clusters.Get(client.ObjectKeyFromObject(region))

@@ -26,7 +26,7 @@ func (c *Clusters) Refresh(ctx context.Context, a *Application, hard bool) error
 		return nil
 	}
 	patch := []byte(`{"metadata":{"annotations":{"` + annotationRefresh + `":"` + how + `"}}}`)
-	writer, err := c.clientOf(a)
+	writer, err := c.clientOf(ctx, a)
 	if err != nil {
 		return err
 	}

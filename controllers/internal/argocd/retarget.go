@@ -98,7 +98,7 @@ func (c *Clusters) Retarget(ctx context.Context, a *Application, repository, rev
 	if err != nil {
 		return fmt.Errorf("encoding a patch: %w", err)
 	}
-	writer, err := c.clientOf(a)
+	writer, err := c.clientOf(ctx, a)
 	if err != nil {
 		return err
 	}
