@@ -22,7 +22,7 @@ func (s *scope) takeLeave(regions []v1alpha1.Region) {
 		}
 	}
 	for _, before := range s.ring.Status.Members {
-		if slices.ContainsFunc(regions, func(r v1alpha1.Region) bool { return isOf(before, &r) }) {
+		if slices.ContainsFunc(regions, func(r v1alpha1.Region) bool { return isOf(s.ring, before, &r) }) {
 			continue
 		}
 		region := &v1alpha1.Region{}
@@ -36,8 +36,10 @@ func (s *scope) takeLeave(regions []v1alpha1.Region) {
 }
 
 // isOf tells whether what was reported is about this Region, and not about one before it of that name.
-func isOf(before v1alpha1.RingMember, region *v1alpha1.Region) bool {
-	return before.Region == region.Name && (before.UID == "" || before.UID == region.UID)
+// A report that is older than the ring comes from a backup, with which all UIDs have changed.
+func isOf(ring *v1alpha1.GossipRing, before v1alpha1.RingMember, region *v1alpha1.Region) bool {
+	restored := before.LastTransitionTime.Before(&ring.CreationTimestamp)
+	return before.Region == region.Name && (before.UID == "" || before.UID == region.UID || restored)
 }
 
 // leftMidway tells whether one that leaves has its turn: it was written to a moment ago, and was not

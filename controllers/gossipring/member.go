@@ -44,6 +44,7 @@ type member struct {
 	writtenAt   *metav1.Time
 
 	reachable bool     // its API server answers
+	unmet     bool     // it is not known yet whether it does
 	hasPods   bool     // it has pods that are not being deleted
 	vacant    bool     // it was seen to have none
 	rolling   bool     // its pods differ or are not all Ready
@@ -81,6 +82,12 @@ func (m *member) behind() bool {
 // landed tells whether its pods were last seen to run with what was last written for it.
 func (m *member) landed() bool {
 	return m.before.AppliedSeedsHash != "" && m.before.AppliedSeedsHash == m.before.WrittenSeedsHash
+}
+
+// unrecorded tells whether something else is written for one that nobody has met than was last known to
+// be: the operator was killed before it could say so, and may have known of a newer endpoint.
+func (m *member) unrecorded() bool {
+	return m.unmet && m.outOfSight() && m.deliverable && m.before.WrittenSeedsHash != "" && hashOf(m.written) != m.before.WrittenSeedsHash
 }
 
 // outOfSight tells whether it was connected and cannot be looked at now.

@@ -114,7 +114,7 @@ func (r *Reconciler) environmentOf(ctx context.Context, ring *v1alpha1.GossipRin
 func known(ring *v1alpha1.GossipRing, region *v1alpha1.Region) *member {
 	m := &member{region: region, name: region.Name, cluster: plan.ClusterName(region)}
 	for i := range ring.Status.Members {
-		if before := &ring.Status.Members[i]; isOf(*before, region) {
+		if before := &ring.Status.Members[i]; isOf(ring, *before, region) {
 			m.before = *before
 			m.endpoint, m.source, m.addresses = before.Endpoint, before.Source, before.Addresses
 			m.joined, m.writtenAt = before.JoinedAt != nil, before.SeedsWrittenAt
@@ -127,6 +127,7 @@ func known(ring *v1alpha1.GossipRing, region *v1alpha1.Region) *member {
 func (r *Reconciler) glance(ctx context.Context, s *scope, m *member) {
 	cluster, ok := r.Clusters.Get(client.ObjectKeyFromObject(m.region))
 	m.reachable, m.hidden = ok && cluster.Connected() == nil, true
+	m.unmet = !ok || !m.reachable && !cluster.Failed()
 	if m.reachable {
 		m.remote = cluster
 		glanceAtService(s.ring.Spec.Service, m)

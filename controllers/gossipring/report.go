@@ -125,7 +125,7 @@ func (s *scope) describeSeeds(m *member, described *v1alpha1.RingMember) {
 		return hashOf(seeds)
 	}
 	described.DesiredSeedsHash = desired
-	if m.remember(described); m.deliverable && !m.unfinished && !m.reform && !m.foreign {
+	if m.remember(described); m.deliverable && !m.unfinished && !m.reform && !m.foreign && !m.unrecorded() {
 		described.WrittenSeedsHash = hash(m.written)
 	}
 	described.DesiredSeeds = s.listed(m.desired)
@@ -218,7 +218,7 @@ func (s *scope) describeLeavers(now metav1.Time) []v1alpha1.RingMember {
 		d := s.describeLeaver(m, now)
 		switch {
 		case !m.former:
-		case len(described) >= room, slices.ContainsFunc(s.members, func(o *member) bool { return o.name == m.name }):
+		case len(described) >= room, slices.ContainsFunc(slices.Concat(s.members, s.leavers), func(o *member) bool { return !o.former && o.name == m.name }):
 			continue
 		case d.DroppedAt != nil:
 			continue

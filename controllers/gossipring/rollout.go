@@ -54,10 +54,11 @@ func nextWrites(members []*member, maxConcurrent int, awaited func(*member) bool
 		if changing[m] = m.changing(live); changing[m] {
 			left.occupy(m)
 		}
-		if m.outOfSight() && !m.landed() {
+		if m.outOfSight() && (!m.landed() || m.unrecorded()) {
 			left.unseen--
 		}
 		switch {
+		case m.unrecorded():
 		case !m.deliverable || !m.behind() || changing[m] && !m.settledDown():
 		case m.urgent(live):
 			urgent = append(urgent, m)

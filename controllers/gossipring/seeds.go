@@ -32,10 +32,11 @@ func seedAll(s *scope) {
 }
 
 // mayBeForgotten tells whether a member may have had an endpoint that is not known any more. One that
-// is younger than the last time when the ring was whole has not had any yet.
+// is younger than the last time when the ring was whole has not had any yet, unless that was before a
+// backup, with which everything has become younger.
 func (s *scope) mayBeForgotten(m *member) bool {
 	whole := s.ring.Status.ConvergedAt
-	return m.endpoint == "" && (whole == nil || !m.region.CreationTimestamp.After(whole.Time))
+	return m.endpoint == "" && (whole == nil || whole.Before(&s.ring.CreationTimestamp) || !m.region.CreationTimestamp.After(whole.Time))
 }
 
 func withoutEndpoints(seeds []string, of []*member) []string {

@@ -7,6 +7,7 @@ import (
 
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"pgregory.net/rapid"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
@@ -178,4 +179,32 @@ func TestNobodyIsSeededWithStrangers(t *testing.T) {
 		}
 		NewWithT(t).Expect(pass()).To(Equal(desired), "who cannot be reached keeps its part")
 	})
+}
+
+// With a backup's status, everything is younger than what is known of it, and has another UID.
+func TestARingThatIsRestoredKeepsItsSeeds(t *testing.T) {
+	g := NewWithT(t)
+	ring := ringWith("")
+	ring.CreationTimestamp = metav1.NewTime(start)
+	ring.Status.ConvergedAt = ago(time.Hour)
+	ring.Status.Members = []v1alpha1.RingMember{
+		{Region: "a", UID: "before", State: v1alpha1.MemberConverged, Endpoint: "a.x", JoinedAt: ago(time.Hour), LastTransitionTime: *ago(time.Hour)},
+		{Region: "b", UID: "before", State: v1alpha1.MemberPending, LastTransitionTime: *ago(time.Hour)},
+	}
+	s := &scope{ring: ring}
+	for _, name := range []string{"a", "b"} {
+		region := &v1alpha1.Region{}
+		region.Namespace, region.Name, region.Spec.EnvironmentRef = ring.Namespace, name, ring.Spec.EnvironmentRef
+		region.UID, region.CreationTimestamp = types.UID("new"), metav1.NewTime(start)
+		m := known(ring, region)
+		m.written = []string{"lost.x"}
+		s.members = append(s.members, m)
+	}
+	s.takeLeave([]v1alpha1.Region{*s.members[0].region, *s.members[1].region})
+	g.Expect(s.leavers).To(BeEmpty())
+	g.Expect(s.members[0].endpoint).To(Equal("a.x"))
+	g.Expect(s.members[0].joined).To(BeTrue())
+	seedAll(s)
+	g.Expect(s.members[0].desired).To(Equal([]string{"lost.x"}))
+	g.Expect(s.members[1].desired).To(Equal([]string{"a.x", "lost.x"}))
 }

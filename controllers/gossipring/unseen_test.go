@@ -22,6 +22,9 @@ func unlanded(m *member) {
 	m.before.WrittenSeedsHash = "new"
 }
 
+// unmet is one that nobody has tried to reach yet.
+func unmet(m *member) { m.unmet = true }
+
 func TestMembersOutOfSightAreNotAllWritten(t *testing.T) {
 	const a, b, c, d = "a.example", "b.example", "c.example", "d.example"
 	visible := func() *member { return settled("a", 1, b, c, d) }
@@ -47,6 +50,18 @@ func TestMembersOutOfSightAreNotAllWritten(t *testing.T) {
 		"who carries one restarts anyway": {
 			members:       []*member{visible(), settled("b", 0, a).but(unlanded).but(wants(a, c)), settled("c", 0, a).but(unseen).but(wants(a, b))},
 			maxConcurrent: 1, want: []string{"b"},
+		},
+		"what an operator wrote that was killed is left alone until its region is met": {
+			members: []*member{
+				visible(), settled("b", 0, a, c).but(unseen).but(wants(a, d)).but(unmet), settled("c", 0, a).but(unseen).but(wants(a, b)),
+			},
+			maxConcurrent: 1,
+		},
+		"and takes one of two places": {
+			members: []*member{
+				visible(), settled("b", 0, a, c).but(unseen).but(wants(a, d)).but(unmet), settled("c", 0, a).but(unseen).but(wants(a, b)),
+			},
+			maxConcurrent: 2, want: []string{"c"},
 		},
 		"those that can be seen are not held": {
 			members:       []*member{settled("a", 1, b).but(wants(b, c)), settled("b", 0, a, c).but(unlanded), settled("c", 0, a).but(unseen).but(wants(a, b))},

@@ -75,6 +75,9 @@ func (r *Reconciler) confirm(ctx context.Context, s *scope, d *decision) (missed
 	missed = map[string]bool{}
 	for _, name := range d.confirm {
 		for _, app := range s.world.region(name).apps {
+			if !slices.Contains(d.rollout.Applications, app.name) {
+				continue // the rollout does not wait for it, and it may have no Application yet
+			}
 			if failure := r.ArgoCD.Refresh(ctx, s.found[name][app.name], false); failure != nil {
 				missed[name], err = true, cmp.Or(err, failure)
 			}

@@ -50,13 +50,12 @@ func (p *planner) owed(r *regionState) plan.PinSet {
 	return p.unless(r, p.previous(r.name))
 }
 
-// unpinned are the applications that came after the rollout began and that nobody has pinned: while it goes
-// on without them, what was refused or has failed among the reasons, none is without a pin. One
-// that is refused itself gets none.
+// unpinned are the applications that came after the rollout ended and that nobody has pinned, where no rollout
+// will: after one that failed. Otherwise they wait for their turn, as everything does that is new.
 func (p *planner) unpinned(r *regionState) *regionState {
 	unpinned := &regionState{name: r.name}
 	for _, a := range r.others {
-		if a.pinned == "" && !p.policy.shared && slices.Contains(p.target.applications, a.name) {
+		if a.pinned == "" && p.next == nil && !p.policy.shared && slices.Contains(p.target.applications, a.name) {
 			unpinned.apps = append(unpinned.apps, a)
 		}
 	}

@@ -42,7 +42,10 @@ type move struct {
 func (r *Reconciler) wayOf(ctx context.Context, s *scope) way {
 	switch delivery := s.promotion.Spec.Delivery; {
 	case delivery.Git != nil:
-		w := &byFiles{clusters: r.ArgoCD, editor: r.Git, spec: delivery.Git, promotion: s.promotion, found: s.found}
+		w := &byFiles{clusters: r.ArgoCD, editor: r.Git, spec: delivery.Git, promotion: s.promotion}
+		if s.environment.Spec.ArgoCD.Mode != v1alpha1.ArgoCDPerCluster { // there, no other region's ApplicationSets read a region's files
+			w.found = s.found
+		}
 		s.undeliverable = r.open(ctx, s, w)
 		return w
 	case delivery.Application != nil:

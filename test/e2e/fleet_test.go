@@ -74,12 +74,18 @@ var _ = Describe("A fleet", Ordered, func() {
 		Expect(world.Apply(ctx, "region-eu-west-1.yaml")).To(Succeed())
 
 		By("letting the newcomer dial its peers")
-		connected := map[string]time.Time{}
-		Eventually(func() map[string]time.Time {
+		alone := map[string]time.Time{} // when the newcomer was last seen without its peers
+		connected := map[string]bool{}
+		Eventually(func() map[string]bool {
 			for _, r := range rings {
+				asked := time.Now()
 				members, known, err := bridgeSees(ctx, r, region(fleet, "eu-west-1"))
-				if _, noted := connected[r.Name]; !noted && err == nil && known && members > 1 {
-					connected[r.Name] = time.Now()
+				switch {
+				case connected[r.Name] || err != nil || !known:
+				case members > 1:
+					connected[r.Name] = true
+				default:
+					alone[r.Name] = asked
 				}
 			}
 			return connected
@@ -93,8 +99,7 @@ var _ = Describe("A fleet", Ordered, func() {
 		}
 		Eventually(condition(ctx, region(fleet, "eu-west-1"), v1alpha1.ConditionReady)).WithContext(ctx).Should(beReady())
 		for _, r := range rings {
-			// The API server notes whole seconds, and the look that saw the newcomer came a moment later.
-			earliest := connected[r.Name].Truncate(time.Second).Add(-time.Second)
+			earliest := alone[r.Name].Truncate(time.Second) // the API server notes whole seconds
 			for _, p := range podsAmong(ctx, r, founders) {
 				if !slices.ContainsFunc(before[r.Name], func(old corev1.Pod) bool { return old.UID == p.UID }) {
 					Expect(p.CreationTimestamp.Time).NotTo(BeTemporally("<", earliest), "ring %s: %s was replaced before the newcomer was connected", r.Name, p.Name)
@@ -111,14 +116,18 @@ var _ = Describe("A fleet", Ordered, func() {
 			Eventually(condition(ctx, region(fleet, name), v1alpha1.ConditionReady)).WithContext(ctx).Should(beReady(), name)
 		}
 		Eventually(condition(ctx, ring(fleet, "frontline"), v1alpha1.ConditionReady)).WithContext(ctx).Should(beReady())
-		var last int
-		Eventually(func() bool { // events of the last transitions are written late
-			n := len(operatorWrites())
-			settled := n == last
-			last = n
-			return settled
-		}).WithContext(ctx).WithPolling(2 * time.Second).Should(BeTrue())
-		Consistently(func() []string { return operatorWrites()[last:] }).WithContext(ctx).WithTimeout(5 * time.Second).Should(BeEmpty())
+		// On a busy machine a member does not answer now and then, which is worth a line in status. Whatever
+		// is written in each look, or each resync, is written within the pause.
+		last := -1
+		Eventually(func() []string {
+			all := operatorWrites()
+			written := all[max(0, last):]
+			if last < 0 {
+				written = []string{"not known yet"}
+			}
+			last = len(all)
+			return written
+		}).WithContext(ctx).WithPolling(twoResyncs).Should(BeEmpty())
 	})
 
 	It("never asks AWS for a secret's value and shows none", func() {
@@ -286,6 +295,9 @@ func movingRegions(ctx context.Context, g Gomega, revision string) int {
 }
 
 // auditEvent is what we look at in the API server's audit log.
+// twoResyncs is longer than it takes the bed's operator to look at every settled object once more.
+const twoResyncs = 20 * time.Second
+
 type auditEvent struct {
 	Stage, Verb string
 	User        struct{ Username string }
