@@ -191,3 +191,28 @@ func TestAPinThatCannotBePutRightHoldsUpNoOtherRegion(t *testing.T) {
 	g.Expect(p.Status.Rollout.Phase).To(Equal(v1alpha1.RolloutCompleted))
 	g.Expect(conditionOf(p, v1alpha1.PromotionRolledOut).Reason).To(Equal(v1alpha1.ReasonNotDelivered))
 }
+
+// An application that joins a profile has no Application yet, and the rollout that began without it may be
+// held from beginning anew for as long as a pause lasts.
+func TestAnApplicationThatJoinsKeepsNoRegionFromBeingConfirmed(t *testing.T) {
+	g := NewWithT(t)
+	th := newTheatre(t)
+	p := promotionTo(good)
+	p.Spec.Waves = []v1alpha1.PromotionWave{{Name: "all", Regions: cast}}
+	th.set(t, p)
+	th.pass(t, "all")
+	th.environment(t, func(env *v1alpha1.Environment) {
+		for i := range env.Spec.Profiles {
+			env.Spec.Profiles[i].Applications = append(env.Spec.Profiles[i].Applications, v1alpha1.Application{Name: "billing"})
+		}
+	})
+	g.Expect(th.Get(t.Context(), client.ObjectKeyFromObject(p), p)).To(Succeed())
+	p.Spec.Paused = true
+	g.Expect(th.Update(t.Context(), p)).To(Succeed())
+	for range 20 {
+		th.act(t)
+		th.once(t)
+	}
+	g.Expect(th.Get(t.Context(), client.ObjectKeyFromObject(p), p)).To(Succeed())
+	g.Expect(p.Status.Rollout.Waves[0].Regions).To(HaveEach(HaveField("State", v1alpha1.RegionRolloutPassed)))
+}
