@@ -80,8 +80,8 @@ test-unit: bin/manager k8s ## Run all tests but the end-to-end ones.
 	@hack/test.sh $$(go list ./... | grep -vE '/test/(e2e|faults|argocd)$$')
 
 .PHONY: e2e
-e2e: bin/manager-race k8s ## Run the end-to-end tests against the real binary; two processes, each with beds of its own.
-	go tool ginkgo --procs=2 --race --randomize-all --timeout=60m ./test/e2e
+e2e: bin/manager k8s ## Run the end-to-end tests against the real binary.
+	@hack/test.sh ./test/e2e/...
 
 .PHONY: faults
 faults: bin/manager k8s ## Kill the real binary before and after each of its writes.
@@ -118,11 +118,9 @@ clean: ## Remove everything built.
 	rm -rf bin
 
 # The go command knows best what has changed.
-.PHONY: bin/manager bin/manager-race bin/demo bin/bench
+.PHONY: bin/manager bin/demo bin/bench
 bin/manager:
 	go build -o $@ .
-bin/manager-race:
-	go build -race -o $@ .
 bin/demo:
 	go build -o $@ ./test/demo
 bin/bench:

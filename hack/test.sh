@@ -11,7 +11,7 @@ others=$(awk '!/github.com\/onsi\/ginkgo\/v2/ {print $1}' <<<"$listed")
 # Import paths hold no spaces: the lists are split on purpose.
 # shellcheck disable=SC2086
 run() {
-  go test -race -shuffle=on -count=1 -timeout=40m "$@"
+  go test -race -shuffle=on -count=1 -timeout=60m "$@"
 }
 status=0
 if [[ -n $others ]]; then

@@ -49,8 +49,6 @@ type Options struct {
 	// WithoutArgoCD leaves out the simulated Argo CD and its kinds, for a real one that somebody
 	// else installs. ArgoCDKeys are what it reaches the regional clusters with.
 	WithoutArgoCD bool
-	// Manager is the operator's binary in the repository's bin. Default: manager.
-	Manager string
 	// Progress receives one line for each part that starts; nil drops them.
 	Progress func(string)
 }

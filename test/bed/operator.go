@@ -1,7 +1,6 @@
 package bed
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -94,7 +93,7 @@ func (b *Bed) operatorKubeconfig(ctx context.Context, detour Detour) (path strin
 
 // manager is the operator's binary, which probes are as well.
 func (b *Bed) manager() string {
-	return filepath.Join(b.module, "bin", cmp.Or(b.options.Manager, "manager"))
+	return filepath.Join(b.module, "bin", "manager")
 }
 
 func (b *Bed) scaled(d time.Duration) string { return b.Cloud.Scale(d).String() }

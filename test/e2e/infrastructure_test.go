@@ -192,7 +192,7 @@ var _ = Describe("A rough day", Ordered, func() {
 		setPaused(ctx, rough, false)
 		Eventually(func() int { return count("rough-1", "eks/addon") }).WithContext(ctx).Should(Equal(3))
 		Eventually(condition(ctx, rough, v1alpha1.ConditionReady)).WithContext(ctx).Should(beReady())
-		Expect(condition(ctx, rough, v1alpha1.RegionPaused)(Default)).To(BeZero())
+		Eventually(condition(ctx, rough, v1alpha1.RegionPaused)).WithContext(ctx).Should(BeZero())
 	})
 
 	It("is only looked at while it is observed", func(ctx SpecContext) {

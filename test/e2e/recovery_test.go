@@ -127,7 +127,7 @@ func ownWorld(ctx context.Context, differing ...func(*bed.Options)) {
 	GinkgoHelper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	DeferCleanup(cancel)
-	options := bed.Options{TimeScale: timeScale, Seed: uint64(GinkgoRandomSeed()), Manager: watched}
+	options := bed.Options{TimeScale: timeScale, Seed: uint64(GinkgoRandomSeed())}
 	for _, differ := range differing {
 		differ(&options)
 	}

@@ -25,9 +25,6 @@ import (
 // timeScale lets an AWS minute take a second.
 const timeScale = 1.0 / 60
 
-// watched is the operator with the race detector in it.
-const watched = "manager-race"
-
 var world *bed.Bed
 
 func TestEndToEnd(t *testing.T) {
@@ -50,7 +47,7 @@ var _ = SynchronizedBeforeSuite(func() []byte {
 	ctx, cancel := context.WithCancel(context.Background())
 	DeferCleanup(cancel)
 	var err error
-	world, err = bed.Start(ctx, bed.Options{TimeScale: timeScale, Seed: uint64(GinkgoRandomSeed()), Manager: watched})
+	world, err = bed.Start(ctx, bed.Options{TimeScale: timeScale, Seed: uint64(GinkgoRandomSeed())})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(world.Stop)
 	Expect(world.StartOperator(ctx)).To(Succeed())
