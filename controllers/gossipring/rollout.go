@@ -58,8 +58,7 @@ func nextWrites(members []*member, maxConcurrent int, awaited func(*member) bool
 			left.unseen--
 		}
 		switch {
-		case m.unrecorded():
-		case !m.deliverable || !m.behind() || changing[m] && !m.settledDown():
+		case !m.writable(changing[m]):
 		case m.urgent(live):
 			urgent = append(urgent, m)
 		case !expecting:
@@ -69,6 +68,11 @@ func nextWrites(members []*member, maxConcurrent int, awaited func(*member) bool
 	turn := slices.Concat(urgent, others)
 	slices.SortStableFunc(turn, func(a, b *member) int { return cmp.Compare(a.rank(), b.rank()) })
 	return slices.DeleteFunc(turn, func(m *member) bool { return !left.take(m, changing[m]) })
+}
+
+// writable tells whether the member lacks something that it can be given now.
+func (m *member) writable(changing bool) bool {
+	return m.deliverable && m.behind() && !m.unrecorded() && (!changing || m.settledDown())
 }
 
 // rank is 1 for those that come last.
