@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -158,8 +159,8 @@ var _ = Describe("A region's pins", Ordered, func() {
 		annotate(ctx, "us-east-1", v1alpha1.AnnotationRevisionPrefix+api, "")
 		Eventually(app(ctx, apiInEU)).WithContext(ctx).Should(HaveField("Settled()", synced(commits.first)))
 		Eventually(appSetCondition(ctx, api, "ErrorOccurred")).WithContext(ctx).Should(HaveField("Status", "False"))
-		// No pin is no revision at all: an application would start at the branch's head.
-		Expect(app(ctx, api+"-us-east-1")(Default).Spec.Source.TargetRevision).To(BeEmpty())
+		// Without a default in the template, no pin would be the branch's head.
+		Expect(app(ctx, api+"-us-east-1")(Default).Spec.Source.TargetRevision).To(Equal(strings.Repeat("0", 40)))
 		annotate(ctx, "us-east-1", v1alpha1.AnnotationConfirmDelete, bare.Name) // which our admission policy asks for
 		Expect(hub.Delete(ctx, bare)).To(Succeed())
 	}, SpecTimeout(specTimeout))
