@@ -1,8 +1,6 @@
 package e2e
 
 import (
-	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,7 +29,7 @@ type privileges struct {
 	Refused, Unused []string
 }
 
-// seenPrivileges are those of this process's beds.
+// seenPrivileges are those of all beds.
 var seenPrivileges []privileges
 
 // notePrivileges looks back at a bed before it is stopped. The operator ran there under the RBAC
@@ -73,42 +71,20 @@ func (e auditEvent) rights() []string {
 	return all
 }
 
-// Every process has beds of its own; the report reads what all of them have seen.
-func keepPrivileges(folder string) {
-	GinkgoHelper()
-	raw, err := json.Marshal(seenPrivileges)
-	Expect(err).NotTo(HaveOccurred())
-	Expect(os.WriteFile(filepath.Join(folder, fmt.Sprint(GinkgoParallelProcess())), raw, 0o600)).To(Succeed())
-}
-
 // The operator must have been refused nothing on any bed, and have used on one bed or another
 // everything that it was granted.
 var _ = ReportAfterSuite("least privilege", func(report Report) {
-	if shelf == "" {
+	if len(seenPrivileges) == 0 {
 		return // nothing ran
 	}
-	defer func() { _ = os.RemoveAll(shelf) }()
-	files, err := filepath.Glob(filepath.Join(shelf, "*"))
-	Expect(err).NotTo(HaveOccurred())
-	var unused []string
-	first := true
-	for _, file := range files {
-		raw, err := os.ReadFile(file)
-		Expect(err).NotTo(HaveOccurred())
-		var beds []privileges
-		Expect(json.Unmarshal(raw, &beds)).To(Succeed())
-		for _, p := range beds {
-			Expect(p.Refused).To(BeEmpty(), "what the shipped RBAC and policies do not allow, on the bed of "+p.Bed)
-			if first {
-				unused, first = p.Unused, false
-			}
-			unused = slices.DeleteFunc(unused, func(right string) bool { return !slices.Contains(p.Unused, right) })
-		}
+	unused := seenPrivileges[0].Unused
+	for _, p := range seenPrivileges {
+		Expect(p.Refused).To(BeEmpty(), "what the shipped RBAC and policies do not allow, on the bed of "+p.Bed)
+		unused = slices.DeleteFunc(slices.Clone(unused), func(right string) bool { return !slices.Contains(p.Unused, right) })
 	}
 	if !report.SuiteSucceeded || len(report.SpecReports.WithState(types.SpecStateSkipped|types.SpecStatePending)) > 0 {
 		return // not all specs ran
 	}
-	Expect(files).NotTo(BeEmpty())
 	unused = slices.DeleteFunc(unused, func(right string) bool { return notExercised[right] != "" })
 	Expect(unused).To(BeEmpty(), "what the shipped RBAC and policies grant and no spec needed")
 })

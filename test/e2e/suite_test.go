@@ -34,15 +34,7 @@ func TestEndToEnd(t *testing.T) {
 	RunSpecs(t, "End to end")
 }
 
-// shelf is the folder in which each process leaves what its beds have seen.
-var shelf string
-
-var _ = SynchronizedBeforeSuite(func() []byte {
-	folder, err := os.MkdirTemp("", "portolan-e2e-")
-	Expect(err).NotTo(HaveOccurred())
-	return []byte(folder)
-}, func(folder []byte) {
-	shelf = string(folder)
+var _ = BeforeSuite(func() {
 	ctrl.SetLogger(logr.Discard())
 	ctx, cancel := context.WithCancel(context.Background())
 	DeferCleanup(cancel)
@@ -53,13 +45,11 @@ var _ = SynchronizedBeforeSuite(func() []byte {
 	Expect(world.StartOperator(ctx)).To(Succeed())
 })
 
-var _ = SynchronizedAfterSuite(func() {
-	if world == nil {
-		return
+var _ = AfterSuite(func() {
+	if world != nil {
+		notePrivileges(world, "everybody")
 	}
-	notePrivileges(world, "everybody")
-	keepPrivileges(shelf)
-}, func() {})
+})
 
 var _ = ReportAfterEach(func(report SpecReport) {
 	if !report.Failed() || world == nil {
