@@ -54,6 +54,7 @@ type member struct {
 	peers     []string // the Regions that it sees, when the metric tells
 	unread    string   // why its own count could not be read
 	half      bool     // one of its pods could not be asked
+	doubted   bool     // it is live, and whether the others are connected to it is not known
 	bridge    *corev1.Pod
 	weight    int32 // the members that it should have itself
 	former    bool  // it leaves without being deleted by its Region's controller

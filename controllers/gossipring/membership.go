@@ -96,6 +96,7 @@ func (s *scope) doubtHalfViews() {
 		}
 	}
 	for _, m := range doubtful {
+		m.doubted = *m.seen > 0
 		m.seen, m.peers, m.unread = nil, nil, "a pod does not answer, and what the others see does not tell"
 	}
 }

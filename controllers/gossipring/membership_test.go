@@ -139,3 +139,24 @@ func TestHalfAViewIsNotTheWhole(t *testing.T) {
 		})
 	}
 }
+
+// Who has pods that answer is alive, also where the one that would tell most does not.
+func TestHalfAViewExcusesNobodyElse(t *testing.T) {
+	for name, tc := range map[string]struct {
+		others []*member
+		want   v1alpha1.MemberState
+	}{
+		"of two":   {others: []*member{settled("b", 1, "a.example")}, want: v1alpha1.MemberIsolated},
+		"of three": {others: []*member{settled("b", 2, "a.example", "c.example"), settled("c", 1)}, want: v1alpha1.MemberSeeded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			m := settled("a", 1).but(func(m *member) { m.half = true })
+			s := passOver(append([]*member{m}, tc.others...)...)
+			s.doubtHalfViews()
+			g.Expect(m.seen).To(BeNil())
+			state, _ := stateOf(tc.others[0], s.members)
+			g.Expect(state).To(Equal(tc.want))
+		})
+	}
+}

@@ -66,11 +66,17 @@ func (r *Reconciler) report(s *scope) {
 			status.Partitions = append(status.Partitions, v1alpha1.RingPartition{Members: part})
 		}
 	}
-	if together {
+	if together || r.outlived(s, status.Rejoin) {
 		status.Rejoin = nil
 	}
 	status.Unreachable = keepSince(unreachablePairs(s.members), status.Unreachable, now)
 	matrix.report(s)
+}
+
+// outlived tells whether there has been no split for longer than whoever was evicted may be away,
+// even if somebody else stays away for other reasons: the next split is another one.
+func (r *Reconciler) outlived(s *scope, done *v1alpha1.RingRejoin) bool {
+	return done != nil && !s.isSplit() && r.Clock.Since(done.At.Time) > max(s.convergeTimeout(), r.rejoinPause(s, done.Attempts))
 }
 
 // wasConverged tells whether a "converged/all" says all of some.

@@ -39,7 +39,7 @@ func stateOf(m *member, members []*member) (v1alpha1.MemberState, string) {
 func expected(m *member, members []*member) int32 {
 	var all int32
 	for _, other := range members {
-		if other.live() && (!m.joined || other.joined) {
+		if (other.live() || other.doubted) && (!m.joined || other.joined) {
 			all += other.weightOf()
 		}
 	}

@@ -316,9 +316,12 @@ func TestAnEvictionIsForgottenWhenAllAreTogetherAgain(t *testing.T) {
 	newcomer := func(m *member) { m.joined = false }
 	for name, tc := range map[string]struct {
 		c    *member
+		ago  time.Duration
 		want bool
 	}{
 		"who was evicted is not back": {c: settled("c", 0).but(away), want: true},
+		"somebody stays away":         {c: settled("c", 0).but(away), ago: time.Hour},
+		"it is still alone":           {c: settled("c", 1, "a.example"), ago: time.Hour, want: true},
 		"it is alone again":           {c: settled("c", 1, "a.example"), want: true},
 		"it is back":                  {c: settled("c", 3)},
 		"a newcomer is still to come": {c: settled("c", 0).but(away).but(newcomer)},
@@ -328,7 +331,7 @@ func TestAnEvictionIsForgottenWhenAllAreTogetherAgain(t *testing.T) {
 			if tc.c.live() && *tc.c.seen == 3 {
 				s = passOver(settled("a", 3), settled("b", 3), tc.c)
 			}
-			s.ring.Status.Rejoin = &v1alpha1.RingRejoin{Region: "c", Attempts: 1}
+			s.ring.Status.Rejoin = &v1alpha1.RingRejoin{Region: "c", Attempts: 1, At: metav1.NewTime(start.Add(-tc.ago))}
 			driver(nil).report(s)
 			NewWithT(t).Expect(s.ring.Status.Rejoin != nil).To(Equal(tc.want))
 		})

@@ -221,7 +221,7 @@ func (s *scope) unjudged(region *v1alpha1.Region, apps []appState) (why string, 
 func (s *scope) unconnected(region *v1alpha1.Region) string {
 	for i := range s.rings {
 		ring := &s.rings[i]
-		if !plan.Selects(ring, region) || plan.Overruled(ring) {
+		if !ring.DeletionTimestamp.IsZero() || !plan.Selects(ring, region) || plan.Overruled(ring) {
 			continue
 		}
 		for _, m := range ring.Status.Members {

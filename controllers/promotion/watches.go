@@ -78,5 +78,5 @@ func whoIsConnected(ring *v1alpha1.GossipRing) any {
 	for _, m := range ring.Status.Members {
 		states[m.Region] = m.State
 	}
-	return []any{ring.Generation, states}
+	return []any{ring.Generation, ring.DeletionTimestamp.IsZero(), states}
 }

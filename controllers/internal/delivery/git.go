@@ -9,6 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/gitrepo"
@@ -28,7 +29,10 @@ type GitEditor interface {
 type git struct {
 	editor GitEditor
 	branch gitrepo.Branch
-	ring   *v1alpha1.GossipRing
+	// Nothing of the ring itself: a read may outlive the pass, which patches it.
+	ring   client.ObjectKey
+	place  v1alpha1.GitDelivery
+	env    string // the workload's variable
 	maxAge time.Duration
 }
 
@@ -36,7 +40,10 @@ type git struct {
 // becomes one commit. A file that is not there is not made: what else has to be in it, only
 // its owner knows. Read may answer with what was there maxAge ago.
 func ForGit(editor GitEditor, branch gitrepo.Branch, ring *v1alpha1.GossipRing, maxAge time.Duration) Delivery {
-	return &git{editor: editor, branch: branch, ring: ring, maxAge: maxAge}
+	return &git{
+		editor: editor, branch: branch, maxAge: maxAge,
+		ring: client.ObjectKeyFromObject(ring), place: *ring.Spec.Seeds.Delivery.Git, env: ring.Spec.Workload.Env,
+	}
 }
 
 // Read implements Delivery.
@@ -128,10 +135,10 @@ func (d *git) change(path, text string, failure *error) gitrepo.Change {
 
 // Applied implements Delivery.
 func (d *git) Applied(pod *corev1.Pod, _ string) (text string, ok bool) {
-	return literal(pod, d.ring.Spec.Workload.Env)
+	return literal(pod, d.env)
 }
 
-func (d *git) key() string { return d.ring.Spec.Seeds.Delivery.Git.Key }
+func (d *git) key() string { return d.place.Key }
 
 // missing says what only the file's owner can do.
 func (d *git) missing(path string) error {
@@ -165,7 +172,7 @@ func (d *git) pathsOf(targets []Target) ([]string, []error) {
 }
 
 func (d *git) path(region *v1alpha1.Region) (string, error) {
-	path, err := plan.Expand(d.ring.Spec.Seeds.Delivery.Git.Path, plan.Variables{
+	path, err := plan.Expand(d.place.Path, plan.Variables{
 		"environment": region.Spec.EnvironmentRef.Name,
 		"region":      string(region.Spec.AWSRegion),
 		"name":        region.Name,
