@@ -106,6 +106,51 @@ var _ = Describe("A management cluster that is lost", Ordered, func() {
 		Expect(third.Status.Network.CIDR).To(Equal("10.70.128.0/18"))
 	})
 
+	It("keeps its pins and seeds with a backup that is older than these", NodeTimeout(2*patience), func(ctx SpecContext) {
+		backup, err := world.Backup(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		older := registeredWith(ctx, regions...)
+
+		By("moving all regions to another revision and to other seeds after it")
+		promotion, gossip := &pinned{promotion: newPromotion(environment, "")}, ring(environment, "unkey-api")
+		promotion.asks(ctx, map[string]any{"revision": secondRevision})
+		awaitRunning(ctx, promotion, secondRevision)
+		editRing(ctx, gossip, func(spec *v1alpha1.GossipRingSpec) { spec.Endpoint = nil })
+		awaitRing(ctx, gossip)
+		awaitReady(ctx, environment, regions...)
+		newer, now := registeredWith(ctx, regions...), survivingWhole(ctx, environment, regions...)
+		for _, r := range regions {
+			for key, value := range newer[r.Name] {
+				Expect(value).NotTo(Equal(older[r.Name][key]), "%s of %s has to differ for this to prove anything", key, r.Name)
+			}
+		}
+
+		By("restoring it without what it has of either")
+		Expect(world.LoseManagement(ctx)).To(Succeed())
+		events.reset()
+		lost := len(world.Cloud.Calls())
+		Expect(world.Restore(ctx, withoutPinsAndSeeds(backup), true)).To(Succeed())
+		Expect(world.Apply(ctx, "applicationsets.yaml")).To(Succeed())
+		seen := watchRegistrations(ctx, regions...)
+		Expect(world.StartOperator(context.WithoutCancel(ctx))).To(Succeed())
+		Eventually(func(g Gomega) {
+			for _, r := range regions {
+				secret, err := clusterSecretOf(ctx, r)
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(secret.Labels).To(HaveKeyWithValue(v1alpha1.LabelManaged, "true"), r.Name)
+			}
+		}).WithContext(ctx).Should(Succeed())
+		awaitRunning(ctx, promotion, secondRevision)
+		awaitReady(ctx, environment, regions...)
+		expectUntouched(ctx, now, environment, regions...)
+		Expect(registeredWith(ctx, regions...)).To(Equal(newer))
+		for _, was := range seen() {
+			Expect(was.annotations).To(Equal(newer[was.region]), was.region)
+		}
+		Expect(events.all()).To(BeEmpty())
+		Expect(changesSince(lost)).To(BeEmpty())
+	})
+
 	It("lets its regions go like any other", NodeTimeout(patience), func(ctx SpecContext) {
 		for _, r := range regions {
 			confirm := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"`+v1alpha1.AnnotationConfirmDelete+`":"`+r.Name+`"}}}`))
