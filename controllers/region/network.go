@@ -34,9 +34,6 @@ func (r *Reconciler) reconcileNetwork(ctx context.Context, s *scope) error {
 	r.ensurePublic(ctx, a, n)
 	r.ensureNATGateways(ctx, a, n, addresses)
 	r.ensurePrivate(ctx, a, n)
-	if err := r.ensureGossipGroup(ctx, a, n); err != nil {
-		return err
-	}
 
 	status := s.region.Status.Network
 	if len(n.natAddresses) == len(s.plan.NATZones) { // or peers would shut out one that cannot be seen now
@@ -47,8 +44,12 @@ func (r *Reconciler) reconcileNetwork(ctx context.Context, s *scope) error {
 	if len(n.privateSubnets) == len(s.plan.Subnets)/2 {
 		s.subnets = n.privateSubnets
 	}
+	waits := r.ensureGossipGroup(ctx, a, n) // for peers, which wait for what was recorded
 	if err := a.Outcome(); err != nil {
 		return err
+	}
+	if waits != nil {
+		return waits
 	}
 	if err := r.pruneNetwork(ctx, s, n); err != nil {
 		return err

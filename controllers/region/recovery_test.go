@@ -150,6 +150,30 @@ var _ = Describe("a Region whose management cluster was lost", func() {
 		Expect(adopted.Spec.Routes).To(HaveExactElements(HaveField("NATGatewayID", HaveValue(Equal("nat-"+gateway)))))
 	})
 
+	It("lets its peers in all the time", func(ctx SpecContext) {
+		b.environment.Spec.Network.Gossip = &v1alpha1.GossipIngress{Port: 7947, AllowRegions: true}
+		remains("10.16.0.0/18")
+		group := prefix + "-gossip"
+		b.AWS.SetTagged("eu-west-1", group, "sg-"+group)
+		found := build.Region(b.Namespace, "us-east-1", func(r *v1alpha1.Region) { r.Name = "virginia" })
+		b.ExpectApplied(ctx, found)
+		b.ExpectApplied(ctx, build.Region(b.Namespace, "us-east-2", func(r *v1alpha1.Region) { r.Name, r.Spec.Paused = "ohio", true }))
+		b.apply(ctx)
+		b.settle(ctx)
+		groups := func(ctx context.Context) []string { return b.ACK.Names(ctx, b.Namespace, &ec2.SecurityGroup{}) }
+		Expect(groups(ctx)).To(BeEmpty(), "AWS would drop the rule for virginia")
+		Expect(b.region).To(testenv.HaveCondition("NetworkReady", "Unknown", "Adopting", "the NAT gateways of virginia are known"))
+		Expect(b.region.Status.Network.NATAddresses).To(HaveLen(3), "virginia waits for them")
+		b.Recorder.ExpectNoWrites(func() { b.reconcile(ctx) })
+
+		found.Status.Network = &v1alpha1.RegionNetwork{NATAddresses: []string{"3.0.0.1"}}
+		Expect(b.Client.Status().Update(ctx, found)).To(Succeed())
+		b.settle(ctx)
+		adopted := object(ctx, b, &ec2.SecurityGroup{}, "gossip")
+		Expect(adopted.Annotations).To(HaveKeyWithValue("services.k8s.aws/adoption-fields", MatchJSON(`{"id":"sg-`+group+`"}`)))
+		Expect(adopted.Spec.IngressRules[0].IPRanges).To(ConsistOf(HaveField("CIDRIP", HaveValue(Equal("3.0.0.1/32")))))
+	})
+
 	It("is registered with the seeds that its pods run with", func(ctx SpecContext) {
 		ring := build.Ring(b.Namespace, "unkey-api")
 		b.ExpectApplied(ctx, ring)
