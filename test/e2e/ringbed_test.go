@@ -214,6 +214,13 @@ func agentsSee(ctx context.Context, g Gomega, ring *v1alpha1.GossipRing, regions
 	return seen
 }
 
+// awaitAgents waits until all count so many. Those of a ring that is whole lose each other for moments
+// on a busy machine.
+func awaitAgents(ctx context.Context, ring *v1alpha1.GossipRing, members int, regions ...*v1alpha1.Region) {
+	GinkgoHelper()
+	Eventually(func(g Gomega) map[string]int { return agentsSee(ctx, g, ring, regions...) }).WithContext(ctx).Should(Equal(each(members, regions...)), ring.Name)
+}
+
 // bridgeSees is how many members the bridge of a Region counts, if a pod answers.
 func bridgeSees(ctx context.Context, ring *v1alpha1.GossipRing, r *v1alpha1.Region) (members int, known bool, err error) {
 	regional, err := connectTo(clusterOf(r))

@@ -162,7 +162,7 @@ var _ = Describe("Rings that differ in their seeds", Ordered, func() {
 	It("connect by annotation, ConfigMap and git, as commas and JSON, with all seeds and with few", NodeTimeout(patience), func(ctx SpecContext) {
 		for _, ring := range rings {
 			awaitRing(ctx, ring.GossipRing)
-			Expect(agentsSee(ctx, Default, ring.GossipRing, founders...)).To(Equal(each(3, founders...)), ring.Name)
+			awaitAgents(ctx, ring.GossipRing, 3, founders...)
 		}
 		awaitRing(ctx, theirs.GossipRing)
 		for _, r := range slices.Concat(founders, others) {
@@ -249,7 +249,7 @@ var _ = Describe("Rings that differ in their seeds", Ordered, func() {
 		By("connecting, and restarting the others once, one region after the other")
 		for _, ring := range rings {
 			awaitRing(ctx, ring.GossipRing)
-			Expect(agentsSee(ctx, Default, ring.GossipRing, everywhere...)).To(Equal(each(5, everywhere...)), ring.Name)
+			awaitAgents(ctx, ring.GossipRing, 5, everywhere...)
 		}
 		for _, ring := range []*delivered{plain, array, commas, brackets, inGit, configMap} {
 			times := map[string]int{}

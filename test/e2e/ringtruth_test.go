@@ -96,8 +96,8 @@ var _ = Describe("A ring's truth", Ordered, func() {
 		Expect(api.Status.Conditions).To(HaveEach(HaveField("Status", metav1.ConditionTrue)))
 		Expect(api.Status.Conditions).To(ContainElements(
 			HaveField("Type", v1alpha1.RingProbed), HaveField("Type", v1alpha1.RingKeysMatch), HaveField("Type", v1alpha1.RingConverged)))
-		Expect(agentsSee(ctx, Default, api, regions...)).To(Equal(each(4, regions...)))
-		Expect(agentsSee(ctx, Default, frontline, regions...)).To(Equal(each(4, regions...)))
+		awaitAgents(ctx, api, 4, regions...)
+		awaitAgents(ctx, frontline, 4, regions...)
 		for _, r := range regions {
 			seeds := peerEndpoints(r, regions...)
 			Expect(memberOf(api, r.Name)).To(And(
@@ -187,7 +187,7 @@ var _ = Describe("A ring's truth", Ordered, func() {
 			}
 			g.Expect(condition(ctx, api, v1alpha1.RingEndpointsReady)(g)).To(beReady(), "a key is no port")
 		}).WithContext(ctx).Should(Succeed())
-		Expect(agentsSee(ctx, Default, api, others...)).To(Equal(each(3, others...)), "the others are connected")
+		awaitAgents(ctx, api, 3, others...)
 		// On the bed, a look comes sooner than the end of a probe's round, which tells of keys.
 		Expect(api.Status.Rejoin).To(Or(BeNil(), HaveValue(HaveField("Region", "mumbai"))), "a restart of the others would help nobody")
 
@@ -340,7 +340,7 @@ var _ = Describe("A ring's truth", Ordered, func() {
 		for _, r := range rings {
 			awaitRing(ctx, r)
 			Expect(watch.order(r)[written[r.Name]:]).To(ConsistOf("virginia", "oregon", "dublin"), "each once")
-			Expect(agentsSee(ctx, Default, r, others...)).To(Equal(each(3, others...)))
+			awaitAgents(ctx, r, 3, others...)
 		}
 	})
 })
