@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
@@ -36,11 +38,11 @@ func (r *Reconciler) removeApplications(ctx context.Context, region *v1alpha1.Re
 	case err != nil:
 		return err
 	case len(left) == 0:
-		return r.loadBalancersGone(region, connection)
+		return r.loadBalancersGone(ctx, region, connection)
 	}
 	why := ""
 	if connection == nil || connection.Connected() != nil {
-		lost, err := r.lost(ctx, region)
+		lost, err := r.lost(ctx, region, connection)
 		if err != nil {
 			return err
 		}
@@ -49,7 +51,7 @@ func (r *Reconciler) removeApplications(ctx context.Context, region *v1alpha1.Re
 				return err
 			}
 		}
-		why = ": the API server of " + plan.ClusterName(region) + " does not answer"
+		why = ": " + unheard(region, connection)
 	}
 	return step.Poll(r.Poll, v1alpha1.ReasonRemovingApplications, "Argo CD is deleting Applications %s%s", strings.Join(left, ", "), why)
 }
@@ -64,20 +66,30 @@ func (r *Reconciler) deleteApplications(ctx context.Context, region *v1alpha1.Re
 // outOfTouch waits for a region whose own Argo CD cannot be told to delete anything, as long as
 // its cluster may come back. The Applications go with it; what they leave in AWS is deleted after it.
 func (r *Reconciler) outOfTouch(ctx context.Context, region *v1alpha1.Region, connection *remote.Cluster) error {
-	if connection == nil {
+	if connection == nil || r.wasEmptied(region) {
 		return nil
 	}
-	lost, err := r.lost(ctx, region)
+	lost, err := r.lost(ctx, region, connection)
 	if err != nil || lost {
 		return err
 	}
 	return step.Poll(r.Poll, v1alpha1.ReasonRemovingApplications,
-		"its Argo CD cannot be told to delete the Applications: the API server of %s does not answer", plan.ClusterName(region))
+		"its Argo CD cannot be told to delete the Applications: %s", unheard(region, connection))
 }
 
-// lost tells whether a cluster that does not answer is not waited for any more: EKS does not
-// have it, or it has been given its time. That EKS was asked shows that the credentials work.
-func (r *Reconciler) lost(ctx context.Context, region *v1alpha1.Region) (bool, error) {
+// unheard says why nothing is known of a cluster.
+func unheard(region *v1alpha1.Region, connection *remote.Cluster) string {
+	if connection != nil && errors.Is(connection.Connected(), remote.ErrNotObserved) {
+		return "cluster " + plan.ClusterName(region) + " has not been observed yet"
+	}
+	return "the API server of " + plan.ClusterName(region) + " does not answer"
+}
+
+// lost tells whether a cluster of which nothing is known is not waited for any more: EKS does not
+// have it, or it was silent for all the time that it is given. How long the stage takes tells
+// nothing of that: healthy Applications may take longer. That EKS was asked shows that the
+// credentials work.
+func (r *Reconciler) lost(ctx context.Context, region *v1alpha1.Region, connection *remote.Cluster) (bool, error) {
 	_, err := r.Cloud.ClusterVersion(ctx, region.Status.RoleARN, string(region.Spec.AWSRegion), plan.ClusterName(region))
 	switch {
 	case aws.ClassOf(err) == aws.NotFound:
@@ -85,35 +97,51 @@ func (r *Reconciler) lost(ctx context.Context, region *v1alpha1.Region) (bool, e
 	case err != nil:
 		return false, r.fromAWS(err)
 	}
-	return r.stageIsOlderThan(region, v1alpha1.ReasonRemovingApplications, outOfReach), nil
-}
-
-func (r *Reconciler) stageIsOlderThan(region *v1alpha1.Region, stage string, age time.Duration) bool {
+	silent := connection == nil || connection.Silence() >= r.patiently(outOfReach)
 	d := region.Status.Deletion
-	return d != nil && d.Stage == stage && r.Clock.Since(d.StartedAt.Time) >= r.patiently(age)
+	waited := d != nil && d.Stage == v1alpha1.ReasonRemovingApplications && r.Clock.Since(d.StartedAt.Time) >= r.patiently(outOfReach)
+	return silent && waited, nil
 }
 
-// loadBalancersGone looks into the regional cluster. One that does not answer proves nothing;
-// what it leaves is deleted after it.
-func (r *Reconciler) loadBalancersGone(region *v1alpha1.Region, connection *remote.Cluster) error {
-	if connection == nil {
-		return nil
+// wasEmptied tells whether a later stage was reached: it takes the access to the cluster away,
+// so that nothing can be looked for in there any more.
+func (r *Reconciler) wasEmptied(region *v1alpha1.Region) bool {
+	stages := r.stages()
+	index := func(reason string) int {
+		return slices.IndexFunc(stages, func(s stage) bool { return s.reason == reason })
 	}
-	if connection.Failed() {
+	d := region.Status.Deletion
+	return d != nil && index(d.Stage) > index(v1alpha1.ReasonRemovingApplications)
+}
+
+// loadBalancersGone looks into the regional cluster. What those leave that do not go, and a cluster
+// that is lost, is deleted after it.
+func (r *Reconciler) loadBalancersGone(ctx context.Context, region *v1alpha1.Region, connection *remote.Cluster) error {
+	if connection == nil || r.wasEmptied(region) {
 		return nil
 	}
 	services, err := connection.LoadBalancers()
-	switch {
-	case err != nil:
-		return step.Wait(v1alpha1.ReasonRemovingApplications, "looking for load balancers: %w", err)
-	case len(services) == 0, r.stageIsOlderThan(region, v1alpha1.ReasonRemovingApplications, outOfReach):
-		return nil
+	if err != nil {
+		lost, failed := r.lost(ctx, region, connection)
+		if failed != nil || lost {
+			return failed
+		}
+		return step.Poll(r.Poll, v1alpha1.ReasonRemovingApplications, "looking for load balancers: %w", err)
 	}
 	h := &held{}
+	now := metav1.NewTime(r.Clock.Now())
+	first := now
 	for _, s := range services {
-		h.holds = append(h.holds, hold{
+		one := hold{
 			resource: networkOf(region), by: "the load balancer of Service " + s, longest: outOfReach, normally: "a minute or two",
-		})
+		}
+		if since := firstSeen(region.Status.Deletion, one, now); since.Before(&first) {
+			first = since
+		}
+		h.holds = append(h.holds, one)
+	}
+	if len(services) == 0 || now.Sub(first.Time) >= r.patiently(outOfReach) {
+		return nil
 	}
 	return step.Poll(r.Poll, v1alpha1.ReasonRemovingApplications, "%w", h)
 }

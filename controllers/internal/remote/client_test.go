@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/controllers/internal/remote"
@@ -48,7 +49,7 @@ var _ = Describe("the client of a regional cluster", func() {
 	})
 
 	It("needs no API server before it is used", func() {
-		clusters := remote.New(fixedToken("t"), nil, 0)
+		clusters := remote.New(fixedToken("t"), clock.RealClock{}, 0)
 		cluster, err := clusters.Ensure(key, remote.Target{Name: "prod", Endpoint: "https://127.0.0.1:1"})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(cluster.Client()).NotTo(BeNil())

@@ -2,7 +2,6 @@ package remote
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,9 +20,6 @@ import (
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
-
-// ErrNotObserved means that the cluster's objects have not been listed yet.
-var ErrNotObserved = errors.New("the regional cluster has not been observed yet")
 
 // Cluster is one regional cluster: watches of its Services, Nodes and Pods, and
 // whether its API server answers.
@@ -48,6 +44,7 @@ type Cluster struct {
 	probed    bool
 	probeErr  error
 	connected bool
+	seenAt    time.Time // when all was last known to be well, at first when the connection was made
 	// identities are the service accounts whose pods should have a pod identity.
 	identities map[types.NamespacedName]struct{}
 	// namespaces are those whose pods were asked for.
@@ -73,6 +70,7 @@ func newCluster(target Target, clients clientset, clk clock.WithTicker, probeEve
 		nodes:     factory.Core().V1().Nodes().Informer(),
 		pods:      factory.Core().V1().Pods().Informer(),
 		cancel:    func() {},
+		seenAt:    clk.Now(),
 
 		namespaces: map[string]struct{}{},
 	}
@@ -111,26 +109,6 @@ func (c *Cluster) run(ctx context.Context) {
 		case <-ticker.C():
 		}
 	}
-}
-
-// probe asks for the version, which every authenticated user may see.
-func (c *Cluster) probe(ctx context.Context) bool {
-	err := c.requests.CoreV1().RESTClient().Get().AbsPath("/version").Do(ctx).Error()
-	if ctx.Err() != nil {
-		return false
-	}
-	c.mu.Lock()
-	news := !c.probed || (err == nil) != c.connected || Explain(err) != Explain(c.probeErr)
-	c.probed, c.probeErr, c.connected = true, err, err == nil
-	follower := c.follower
-	c.mu.Unlock()
-	if news {
-		c.changed(Topology)
-		if follower != nil {
-			c.changed(Registration)
-		}
-	}
-	return err == nil
 }
 
 func (c *Cluster) watch(ctx context.Context) bool {
@@ -176,56 +154,6 @@ func (c *Cluster) announce(what Change, obj any) {
 	if isPod && c.shouldHaveIdentity(p) && !identified(p) {
 		c.changed(Identities)
 	}
-}
-
-// Connected returns nil while the API server answers and its objects are known,
-// else why not. The text is stable while the cause is.
-func (c *Cluster) Connected() error {
-	c.mu.Lock()
-	probed, err := c.probed, c.probeErr
-	c.mu.Unlock()
-	switch {
-	case !probed:
-		return ErrNotObserved
-	case err != nil:
-		return errors.New(Explain(err))
-	case !c.services.HasSynced() || !c.nodes.HasSynced() || !c.pods.HasSynced():
-		return ErrNotObserved
-	}
-	return nil
-}
-
-// Failed tells whether the API server was asked and did not accept us, as opposed to
-// not having been asked yet.
-func (c *Cluster) Failed() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.probeErr != nil
-}
-
-// Explain reduces what an API server, or the way to it, said to what does not change from one
-// attempt to the next.
-func Explain(err error) string {
-	switch {
-	case err == nil:
-		return ""
-	case apierrors.IsUnauthorized(err):
-		return "the API server does not accept Portolan's role yet: an access entry takes up to a minute to become effective"
-	case apierrors.IsForbidden(err):
-		return "the API server forbids Portolan's role to read: check the access entry's policies"
-	case apierrors.ReasonForError(err) != "":
-		return "the API server answers with " + string(apierrors.ReasonForError(err))
-	default:
-		return "the API server does not answer: " + innermost(err).Error()
-	}
-}
-
-// innermost returns the cause at the bottom of err, which names no port or request.
-func innermost(err error) error {
-	for errors.Unwrap(err) != nil {
-		err = errors.Unwrap(err)
-	}
-	return err
 }
 
 // Service returns a Service, or nil when there is none.

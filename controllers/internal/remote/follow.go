@@ -6,6 +6,7 @@ import (
 	"maps"
 	"sync"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
@@ -132,6 +133,19 @@ func (f *Follower) Observed(kind client.Object) error {
 		return k.absent
 	}
 	return ErrNotObserved
+}
+
+// listed tells whether every kind that is installed was listed once.
+func (f *Follower) listed() bool {
+	f.mu.Lock()
+	kinds := maps.Clone(f.kinds)
+	f.mu.Unlock()
+	for _, k := range kinds {
+		if err := f.Observed(k.kind); err != nil && !meta.IsNoMatchError(err) {
+			return false
+		}
+	}
+	return true
 }
 
 // run begins to watch each kind as soon as it is installed.

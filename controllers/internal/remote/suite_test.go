@@ -77,14 +77,23 @@ type connection struct {
 	changes  chan remote.Change // Identities only
 	draining chan remote.Change
 	pods     chan remote.Change
+	topology chan remote.Change
 }
 
 var key = client.ObjectKey{Namespace: "prod", Name: "eu-west-1"}
 
 func connect(ctx context.Context, role string) *connection {
 	GinkgoHelper()
-	clusters := remote.New(principal(ctx, role), clock.RealClock{}, time.Minute)
-	c := &connection{changes: make(chan remote.Change, 1000), draining: make(chan remote.Change, 1000), pods: make(chan remote.Change, 1000)}
+	return connectAt(ctx, role, clock.RealClock{})
+}
+
+func connectAt(ctx context.Context, role string, clk clock.WithTicker) *connection {
+	GinkgoHelper()
+	clusters := remote.New(principal(ctx, role), clk, time.Minute)
+	c := &connection{
+		changes: make(chan remote.Change, 1000), draining: make(chan remote.Change, 1000),
+		pods: make(chan remote.Change, 1000), topology: make(chan remote.Change, 1000),
+	}
 	clusters.Subscribe(func(region client.ObjectKey) {
 		defer GinkgoRecover()
 		Expect(region).To(Equal(key))
@@ -92,6 +101,7 @@ func connect(ctx context.Context, role string) *connection {
 	}, remote.Identities)
 	clusters.Subscribe(func(client.ObjectKey) { c.draining <- remote.Draining }, remote.Draining)
 	clusters.Subscribe(func(client.ObjectKey) { c.pods <- remote.Pods }, remote.Pods)
+	clusters.Subscribe(func(client.ObjectKey) { c.topology <- remote.Topology }, remote.Topology)
 
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan error, 1)
