@@ -79,13 +79,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, env *v1alpha1.Environment) (
 		return reconcile.Result{}, nil
 	}
 	before := env.DeepCopy()
-	if err := r.reclaim(ctx, env); err != nil {
+	regions := &v1alpha1.RegionList{}
+	if err := r.Client.List(ctx, regions, client.InNamespace(env.Namespace)); err != nil {
+		return reconcile.Result{}, fmt.Errorf("listing Regions: %w", err)
+	}
+	if err := r.reclaim(ctx, env, regions.Items); err != nil {
 		return reconcile.Result{}, err
 	}
-	s, err := r.observe(ctx, env)
-	if err != nil {
-		return reconcile.Result{}, err
-	}
+	s := observe(env, regions.Items)
 	result, err := r.pipeline.Run(ctx, env, s)
 	env.Status.ObservedGeneration = env.Generation
 	patchErr := status.Patch(ctx, r.Client, env, before)
@@ -105,11 +106,16 @@ func (r *Reconciler) Reconcile(ctx context.Context, env *v1alpha1.Environment) (
 func forget(key client.ObjectKey) { step.Forget(kind, key) }
 
 // reclaim takes back the blocks of Regions that do not exist, unless their networks live on.
-// Each is asked for past the cache: a Region gets its block moments after it was created.
-func (r *Reconciler) reclaim(ctx context.Context, env *v1alpha1.Environment) error {
+// One that the cache does not have is asked for past it: a Region gets its block moments after it
+// was created.
+func (r *Reconciler) reclaim(ctx context.Context, env *v1alpha1.Environment, regions []v1alpha1.Region) error {
+	seen := make(map[string]bool, len(regions))
+	for i := range regions {
+		seen[regions[i].Name] = true
+	}
 	var gone []string
 	for _, a := range env.Status.Allocations {
-		if a.Retained {
+		if a.Retained || seen[a.Region] {
 			continue
 		}
 		region := &v1alpha1.Region{}
@@ -125,15 +131,11 @@ func (r *Reconciler) reclaim(ctx context.Context, env *v1alpha1.Environment) err
 	return nil
 }
 
-// observe reads the Environment's Regions and counts them.
-func (r *Reconciler) observe(ctx context.Context, env *v1alpha1.Environment) (*scope, error) {
-	regions := &v1alpha1.RegionList{}
-	if err := r.Client.List(ctx, regions, client.InNamespace(env.Namespace)); err != nil {
-		return nil, fmt.Errorf("listing Regions: %w", err)
-	}
+// observe counts the Environment's Regions among those of its namespace.
+func observe(env *v1alpha1.Environment, regions []v1alpha1.Region) *scope {
 	s := &scope{env: env}
 	env.Status.Regions, env.Status.ReadyRegions = 0, 0
-	for _, region := range regions.Items {
+	for _, region := range regions {
 		if region.Spec.EnvironmentRef.Name != env.Name {
 			continue
 		}
@@ -143,7 +145,7 @@ func (r *Reconciler) observe(ctx context.Context, env *v1alpha1.Environment) (*s
 			env.Status.ReadyRegions++
 		}
 	}
-	return s, nil
+	return s
 }
 
 func checkAddresses(_ context.Context, s *scope) error {

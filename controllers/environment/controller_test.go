@@ -47,7 +47,8 @@ func regionOf(environment, name string, ready metav1.ConditionStatus) *v1alpha1.
 type world struct {
 	client.WithWatch
 	writes int
-	broken error // what reading a Region fails with
+	asked  []string // the Regions that were read one by one
+	broken error    // what reading a Region fails with
 	// meanwhile happens before a status write.
 	meanwhile func()
 }
@@ -61,8 +62,11 @@ func newWorld(t *testing.T, objects ...client.Object) (*world, *Reconciler) {
 	w.WithWatch = fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithStatusSubresource(&v1alpha1.Environment{}).
 		WithInterceptorFuncs(interceptor.Funcs{
 			Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
-				if _, ok := obj.(*v1alpha1.Region); ok && w.broken != nil {
-					return w.broken
+				if _, ok := obj.(*v1alpha1.Region); ok {
+					w.asked = append(w.asked, key.Name)
+					if w.broken != nil {
+						return w.broken
+					}
 				}
 				return c.Get(ctx, key, obj, opts...)
 			},
@@ -155,6 +159,24 @@ func TestBlocksOfRegionsThatAreGoneAreTakenBack(t *testing.T) {
 	_, err = r.Reconcile(t.Context(), w.environment(t))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(w.environment(t).Status.Allocations).To(Equal([]v1alpha1.Allocation{{Region: "here", CIDR: "10.0.64.0/18"}, retained}))
+
+	w.asked = nil
+	_, err = r.Reconcile(t.Context(), w.environment(t))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(w.asked).To(BeEmpty(), "nobody is asked for who is there")
+}
+
+func TestARegionThatTheCacheDoesNotHaveYetKeepsItsBlock(t *testing.T) {
+	g := NewWithT(t)
+	env := environment()
+	env.Status.Allocations = []v1alpha1.Allocation{{Region: "here", CIDR: "10.0.64.0/18"}}
+	w, r := newWorld(t, env)
+	live, _ := newWorld(t, regionOf("production001", "here", metav1.ConditionUnknown))
+	r.Live = live
+	_, err := r.Reconcile(t.Context(), w.environment(t))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(w.environment(t).Status.Allocations).To(HaveLen(1))
+	g.Expect(live.asked).To(ConsistOf("here"))
 }
 
 func TestAStatusThatWasOvertakenIsNoFailure(t *testing.T) {
