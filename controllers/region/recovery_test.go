@@ -6,6 +6,8 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/ack/acm"
@@ -172,6 +174,28 @@ var _ = Describe("a Region whose management cluster was lost", func() {
 		adopted := object(ctx, b, &ec2.SecurityGroup{}, "gossip")
 		Expect(adopted.Annotations).To(HaveKeyWithValue("services.k8s.aws/adoption-fields", MatchJSON(`{"id":"sg-`+group+`"}`)))
 		Expect(adopted.Spec.IngressRules[0].IPRanges).To(ConsistOf(HaveField("CIDRIP", HaveValue(Equal("3.0.0.1/32")))))
+	})
+
+	It("still takes labels from a Secret that came from a backup", func(ctx SpecContext) {
+		b.environment.Spec.ArgoCD.ClusterLabels = map[string]string{"tier": "gold", "cost-center": "7"}
+		b.reachReady(ctx)
+		secret, err := b.ArgoCD.Get(ctx, b.region)
+		Expect(err).NotTo(HaveOccurred())
+		b.ExpectDeleted(ctx, secret)
+		restored := &corev1.Secret{Data: secret.Data, Type: secret.Type}
+		restored.Namespace, restored.Name, restored.Labels, restored.Annotations = secret.Namespace, secret.Name, secret.Labels, secret.Annotations
+		Expect(env.Client.Create(ctx, restored, client.FieldOwner("velero"))).To(Succeed())
+		b.settle(ctx)
+		b.reconciler = b.newReconciler()
+		b.Recorder.ExpectNoWrites(func() { b.reconcile(ctx) })
+
+		testenv.ExpectUpdated(ctx, b.Env, b.environment, func(e *v1alpha1.Environment) { delete(e.Spec.ArgoCD.ClusterLabels, "tier") })
+		b.give(ctx)
+		b.settle(ctx)
+		b.ExpectRefreshed(ctx, restored)
+		Expect(restored.Labels).To(And(Not(HaveKey("tier")), HaveKeyWithValue("cost-center", "7")))
+		Expect(restored.Annotations).To(And(HaveKeyWithValue(pinKey, string(build.Revision)), HaveKey("portolan.dev/vpc-id")))
+		Expect(restored.Data).To(HaveLen(3))
 	})
 
 	It("is registered with the seeds that its pods run with", func(ctx SpecContext) {

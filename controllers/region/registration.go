@@ -49,6 +49,9 @@ func (r *Reconciler) reconcileRegistration(ctx context.Context, s *scope) error 
 	case changed || secret == nil:
 		return step.Wait(v1alpha1.ReasonSyncing, "the cluster Secret %s was written", argocd.SecretName(s.plan.Cluster))
 	}
+	if err := r.claim(ctx, registration, secret); err != nil {
+		return err
+	}
 	s.registered = true
 	return b.presentIn(secret)
 }
@@ -86,39 +89,6 @@ func (r *Reconciler) askable(ctx context.Context, s *scope) error {
 		return step.Poll(r.Poll, v1alpha1.ReasonClusterUnreachable, "%w", err)
 	}
 	return err
-}
-
-// clusterSecret returns the region's Secret, or nil when it was only just born.
-func (r *Reconciler) clusterSecret(ctx context.Context, s *scope, b birth, registration argocd.Registration) (*corev1.Secret, error) {
-	secret, err := r.ArgoCD.Get(ctx, s.region)
-	if err != nil || secret != nil {
-		return secret, err
-	}
-	if err := r.refuseForeign(ctx, registration); err != nil {
-		return nil, err
-	}
-	return nil, r.bear(ctx, s, b)
-}
-
-// refuseForeign stops at a Secret that is not the Region's, for example one of `argocd cluster
-// add`: it is somebody's way into a cluster.
-func (r *Reconciler) refuseForeign(ctx context.Context, registration argocd.Registration) error {
-	region := registration.Region
-	key := r.ArgoCD.Key(region)
-	name := key.Name
-	switch foreign, owner, err := r.ArgoCD.Foreign(ctx, region); {
-	case err != nil:
-		return err
-	case owner != "":
-		return step.Poll(r.SlowPoll, v1alpha1.ReasonSecretNotOurs,
-			"the Secret %[1]s is that of Region %[2]s: to take its cluster over, kubectl annotate secret -n %[3]s %[1]s --overwrite %[4]s=%[5]s/%[6]s",
-			name, owner, key.Namespace, argocd.AnnotationOwner, region.Namespace, region.Name)
-	case !foreign:
-		if name, err = r.ArgoCD.Rival(ctx, registration); err != nil || name == "" {
-			return err
-		}
-	}
-	return step.Poll(r.SlowPoll, v1alpha1.ReasonSecretNotOurs, "a Secret %s that Portolan did not make is in the way: delete it", name)
 }
 
 // bear writes the seeds and pins of a cluster that Argo CD does not know yet, once the

@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	applycorev1 "k8s.io/client-go/applyconfigurations/core/v1"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/plan"
@@ -95,26 +96,34 @@ const annotationRegistered = "portolan.dev/registered"
 
 // Register writes the Region's part, if the Secret does not have it already.
 func (c *Clusters) Register(ctx context.Context, r Registration) (changed bool, err error) {
-	data, err := r.data()
+	want, err := c.registered(r)
 	if err != nil {
 		return false, err
+	}
+	h, current, err := c.current(ctx, r.Region)
+	if err != nil {
+		return false, err
+	}
+	if current != nil && holds(current.Labels, want.Labels) && holds(current.Annotations, want.Annotations) &&
+		hasData(current.Data, want.Data) {
+		return false, nil
+	}
+	return true, c.apply(ctx, h, want, ownerRegion)
+}
+
+// registered is the Region's part of its Secret.
+func (c *Clusters) registered(r Registration) (*applycorev1.SecretApplyConfiguration, error) {
+	data, err := r.data()
+	if err != nil {
+		return nil, err
 	}
 	labels, annotations := map[string]string{LabelSecretType: SecretTypeCluster}, map[string]string{}
 	maps.Copy(labels, r.Labels)
 	maps.Copy(annotations, r.Annotations)
 	annotations[annotationRegistered] = hashOf(labels, r.Annotations)
 	annotations[AnnotationOwner] = ownerName(r.Region)
-	h, current, err := c.current(ctx, r.Region)
-	if err != nil {
-		return false, err
-	}
-	if current != nil && holds(current.Labels, labels) && holds(current.Annotations, annotations) &&
-		hasData(current.Data, data) {
-		return false, nil
-	}
-	secret := c.secret(r.Region).WithType(corev1.SecretTypeOpaque).
-		WithLabels(labels).WithAnnotations(annotations).WithData(data)
-	return true, c.apply(ctx, h, secret, ownerRegion)
+	return c.secret(r.Region).WithType(corev1.SecretTypeOpaque).
+		WithLabels(labels).WithAnnotations(annotations).WithData(data), nil
 }
 
 // hasData ignores what others add, for example a shard.

@@ -31,6 +31,8 @@ const patience = 20 * time.Second
 type Env struct {
 	// Client reads what is stored and writes.
 	Client client.Client
+	// Live reads what is stored with its field managers, which Client leaves out.
+	Live client.Reader
 
 	server client.WithWatch
 }
@@ -61,9 +63,10 @@ func Start() *Env {
 
 	server, err := client.NewWithWatch(config, client.Options{Scheme: known})
 	Expect(err).NotTo(HaveOccurred())
+	live := server
 	server = newMemory().over(server)
 	SetDefaultEventuallyTimeout(patience)
-	return &Env{Client: strict(server), server: server}
+	return &Env{Live: live, Client: strict(server), server: server}
 }
 
 func strict(c client.Client) client.Client {

@@ -56,7 +56,7 @@ func (e *Env) World(ctx context.Context) *World {
 		AWS:       fake.New(),
 	}
 	w.ACK = newACK(e.Client, w.Clock)
-	w.ArgoCD = &argocd.Clusters{Client: w.Recorder, Live: w.Recorder, Namespace: e.namespace(ctx, "argocd-")}
+	w.ArgoCD = &argocd.Clusters{Client: w.Recorder, Live: e.Live, Namespace: e.namespace(ctx, "argocd-")}
 	w.Clusters = remote.New(w.AWS, w.Clock, Poll)
 	w.run(ctx, w.Clusters.Start)
 
