@@ -304,7 +304,7 @@ const (
 	ReasonKeysUnknown = "KeysUnknown"
 	// ReasonInvalidSeeds means that spec.seeds cannot be carried out as it stands.
 	ReasonInvalidSeeds = "InvalidSeeds"
-	// ReasonSeedsNotDelivered means that seeds could not be written.
+	// ReasonSeedsNotDelivered means that seeds could not be written, and not only for a moment.
 	ReasonSeedsNotDelivered = "SeedsNotDelivered"
 	// ReasonSeedsMalformed means pods have seeds in a form that they would read as one bogus host.
 	ReasonSeedsMalformed = "SeedsMalformed"

@@ -11,9 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
-	"github.com/portolan-dev/portolan/controllers/internal/argocd"
 	"github.com/portolan-dev/portolan/controllers/internal/delivery"
-	"github.com/portolan-dev/portolan/controllers/internal/gitrepo"
 	"github.com/portolan-dev/portolan/controllers/internal/step"
 )
 
@@ -209,7 +207,7 @@ func (r *Reconciler) write(ctx context.Context, s *scope, members []*member) err
 			continue
 		}
 		m.undelivered = err
-		if s.passes(err) {
+		if s.isFirst(m) {
 			failed = append(failed, fmt.Errorf("writing the seeds of %s: %w", m.name, err))
 		}
 	}
@@ -217,14 +215,6 @@ func (r *Reconciler) write(ctx context.Context, s *scope, members []*member) err
 		return errors.Join(failed...)
 	}
 	return r.notDelivered(s, members)
-}
-
-// passes tells whether an error of a delivery is one to try again at once.
-func (s *scope) passes(err error) bool {
-	if s.ring.Spec.Seeds.Delivery.Git != nil {
-		return errors.Is(err, gitrepo.ErrConflict) || errors.Is(err, gitrepo.ErrUnreachable)
-	}
-	return s.fromCache() && !errors.Is(err, argocd.ErrUnreachable)
 }
 
 // reconcileConvergence asks whether every member sees every member.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/argocd"
 	"github.com/portolan-dev/portolan/controllers/internal/gitrepo"
 	"github.com/portolan-dev/portolan/controllers/internal/step"
 )
@@ -13,11 +14,12 @@ import (
 // they should be, and what to do: each reason once, because one repository has those of all.
 func (r *Reconciler) notDelivered(s *scope, members []*member) error {
 	var reasons []string
-	concerned := map[string][]string{}
+	concerned, passing := map[string][]string{}, true
 	for _, m := range members {
-		if m.undelivered == nil || s.passes(m.undelivered) {
+		if m.undelivered == nil || s.isFirst(m) {
 			continue
 		}
+		passing = passing && s.passes(m.undelivered)
 		reason := m.undelivered.Error() + remedy(m.undelivered)
 		if concerned[reason] == nil {
 			reasons = append(reasons, reason)
@@ -31,10 +33,23 @@ func (r *Reconciler) notDelivered(s *scope, members []*member) error {
 		reasons[i] = "the seeds of " + strings.Join(concerned[reason], ", ") + ": " + reason
 	}
 	const format = "%s"
-	if s.ring.Spec.Seeds.Delivery.Git == nil { // an access entry takes effect late, a regional Argo CD comes back
+	if passing || s.ring.Spec.Seeds.Delivery.Git == nil { // an access entry takes effect late, a regional Argo CD comes back
 		return step.Poll(r.Poll, v1alpha1.ReasonSeedsNotDelivered, format, strings.Join(reasons, "; "))
 	}
 	return step.Stuck(r.Poll, v1alpha1.ReasonSeedsNotDelivered, format, strings.Join(reasons, "; "))
+}
+
+// isFirst tells whether a member's seeds are better tried again at once than reported: a moment may
+// cure it, and they did not fail the last time. Who fails again must not make the pass fail, which
+// would have nobody looked at for longer and longer.
+func (s *scope) isFirst(m *member) bool { return !m.refused && s.passes(m.undelivered) }
+
+// passes tells whether an error of a delivery is one that a moment may cure.
+func (s *scope) passes(err error) bool {
+	if s.ring.Spec.Seeds.Delivery.Git != nil {
+		return errors.Is(err, gitrepo.ErrConflict) || errors.Is(err, gitrepo.ErrUnreachable)
+	}
+	return s.fromCache() && !errors.Is(err, argocd.ErrUnreachable)
 }
 
 // remedy is what to do where the error does not say it.

@@ -16,6 +16,9 @@ func fails(format string, args ...any) func(*member) {
 	return func(m *member) { m.undelivered = fmt.Errorf(format, args...) }
 }
 
+// again is for one whose last write has failed as well.
+func again(m *member) { m.refused = true }
+
 func TestWhatCannotBeDeliveredIsSaidOnceWithARemedy(t *testing.T) {
 	const a, b = "a.example", "b.example"
 	inGit := v1alpha1.SeedDelivery{Git: &v1alpha1.GitDelivery{}}
@@ -48,6 +51,14 @@ func TestWhatCannotBeDeliveredIsSaidOnceWithARemedy(t *testing.T) {
 				"the seeds of c: x: repository not found: correct the URL, or give the credentials access",
 		},
 		"what a moment may cure": {delivery: inGit, members: []*member{settled("a", 2, b).but(fails("x: %w", gitrepo.ErrUnreachable))}},
+		"what a moment has not cured": {
+			delivery: inGit, members: []*member{settled("a", 2, b).but(fails("x: %w", gitrepo.ErrConflict)).but(again)},
+			want: "the seeds of a: x: " + gitrepo.ErrConflict.Error(), wantPassing: true,
+		},
+		"what a moment may cure beside what it cannot": {
+			delivery: inGit, members: []*member{settled("a", 2, b).but(fails("x: %w", gitrepo.ErrConflict)).but(again), settled("b", 2, a).but(fails("no file"))},
+			want: "the seeds of a: x: " + gitrepo.ErrConflict.Error() + "; the seeds of b: no file",
+		},
 		"a cache of our own":     {members: []*member{settled("a", 2, b).but(fails("x"))}},
 		"an access entry that is not effective yet": {
 			delivery: inConfigMap, members: []*member{settled("a", 2, b).but(fails("forbidden"))},

@@ -37,12 +37,17 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 			predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}))).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.ringsOfSecret)).
 		WatchesRawSource(watch.Remote(r.Clusters, r.ringsOf, remote.Topology, remote.Pods, remote.Registration)).
-		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency}).
+		WithOptions(r.options()).
 		Complete(watch.Objects(r.Client, r, r.forgetRing))
 	if err != nil {
 		return fmt.Errorf("building the GossipRing controller: %w", err)
 	}
 	return nil
+}
+
+// options let no failure keep a ring from being looked at.
+func (r *Reconciler) options() controller.Options {
+	return controller.Options{MaxConcurrentReconciles: concurrency, RateLimiter: watch.Retries(r.Poll)}
 }
 
 // concerns tells whether a change of an Environment, a Region or a ring matters to a ring.

@@ -55,7 +55,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, clk clock.WithTicker) er
 		Watches(&v1alpha1.GossipRing{}, all, builder.WithPredicates(watch.Changed(whoIsConnected))).
 		Watches(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(ofRegion)).
 		// One that waits for git must not hold up the others.
-		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: watch.Retries(r.Poll)}).
 		WatchesRawSource(watch.Remote(r.ArgoCD.Regional(), func(ctx context.Context, region client.ObjectKey) []reconcile.Request {
 			return promotions(ctx, &v1alpha1.Region{ObjectMeta: metav1.ObjectMeta{Namespace: region.Namespace, Name: region.Name}})
 		}, remote.Registration, remote.Applications)).

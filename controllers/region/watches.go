@@ -64,7 +64,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, clk clock.WithTicker) er
 		WatchesRawSource(watch.Remote(r.Clusters, func(_ context.Context, key client.ObjectKey) []reconcile.Request {
 			return []reconcile.Request{{NamespacedName: key}}
 		}, remote.Topology, remote.Identities, remote.Draining, remote.Registration, remote.Applications)).
-		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency})
+		WithOptions(controller.Options{MaxConcurrentReconciles: concurrency, RateLimiter: watch.Retries(r.SlowPoll)})
 	for _, k := range ack.Kinds() {
 		if !ack.Optional(k) {
 			b = b.Watches(k, toRegion, builder.WithPredicates(ack.Substantial()))

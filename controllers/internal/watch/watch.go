@@ -27,6 +27,15 @@ import (
 	"github.com/portolan-dev/portolan/controllers/internal/remote"
 )
 
+// firstRetry is how soon after its first failure an object is tried again.
+const firstRetry = 5 * time.Millisecond
+
+// Retries is for controllers that have more to look at in an object than what fails: the pauses
+// between failures grow, and are no longer than that. By default, they grow to 1000 seconds.
+func Retries(longest time.Duration) workqueue.TypedRateLimiter[reconcile.Request] {
+	return workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, longest)
+}
+
 // Changed lets an update through when what matters of it changed.
 func Changed[T client.Object](matters func(T) any) predicate.Funcs {
 	return predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {

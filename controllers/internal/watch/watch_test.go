@@ -74,3 +74,15 @@ func TestAnUpdateWakesWhoHadTheObjectBefore(t *testing.T) {
 		return q.Len()
 	}).Should(Equal(2))
 }
+
+func TestRetriesBecomeRarerAndNeverRare(t *testing.T) {
+	g, limiter := NewWithT(t), Retries(time.Second)
+	var pauses []time.Duration
+	for range 30 {
+		pauses = append(pauses, limiter.When(reconcile.Request{}))
+	}
+	g.Expect(pauses[:3]).To(HaveExactElements(firstRetry, 2*firstRetry, 4*firstRetry))
+	g.Expect(pauses[29]).To(Equal(time.Second))
+	limiter.Forget(reconcile.Request{})
+	g.Expect(limiter.When(reconcile.Request{})).To(Equal(firstRetry))
+}
