@@ -290,7 +290,8 @@ const (
 	ReasonNoMembers = "NoMembers"
 	// ReasonServiceShared means an older ring of the environment has the same Service in the same regions.
 	ReasonServiceShared = "ServiceShared"
-	// ReasonEndpointMismatch means a name that peers use leads to something else than the load balancer.
+	// ReasonEndpointMismatch means an endpoint that peers use does not, or not any more, lead to the region's load
+	// balancer, or is another one than the spec asks for.
 	ReasonEndpointMismatch = "EndpointMismatch"
 	// ReasonNoHealthyTarget means a load balancer has fewer healthy targets than expected.
 	ReasonNoHealthyTarget = "NoHealthyTarget"

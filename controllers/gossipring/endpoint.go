@@ -18,9 +18,9 @@ import (
 // nameSight is what was seen of an endpoint's name.
 type nameSight struct {
 	addresses []string
-	// leads tells that it leads to the load balancer; elsewhere, that it leads to something else.
-	leads, elsewhere bool
-	note             string
+	// leads tells that it leads to the load balancer; astray, that it was found not to.
+	leads, astray bool
+	note          string
 }
 
 // glanceAtService reads the load balancer's own name.
@@ -31,9 +31,9 @@ func glanceAtService(ref v1alpha1.ServiceReference, m *member) {
 	case err != nil:
 		m.message = err.Error()
 	case service == nil:
-		m.message = fmt.Sprintf("Service %s/%s does not exist", ref.Namespace, ref.Name)
+		m.astray, m.message = true, fmt.Sprintf("Service %s/%s does not exist", ref.Namespace, ref.Name)
 	case m.balancer == "":
-		m.message = fmt.Sprintf("the load balancer of Service %s/%s has no name: kubectl -n %s describe service %s in the region says why",
+		m.astray, m.message = true, fmt.Sprintf("the load balancer of Service %s/%s has no name: kubectl -n %s describe service %s in the region says why",
 			ref.Namespace, ref.Name, ref.Namespace, ref.Name)
 	}
 }
@@ -67,10 +67,12 @@ func settleEndpoint(s *scope, m *member, name nameSight, looked bool) {
 		m.endpoint, m.source = friendlyName(s.ring, m.region), v1alpha1.EndpointFromHostname
 		return
 	}
-	m.message, m.elsewhere = name.note, name.elsewhere
+	m.message = name.note
 	if s.ring.Spec.Endpoint.Fallback == v1alpha1.FallbackLoadBalancer && m.source != v1alpha1.EndpointFromHostname {
 		m.endpoint, m.source = m.balancer, v1alpha1.EndpointFromLoadBalancer
+		return
 	}
+	m.astray = name.astray
 }
 
 // lookAtName finds out whether the endpoint's name is registered and leads to the load
@@ -80,10 +82,10 @@ func (r *Reconciler) lookAtName(ctx context.Context, env *v1alpha1.Environment, 
 	answer, err := r.DNS.Resolve(ctx, zonesOf(env), name)
 	switch {
 	case errors.Is(err, dns.ErrNotRegistered) && len(answer.CNAMEs) > 0:
-		return nameSight{elsewhere: !leadsTo(answer, balancer), leads: leadsTo(answer, balancer),
+		return nameSight{astray: !leadsTo(answer, balancer), leads: leadsTo(answer, balancer),
 			note: fmt.Sprintf("%s leads to %s, which does not exist", name, answer.CNAMEs[len(answer.CNAMEs)-1])}
 	case errors.Is(err, dns.ErrNotRegistered):
-		return nameSight{note: name + " is not registered: ExternalDNS has not written it yet; its logs in the region say why"}
+		return nameSight{astray: true, note: name + " is not registered: ExternalDNS has not written it, or has removed it; its logs in the region say why"}
 	case err != nil:
 		return nameSight{note: fmt.Sprintf("asking for %s: %s", name, err)}
 	}
@@ -98,7 +100,7 @@ func (r *Reconciler) lookAtName(ctx context.Context, env *v1alpha1.Environment, 
 	case same:
 		sight.leads = true
 	default:
-		sight.elsewhere = true
+		sight.astray = true
 		sight.note = fmt.Sprintf("%s leads to %s and not to the load balancer %s: ExternalDNS has not followed, or another record is in the way",
 			name, target(answer), balancer)
 	}

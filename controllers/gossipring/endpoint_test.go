@@ -91,24 +91,24 @@ func TestLookAtName(t *testing.T) {
 		},
 		"another address": {
 			answer: &dns.Answer{Addresses: []netip.Addr{another}}, book: addressBook{balancer: "192.0.2.1"},
-			want: nameSight{elsewhere: true, addresses: []string{"192.0.2.9"}, note: name + " leads to 192.0.2.9 and not to the load balancer " + balancer +
+			want: nameSight{astray: true, addresses: []string{"192.0.2.9"}, note: name + " leads to 192.0.2.9 and not to the load balancer " + balancer +
 				": ExternalDNS has not followed, or another record is in the way"},
 		},
 		"an alias to another load balancer": {
 			answer: &dns.Answer{CNAMEs: []string{old}}, book: addressBook{balancer: "192.0.2.1"},
-			want: nameSight{elsewhere: true, note: name + " leads to " + old + " and not to the load balancer " + balancer +
+			want: nameSight{astray: true, note: name + " leads to " + old + " and not to the load balancer " + balancer +
 				": ExternalDNS has not followed, or another record is in the way"},
 		},
 		"an alias to another load balancer, while the new one does not resolve yet": {
 			answer: &dns.Answer{CNAMEs: []string{old}},
-			want: nameSight{elsewhere: true, note: name + " leads to " + old + " and not to the load balancer " + balancer +
+			want: nameSight{astray: true, note: name + " leads to " + old + " and not to the load balancer " + balancer +
 				": ExternalDNS has not followed, or another record is in the way"},
 		},
 		"a load balancer that does not resolve yet": {
 			answer: &dns.Answer{Addresses: []netip.Addr{own}},
 			want:   nameSight{addresses: []string{"192.0.2.1"}, note: name + " has addresses and the load balancer " + balancer + " does not resolve"},
 		},
-		"not registered": {want: nameSight{note: name + " is not registered: ExternalDNS has not written it yet; its logs in the region say why"}},
+		"not registered": {want: nameSight{astray: true, note: name + " is not registered: ExternalDNS has not written it, or has removed it; its logs in the region say why"}},
 		"nobody answers": {err: errors.New("timeout"), want: nameSight{note: "asking for " + name + ": timeout"}},
 	} {
 		t.Run(testName, func(t *testing.T) {

@@ -29,7 +29,7 @@ type member struct {
 	source    v1alpha1.EndpointSource
 	addresses []string
 	message   string // what the endpoint waits for
-	elsewhere bool   // the name leads to something that is not the load balancer
+	astray    bool   // it was found not to lead to the region's load balancer, or not to be what the spec asks for
 
 	deliverable bool     // there is something to write its seeds into
 	text        string   // its seeds as they are written

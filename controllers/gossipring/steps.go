@@ -20,20 +20,20 @@ func (r *Reconciler) reconcileEndpoints(_ context.Context, s *scope) error {
 	if err := r.possible(s); err != nil {
 		return err
 	}
-	var waiting, elsewhere []string
+	var waiting, astray []string
 	for _, m := range s.members {
 		switch {
 		case m.endpoint == "":
 			waiting = append(waiting, m.name+" ("+m.message+")")
-		case m.elsewhere:
-			elsewhere = append(elsewhere, m.name+" ("+m.message+")")
+		case m.astray:
+			astray = append(astray, m.name+" ("+m.message+")")
 		}
 	}
 	switch {
 	case len(waiting) > 0:
 		return step.Poll(r.Poll, v1alpha1.ReasonWaitingForEndpoints, "no endpoint yet: %s", strings.Join(waiting, ", "))
-	case len(elsewhere) > 0:
-		return step.Poll(r.Poll, v1alpha1.ReasonEndpointMismatch, "peers keep using a name that leads elsewhere: %s", strings.Join(elsewhere, ", "))
+	case len(astray) > 0:
+		return step.Poll(r.Poll, v1alpha1.ReasonEndpointMismatch, "peers keep using the last known endpoint of %s", strings.Join(astray, ", "))
 	}
 	targets := r.targetsHealthy(s)
 	if step.ReasonOf(targets) == v1alpha1.ReasonNoHealthyTarget {

@@ -179,6 +179,12 @@ func (z *zone) set(name, target string) {
 	z.cnames[name] = target
 }
 
+func (z *zone) remove(name string) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	delete(z.cnames, name)
+}
+
 func (z *zone) breakDown() {
 	z.mu.Lock()
 	defer z.mu.Unlock()

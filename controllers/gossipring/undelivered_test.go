@@ -59,7 +59,7 @@ func TestWhatCannotBeDeliveredIsSaidOnceWithARemedy(t *testing.T) {
 			delivery: inGit, members: []*member{settled("a", 2, b).but(fails("x: %w", gitrepo.ErrConflict)).but(again), settled("b", 2, a).but(fails("no file"))},
 			want: "the seeds of a: x: " + gitrepo.ErrConflict.Error() + "; the seeds of b: no file",
 		},
-		"a cache of our own":     {members: []*member{settled("a", 2, b).but(fails("x"))}},
+		"a cache of our own": {members: []*member{settled("a", 2, b).but(fails("x"))}},
 		"an access entry that is not effective yet": {
 			delivery: inConfigMap, members: []*member{settled("a", 2, b).but(fails("forbidden"))},
 			want: "the seeds of a: forbidden", wantPassing: true,
