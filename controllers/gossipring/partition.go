@@ -150,8 +150,11 @@ func (r *Reconciler) holdsRejoin(s *scope) (why string, held bool) {
 		return "spec.onPartition is Report: restart the members of one side, one region at a time", true
 	case hasReason(s.ring, v1alpha1.RingKeysMatch, v1alpha1.ReasonKeyMismatch):
 		return "no member is evicted while keys differ", true
-	case !split || r.Clock.Since(since.Time) < rejoinAfter*r.Poll || s.restless():
+	case !split || r.Clock.Since(since.Time) < rejoinAfter*r.Poll:
 		return "", true
+	}
+	if restless := r.restless(s); len(restless) > 0 {
+		return fmt.Sprintf("no member is evicted while those of %s restart", strings.Join(restless, ", ")), true
 	}
 	done := s.ring.Status.Rejoin
 	switch {
@@ -176,11 +179,35 @@ func (r *Reconciler) rejoinPause(s *scope, attempts int32) time.Duration {
 	return min(longest, (first/2*r.Poll)<<attempts)
 }
 
-// restless tells whether some member restarts or waits for seeds: one change at a time.
-func (s *scope) restless() bool {
-	return slices.ContainsFunc(s.members, func(m *member) bool {
-		return m.hasPods && (m.rolling || m.deliverable && !slices.Equal(m.applied, m.desired))
-	})
+// restless are those that restart or are about to: one change at a time. Who takes longer than
+// anybody waits for does not keep the others apart.
+func (r *Reconciler) restless(s *scope) []string {
+	live, now := liveMembers(s.members), metav1.NewTime(r.Clock.Now())
+	var names []string
+	for _, m := range s.members {
+		stirs := m.hasPods && (m.rolling || m.deliverable && !slices.Equal(m.applied, m.desired))
+		if stirs && now.Sub(m.stirredAt(live, now)) < s.convergeTimeout() {
+			names = append(names, m.name)
+		}
+	}
+	return names
+}
+
+// stirredAt is when the member last began something: its turn, which lasts as long as a split, a
+// write, or a pod.
+func (m *member) stirredAt(live alive, now metav1.Time) time.Time {
+	var last time.Time
+	for _, at := range []*metav1.Time{m.changingSince(live, now), m.writtenAt} {
+		if at != nil && at.After(last) {
+			last = at.Time
+		}
+	}
+	for _, pod := range m.pods {
+		if made := pod.CreationTimestamp; made.After(last) {
+			last = made.Time
+		}
+	}
+	return last
 }
 
 // bridgeToOthers picks a member that has a seed in another part and, as far as probes know,

@@ -191,6 +191,7 @@ func TestRejoinIsPatient(t *testing.T) {
 		"it was only just noticed":                  {after: time.Hour, change: func(s *scope) { s.ring.Status.Conditions = nil }},
 		"one change at a time": {
 			after: time.Hour, change: func(s *scope) { s.members[0].rolling = true },
+			want: "no member is evicted while those of a restart",
 		},
 		"not when told so": {
 			after: time.Hour, change: func(s *scope) { s.ring.Spec.OnPartition = v1alpha1.PartitionReport },
@@ -241,6 +242,54 @@ func TestRejoinIsPatient(t *testing.T) {
 			done, err := r.rejoin(t.Context(), s)
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(done).To(Equal(tc.want))
+		})
+	}
+}
+
+func TestOneThatRestartsHoldsEvictionsForOnlySoLong(t *testing.T) {
+	long, lately := metav1.NewTime(start), metav1.NewTime(start.Add(time.Hour-time.Minute))
+	rolling := func(m *member) { m.rolling, m.applied = true, nil }
+	behind := func(m *member) { m.desired = []string{"a.example", "new.example"} }
+	foreign := func(m *member) { m.foreign, m.applied = true, []string{"a.example", "old.example"} }
+	since := func(at metav1.Time) func(*member) { return func(m *member) { m.before.ChangingSince = &at } }
+	written := func(at metav1.Time) func(*member) {
+		return func(m *member) { m.writtenAt, m.before.SeedsWrittenAt = &at, &at }
+	}
+	made := func(at metav1.Time) func(*member) {
+		return func(m *member) { m.pods = []*corev1.Pod{{}, {ObjectMeta: metav1.ObjectMeta{CreationTimestamp: at}}} }
+	}
+	for name, tc := range map[string]struct {
+		d        *member
+		wantHeld bool
+	}{
+		"its pods began to restart a minute ago":     {d: settled("d", 1, "a.example").but(rolling).but(since(lately)), wantHeld: true},
+		"its pods have begun to restart right now":   {d: settled("d", 1, "a.example").but(rolling), wantHeld: true},
+		"a pod of it is not Ready since an hour":     {d: settled("d", 1, "a.example").but(rolling).but(since(long)).but(made(long))},
+		"it was written again a minute ago":          {d: settled("d", 1, "a.example").but(rolling).but(since(long)).but(written(lately)), wantHeld: true},
+		"a pod of it was made a minute ago":          {d: settled("d", 1, "a.example").but(rolling).but(since(long)).but(made(lately)), wantHeld: true},
+		"it waits for seeds since an hour":           {d: settled("d", 1, "a.example").but(behind).but(since(long))},
+		"it was never given any, and has no turn":    {d: settled("d", 4, "a.example").but(behind)},
+		"it has those of another delivery for long":  {d: settled("d", 1, "a.example").but(foreign).but(written(long))},
+		"it has those of another delivery, lately":   {d: settled("d", 1, "a.example").but(foreign).but(written(lately)), wantHeld: true},
+		"its pods are gone, which is no restart yet": {d: settled("d", 0, "a.example").but(func(m *member) { m.hasPods, m.seen, m.applied = false, nil, nil })},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, r := NewWithT(t), driver(nil)
+			r.Clock.(*testingclock.FakeClock).Step(time.Hour)
+			s := passOver(settled("a", 2, "b.example"), settled("b", 2, "a.example"), settled("c", 1, "a.example").but(bridged), tc.d)
+			s.ring.Status.Conditions = []metav1.Condition{{
+				Type: v1alpha1.RingConverged, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonPartitioned, LastTransitionTime: long,
+			}}
+			why, held := r.holdsRejoin(s)
+			g.Expect(held).To(Equal(tc.wantHeld))
+			if tc.wantHeld {
+				g.Expect(why).To(Equal("no member is evicted while those of d restart"))
+				return
+			}
+			g.Expect(why).To(BeEmpty())
+			evicted := s.bridgeToOthers()
+			g.Expect(evicted).NotTo(BeNil())
+			g.Expect(evicted.name).To(Equal("c"))
 		})
 	}
 }
