@@ -45,10 +45,13 @@ func (r *Reconciler) whoseTurn(s *scope) []*member {
 // A region that is connected already and would only learn about more peers is left
 // alone while another is about to get its endpoint: regions that join together cost
 // their peers one restart. Those whose last write has failed come after all others.
+//
+// While the pods of one read what was written for it as one bogus host, those of all others may:
+// nobody is written then who has something to lose.
 func nextWrites(members []*member, maxConcurrent int, awaited func(*member) bool) []*member {
 	live, expecting := liveMembers(members), slices.ContainsFunc(members, awaited)
 	left := places{healthy: maxConcurrent, cures: maxConcurrent, unseen: maxConcurrent}
-	changing := map[*member]bool{}
+	changing, misread := map[*member]bool{}, slices.ContainsFunc(members, (*member).misreads)
 	var urgent, others []*member
 	for _, m := range members {
 		if changing[m] = m.changing(live); changing[m] {
@@ -58,7 +61,7 @@ func nextWrites(members []*member, maxConcurrent int, awaited func(*member) bool
 			left.unseen--
 		}
 		switch {
-		case !m.writable(changing[m]):
+		case !m.writable(changing[m]), misread && !m.hasNothingToLose():
 		case m.urgent(live):
 			urgent = append(urgent, m)
 		case !expecting:
@@ -73,6 +76,21 @@ func nextWrites(members []*member, maxConcurrent int, awaited func(*member) bool
 // writable tells whether the member lacks something that it can be given now.
 func (m *member) writable(changing bool) bool {
 	return m.deliverable && m.behind() && !m.unrecorded() && (!changing || m.settledDown())
+}
+
+// misreads tells whether the member's pods do not get what was written for it as they should. Those
+// that have their seeds from elsewhere until the first are written are about to.
+func (m *member) misreads() bool { return m.malformed != nil && len(m.written) > 0 }
+
+// hasNothingToLose tells whether new seeds cannot cut the member off, in whatever form its pods get
+// them: none run, or they are alone, with seeds in another form than they should have.
+func (m *member) hasNothingToLose() bool {
+	switch {
+	case m.vacant && !m.joined, m.unfinished && !m.live():
+		return true
+	default:
+		return m.reform && m.seen != nil && *m.seen <= m.weightOf()
+	}
 }
 
 // rank is 1 for those that come last.

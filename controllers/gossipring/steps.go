@@ -128,7 +128,7 @@ func (r *Reconciler) reconcileSeeds(ctx context.Context, s *scope) error {
 	}
 	if late := r.overdue(s); late != "" {
 		return step.Stuck(r.Poll, v1alpha1.ReasonRolloutStalled,
-			"not connected again %s: look at its pods; the seeds of the others stay as they are until it is back", late)
+			"not connected again %s: look at its pods; it keeps its place among those of spec.rollout.maxConcurrentRegions (%d) until it is back", late, s.maxConcurrent())
 	}
 	if err := r.seeded(s); err != nil {
 		return err

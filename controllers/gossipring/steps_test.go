@@ -184,6 +184,52 @@ func TestSeedsStepWritesWhoseTurnItIs(t *testing.T) {
 	g.Expect(r.reconcileSeeds(t.Context(), passOver(a, b, c).deliveringTo(clusters))).To(Succeed())
 }
 
+func TestNobodyIsGivenWhatOthersReadAsOneBogusHost(t *testing.T) {
+	const a, b, c, d = "a.example", "b.example", "c.example", "d.example"
+	misread := func(m *member) { m.malformed, m.applied = errors.New("read as one host"), nil }
+	for name, tc := range map[string]struct {
+		b, c *member
+		want []string
+	}{
+		"nobody's matter":                  {b: settled("b", 3, a, c), c: settled("c", 3, a, b).but(wants(a, b, d)), want: []string{"c"}},
+		"one that is connected":            {b: settled("b", 3, a, c).but(misread), c: settled("c", 3, a, b).but(wants(a, b, d))},
+		"one that has lost others":         {b: settled("b", 1, a, c).but(misread), c: settled("c", 2, a).but(wants(a, b))},
+		"one that reads another form well": {b: settled("b", 3, a, c).but(misread), c: settled("c", 3, a, b).but(reformed)},
+		"one that does not, for its own is another": {
+			b: settled("b", 3, a, c).but(misread), c: settled("c", 1, a, b).but(reformed), want: []string{"c"},
+		},
+		"one that is out of sight": {
+			b: settled("b", 3, a, c).but(misread), c: settled("c", 0, a, b).but(reformed).but(func(m *member) { m.seen, m.reachable, m.hasPods = nil, false, false }),
+		},
+		"a newcomer that does not run yet": {
+			b: settled("b", 3, a, c).but(misread), want: []string{"c"},
+			c: settled("c", 0).but(wants(a, b)).but(func(m *member) { m.seen, m.hasPods, m.vacant, m.joined = nil, false, true, false }),
+		},
+		"one whose seeds did not get to where pods start": {
+			b: settled("b", 3, a, c).but(misread), want: []string{"c"},
+			c: settled("c", 0, a).but(func(m *member) { m.seen, m.unfinished = nil, true }),
+		},
+		"one that has its seeds from another place until it is written": {
+			b: settled("b", 3).but(misread).but(wants(a, c)), c: settled("c", 3, a, b).but(wants(a, b, d)), want: []string{"b", "c"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			members := []*member{settled("a", 3, b, c), tc.b, tc.c}
+			clusters := registry(t, nil, "", members...)
+			s := passOver(members...).deliveringTo(clusters)
+			s.ring.Spec.Rollout.MaxConcurrentRegions = 3
+			r := driver(clusters)
+			g.Expect(names(r.whoseTurn(s))).To(Equal(tc.want))
+			if tc.b.malformed != nil {
+				g.Expect(step.ReasonOf(r.reconcileSeeds(t.Context(), s))).To(Equal(v1alpha1.ReasonSeedsMalformed))
+			}
+		})
+	}
+}
+
+func reformed(m *member) { m.reform = true }
+
 func TestHubsHaveToBeMembers(t *testing.T) {
 	g := NewWithT(t)
 	a, b := settled("a", 2, "b.example"), settled("b", 2, "a.example")

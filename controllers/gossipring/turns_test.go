@@ -35,12 +35,12 @@ func TestWhoHoldsTheTurn(t *testing.T) {
 				m.writtenAt, m.before.ChangingSince = ago(time.Hour), ago(11*time.Minute)
 			},
 			wantReason: v1alpha1.ReasonRolloutStalled, wantMessage: "not connected again 10m0s after its pods began to restart: a: look at its pods; " +
-				"the seeds of the others stay as they are until it is back",
+				"it keeps its place among those of spec.rollout.maxConcurrentRegions (1) until it is back",
 		},
 		"a region that was born with its seeds": {
 			but:        func(m *member) { restarts(m); m.before.ChangingSince = ago(11 * time.Minute) },
 			wantReason: v1alpha1.ReasonRolloutStalled, wantMessage: "not connected again 10m0s after its pods began to restart: a: look at its pods; " +
-				"the seeds of the others stay as they are until it is back",
+				"it keeps its place among those of spec.rollout.maxConcurrentRegions (1) until it is back",
 		},
 		"seeds that were written": {
 			but: func(m *member) {
@@ -48,7 +48,7 @@ func TestWhoHoldsTheTurn(t *testing.T) {
 				m.writtenAt, m.before.ChangingSince = ago(11*time.Minute), ago(11*time.Minute)
 			},
 			wantReason: v1alpha1.ReasonRolloutStalled, wantMessage: "not connected again 10m0s after its seeds were written: a: look at its pods; " +
-				"the seeds of the others stay as they are until it is back",
+				"it keeps its place among those of spec.rollout.maxConcurrentRegions (1) until it is back",
 		},
 		"a cure has its time": {
 			but: func(m *member) {
