@@ -2,6 +2,7 @@ package remote
 
 import (
 	"fmt"
+	"net/http"
 
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -27,6 +28,7 @@ func newClientset(config *rest.Config) (clientset, error) {
 	endless := config
 	config = rest.CopyConfig(config)
 	config.Timeout = requestTimeout
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return brief{next} })
 	requests, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return clientset{}, fmt.Errorf("configuring requests: %w", err)

@@ -17,20 +17,18 @@ import (
 
 // Scrape reads a pod's metrics through the API server's proxy.
 func (c *Cluster) Scrape(ctx context.Context, pod *corev1.Pod, port int32, path string) ([]byte, error) {
-	raw, err := c.requests.CoreV1().Pods(pod.Namespace).
-		ProxyGet("http", pod.Name, strconv.Itoa(int(port)), path, nil).DoRaw(ctx)
+	body, err := c.requests.CoreV1().Pods(pod.Namespace).
+		ProxyGet("http", pod.Name, strconv.Itoa(int(port)), path, nil).Stream(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("scraping pod %s: %s", pod.Name, Explain(err))
 	}
-	return raw, nil
+	defer body.Close()
+	return exposition(pod, body)
 }
 
 // Route reads the metrics of pods at their own addresses, for management clusters that have a
 // route to them.
 type Route struct{ http *http.Client }
-
-// maxExposition is how many bytes of metrics a pod may have.
-const maxExposition = 8 << 20
 
 // NewRoute returns a Route that takes no proxy: proxies are for the outside.
 func NewRoute() *Route {
@@ -68,7 +66,16 @@ func (r *Route) Scrape(ctx context.Context, pod *corev1.Pod, port int32, path st
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("scraping pod %s: it answers with %s", pod.Name, response.Status)
 	}
-	raw, err := io.ReadAll(io.LimitReader(response.Body, maxExposition+1))
+	return exposition(pod, response.Body)
+}
+
+// maxExposition is how many bytes of metrics a pod may have: a path may lead to something else, which
+// may have no end.
+const maxExposition = 8 << 20
+
+// exposition reads a pod's metrics.
+func exposition(pod *corev1.Pod, body io.Reader) ([]byte, error) {
+	raw, err := io.ReadAll(io.LimitReader(body, maxExposition+1))
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("scraping pod %s: %w", pod.Name, err)
@@ -76,4 +83,22 @@ func (r *Route) Scrape(ctx context.Context, pod *corev1.Pod, port int32, path st
 		return nil, fmt.Errorf("scraping pod %s: it has more than 8 MiB of metrics", pod.Name)
 	}
 	return raw, nil
+}
+
+// longestRefusal is how much is read of an answer that is an error: it may be a pod's, through the proxy.
+const longestRefusal = 64 << 10
+
+// brief cuts refusals short, all of which client-go reads.
+type brief struct{ http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (b brief) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := b.RoundTripper.RoundTrip(request)
+	if err == nil && response.StatusCode >= http.StatusMultipleChoices {
+		response.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.LimitReader(response.Body, longestRefusal), response.Body}
+	}
+	return response, err //nolint:wrapcheck // the client wraps it
 }

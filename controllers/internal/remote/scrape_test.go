@@ -1,10 +1,12 @@
 package remote_test
 
 import (
+	"encoding/pem"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -14,13 +16,60 @@ import (
 	"github.com/portolan-dev/portolan/controllers/internal/remote"
 )
 
+func answer(text string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(text)) }
+}
+
+func TestProxy(t *testing.T) {
+	const pod = "GET /api/v1/namespaces/api/pods/http:p:9090/proxy"
+	api := http.NewServeMux()
+	api.HandleFunc(pod+"/metrics", answer("up 1"))
+	api.HandleFunc(pod+"/whole", answer(strings.Repeat("#", 8<<20)))
+	api.HandleFunc(pod+"/long", answer(strings.Repeat("#", 9<<20)))
+	var refused atomic.Int64 // MiB
+	api.HandleFunc(pod+"/refused", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusTeapot)
+		for refused.Load() < 64 {
+			if _, err := w.Write(make([]byte, 1<<20)); err != nil {
+				return
+			}
+			refused.Add(1)
+		}
+	})
+	server := httptest.NewTLSServer(api)
+	t.Cleanup(server.Close)
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	cluster, err := remote.New(fixedToken("t"), nil, 0).Ensure(key, remote.Target{Name: "prod", Endpoint: server.URL, CA: string(ca)})
+	NewWithT(t).Expect(err).NotTo(HaveOccurred())
+	for name, tc := range map[string]struct {
+		path, wantErr string
+		want          int
+	}{
+		"a pod":                 {path: "/metrics", want: len("up 1")},
+		"one with all it may":   {path: "/whole", want: 8 << 20},
+		"a path that is none":   {path: "/other", wantErr: "scraping pod p: the API server answers with NotFound"},
+		"one that has too much": {path: "/long", wantErr: "scraping pod p: it has more than 8 MiB of metrics"},
+		"one that refuses":      {path: "/refused", wantErr: "scraping pod p: the API server does not answer: the server responded with the status code 418"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			raw, err := cluster.Scrape(t.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "api", Name: "p"}}, 9090, tc.path)
+			if tc.wantErr != "" {
+				g.Expect(err).To(MatchError(HavePrefix(tc.wantErr)))
+				return
+			}
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(raw).To(HaveLen(tc.want))
+		})
+	}
+	NewWithT(t).Expect(refused.Load()).To(BeNumerically("<", 32), "nobody reads all of a refusal")
+}
+
 func TestRoute(t *testing.T) {
 	pods := http.NewServeMux()
-	pods.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("up 1")) })
+	pods.HandleFunc("GET /metrics", answer("up 1"))
 	pods.Handle("GET /moved", http.RedirectHandler("/metrics", http.StatusFound))
-	pods.HandleFunc("GET /long", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = w.Write([]byte(strings.Repeat("#", 8<<20+1)))
-	})
+	pods.HandleFunc("GET /long", answer(strings.Repeat("#", 8<<20+1)))
 	server := httptest.NewServer(pods)
 	t.Cleanup(server.Close)
 	here := netip.MustParseAddrPort(server.Listener.Addr().String())
