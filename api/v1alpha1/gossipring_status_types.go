@@ -307,7 +307,8 @@ const (
 	ReasonInvalidSeeds = "InvalidSeeds"
 	// ReasonSeedsNotDelivered means that seeds could not be written, and not only for a moment.
 	ReasonSeedsNotDelivered = "SeedsNotDelivered"
-	// ReasonSeedsMalformed means pods have seeds in a form that they would read as one bogus host.
+	// ReasonSeedsMalformed means pods have seeds in a form that they would read as one bogus host, or from
+	// where nobody can tell what they are.
 	ReasonSeedsMalformed = "SeedsMalformed"
 	// ReasonRolloutStalled means a region did not connect again after its seeds were written.
 	ReasonRolloutStalled = "RolloutStalled"

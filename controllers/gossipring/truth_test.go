@@ -161,6 +161,45 @@ var _ = Describe("The truth about a GossipRing", func() {
 		Expect(w.seeds(ctx, b)).NotTo(ContainSubstring("new-"))
 	})
 
+	It("says where pods may take their seeds from what nobody reads", func(ctx SpecContext) {
+		w.ring.Spec.Rollout.MaxConcurrentRegions = 1
+		connect(ctx)
+		// start plays the region's Deployment, whose chart sets no variable.
+		start := func(at time.Time, from ...corev1.EnvFromSource) {
+			pod := build.Pod("unkey-api-0", "")
+			pod.CreationTimestamp = metav1.NewTime(at)
+			pod.Spec.Containers = []corev1.Container{{Name: "mesh"}, {Name: "api", EnvFrom: from}}
+			w.apis[a].Set(pod)
+		}
+		config := corev1.EnvFromSource{ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "seeds"}}}
+		w.apis[c].Set(build.Service("new-" + balancer(c)))
+		before := w.Clock.Now()
+		Eventually(func() string { later(ctx); return w.seeds(ctx, a) }).Should(ContainSubstring("new-"))
+		start(before, config) // for another reason, before the seeds were there
+		w.eventually(ctx, And(HaveField("Status.Members", ContainElement(And(HaveField("Region", a), HaveField("AppliedSeeds", BeEmpty())))),
+			testenv.HaveCondition("SeedsPropagated", "Unknown", "RollingSeeds", "eu-west-1")))
+
+		start(w.Clock.Now().Add(time.Minute), config)
+		w.eventually(ctx, testenv.HaveCondition("SeedsPropagated", "False", "SeedsMalformed",
+			"eu-west-1 (container api has envFrom and no UNKEY_GOSSIP_WAN_SEEDS of its own", "set the variable itself"))
+		Expect(w.seeds(ctx, b)).NotTo(ContainSubstring("new-"), "it would not be known to run with them either")
+		w.Recorder.ExpectNoWrites(func() { later(ctx) })
+
+		start(w.Clock.Now().Add(time.Minute))
+		w.eventually(ctx, testenv.HaveCondition("SeedsPropagated", "Unknown", "RollingSeeds", "eu-west-1"))
+	})
+
+	It("takes pods without the variable for ones without seeds, where they should have none", func(ctx SpecContext) {
+		w.ExpectApplied(ctx, w.environment, w.ring)
+		w.deploy(ctx, a)
+		pod := build.Pod("unkey-api-0", "")
+		pod.CreationTimestamp = metav1.NewTime(w.Clock.Now())
+		pod.Spec.Containers = []corev1.Container{{Name: "api", EnvFrom: []corev1.EnvFromSource{{Prefix: "DB_"}}}}
+		w.apis[a].Set(pod)
+		w.see(1, a)
+		w.eventually(ctx, testenv.HaveCondition("SeedsPropagated", "True", "Succeeded"))
+	})
+
 	It("refuses a second ring with the same Service", func(ctx SpecContext) {
 		connect(ctx)
 		second := build.Ring(w.Namespace, "zweiter") // of two that are equally old, the first by name

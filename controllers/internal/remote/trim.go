@@ -21,7 +21,7 @@ func trim(obj any) (any, error) {
 		o.Spec.Volumes, o.Spec.Tolerations, o.Spec.Affinity = nil, nil, nil
 		o.Spec.InitContainers, o.Spec.EphemeralContainers = nil, nil
 		for i, container := range o.Spec.Containers {
-			o.Spec.Containers[i] = corev1.Container{Name: container.Name, Ports: container.Ports, Env: container.Env}
+			o.Spec.Containers[i] = corev1.Container{Name: container.Name, Ports: container.Ports, Env: container.Env, EnvFrom: container.EnvFrom}
 		}
 		o.Status.ContainerStatuses, o.Status.InitContainerStatuses = nil, nil
 	case *corev1.Node:
