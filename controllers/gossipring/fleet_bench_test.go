@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"sync"
@@ -20,6 +21,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -34,6 +36,7 @@ import (
 	"github.com/portolan-dev/portolan/controllers/internal/testenv"
 	"github.com/portolan-dev/portolan/controllers/internal/testenv/build"
 	"github.com/portolan-dev/portolan/controllers/plan"
+	"github.com/portolan-dev/portolan/controllers/probe"
 )
 
 // patience is how long a benchmark waits for what should take a second or two.
@@ -73,6 +76,7 @@ type fleet struct {
 type pace struct {
 	poll       time.Duration
 	concurrent int32
+	probed     bool // by a probe in every region, which finds that all is well
 }
 
 // newFleet brings up a settled ring of n regions; spare more APIs are ready for others.
@@ -88,7 +92,12 @@ func newFleet(ctx context.Context, config *rest.Config, n, spare int, p pace) *f
 	Expect(err).NotTo(HaveOccurred())
 	f := &fleet{client: own, spare: apis, namespace: namespaceFor(ctx, own, "portolan-")}
 	f.argocd = &argocd.Clusters{Client: own, Live: own, Namespace: namespaceFor(ctx, own, "argocd-")}
-	f.ring = build.Ring(f.namespace, ringName, func(r *v1alpha1.GossipRing) { r.Spec.Rollout.MaxConcurrentRegions = p.concurrent })
+	f.ring = build.Ring(f.namespace, ringName, func(r *v1alpha1.GossipRing) {
+		r.Spec.Rollout.MaxConcurrentRegions = p.concurrent
+		if p.probed {
+			r.Spec.Probe = &v1alpha1.RingProbe{KeySecretRef: v1alpha1.SecretKeyReference{Name: "unkey-api", Key: "key"}}
+		}
+	})
 	f.seen = watchFleet(ctx, f)
 	Expect(own.Create(ctx, build.Environment(f.namespace))).To(Succeed())
 	f.start(ctx, config, p.poll)
@@ -104,6 +113,9 @@ func newFleet(ctx context.Context, config *rest.Config, n, spare int, p pace) *f
 		f.restart(s)
 	}
 	f.see(n)
+	if p.probed {
+		f.probe()
+	}
 	f.connect(f.sites...)
 	Expect(own.Create(ctx, f.ring)).To(Succeed())
 	DeferCleanup(f.remove)
@@ -125,8 +137,13 @@ func (f *fleet) start(ctx context.Context, config *rest.Config, interval time.Du
 	options := controllers.Options{ArgoCDNamespace: f.argocd.Namespace}
 	unlimited := rest.CopyConfig(config)
 	unlimited.QPS, unlimited.Burst = -1, -1
+	cached := options.CacheOptions()
+	maps.DeleteFunc(cached.ByObject, func(o client.Object, _ cache.ByObject) bool { // there is no such kind here
+		_, is := o.(*argocd.ApplicationSet)
+		return is
+	})
 	mgr, err := ctrl.NewManager(unlimited, ctrl.Options{
-		Scheme: f.client.Scheme(), Cache: options.CacheOptions(), Client: options.ClientOptions(),
+		Scheme: f.client.Scheme(), Cache: cached, Client: options.ClientOptions(),
 		Metrics:    metricsserver.Options{BindAddress: "0"},
 		Controller: ctrlconfig.Controller{SkipNameValidation: new(true)}, // every fleet has one of this name
 	})
@@ -137,8 +154,9 @@ func (f *fleet) start(ctx context.Context, config *rest.Config, interval time.Du
 	Expect(gossipring.NewReconciler(gossipring.Deps{
 		Client: counting{Client: mgr.GetClient(), passes: &f.passes}, Clock: clk, Events: mgr.GetEventRecorder("portolan-gossipring"),
 		DNS: dns.New(), Cloud: cloud, Clusters: f.clusters,
-		ArgoCD: &argocd.Clusters{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Namespace: f.argocd.Namespace},
-		Poll:   interval, SlowPoll: max(interval, 2*time.Minute), Resync: max(interval, 10*time.Minute),
+		ArgoCD:     &argocd.Clusters{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Namespace: f.argocd.Namespace},
+		ProbeImage: "portolan.test/portolan:v1",
+		Poll:       interval, SlowPoll: max(interval, 2*time.Minute), Resync: max(interval, 10*time.Minute),
 	}).SetupWithManager(mgr)).To(Succeed())
 
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // ctx ends with the node that calls us
@@ -232,6 +250,23 @@ func (f *fleet) restart(s *site) {
 func (f *fleet) see(members int) {
 	for _, s := range f.sites {
 		s.api.SetMembers(build.Pod("unkey-api-0", ""), members)
+	}
+}
+
+// probe lets every region's probe reach everybody else.
+func (f *fleet) probe() {
+	for _, s := range f.sites {
+		pod := build.Pod("portolan-probe-0", "")
+		pod.Labels = probe.Labels(ringName)
+		s.api.Set(pod)
+		text := "# TYPE portolan_probe_result gauge\n"
+		for _, other := range f.sites {
+			if other != s {
+				text += fmt.Sprintf("portolan_probe_result{to=%q,transport=\"tcp\",result=\"OK\"} 1\n", other.region.Name) +
+					fmt.Sprintf("portolan_probe_result{to=%q,transport=\"udp\",result=\"OK\"} 1\n", other.region.Name)
+			}
+		}
+		s.api.SetMetrics(pod, text)
 	}
 }
 

@@ -88,11 +88,9 @@ func rejecting(members []*member) []string {
 		disagree[a][b] = true
 	}
 	for _, m := range members {
-		for _, row := range m.rows {
-			if row.TCP == v1alpha1.ProbeKeyRejected {
-				note(m.name, row.To)
-				note(row.To, m.name)
-			}
+		for _, other := range m.rejected {
+			note(m.name, other)
+			note(other, m.name)
 		}
 	}
 	var odd []string
@@ -104,16 +102,19 @@ func rejecting(members []*member) []string {
 	return odd
 }
 
-// unreachablePairs are the endpoints that probes cannot talk to though members listen there.
+// unreachablePairs are the endpoints that probes cannot talk to though members listen there, as many as a status holds.
 // A key that is rejected is no matter of reachability.
 func unreachablePairs(members []*member) []v1alpha1.UnreachableEndpoint {
 	live := liveMembers(members)
 	var pairs []v1alpha1.UnreachableEndpoint
 	for _, m := range members {
-		for _, row := range m.rows {
+		for _, row := range m.closed {
 			to := live.members[row.To]
-			if to == nil || to.rolling || !bad(row.TCP) && !bad(row.UDP) {
+			if to == nil || to.rolling {
 				continue
+			}
+			if len(pairs) == mostUnreachable {
+				return pairs
 			}
 			pairs = append(pairs, v1alpha1.UnreachableEndpoint{From: m.name, To: row.To, TCP: row.TCP, UDP: row.UDP})
 		}
@@ -130,10 +131,6 @@ func (r *Reconciler) lastingPairs(s *scope) []v1alpha1.UnreachableEndpoint {
 			return b.From == p.From && b.To == p.To && r.Clock.Since(b.Since.Time) > probe.Round(len(s.members))+r.Poll
 		})
 	})
-}
-
-func bad(r v1alpha1.ProbeResult) bool {
-	return r == v1alpha1.ProbeUnreachable || r == v1alpha1.ProbeUnresolved
 }
 
 // describeUnreachable says which door is closed, by region.

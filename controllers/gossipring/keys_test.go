@@ -6,6 +6,7 @@ import (
 
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/step"
@@ -21,7 +22,7 @@ const (
 
 // probes gives a member the rows of its probe.
 func probes(rows ...probe.Row) func(*member) {
-	return func(m *member) { m.rows, m.probing = rows, true }
+	return func(m *member) { m.findings, m.probing = findingsOf(client.ObjectKey{}, m.name, rows), true }
 }
 
 func row(to string, tcp, udp v1alpha1.ProbeResult) probe.Row {
@@ -140,7 +141,11 @@ func TestPairsKeepTheirTime(t *testing.T) {
 	before.Since = earlier
 	kept := keepSince([]v1alpha1.UnreachableEndpoint{pair("a"), pair("b")}, []v1alpha1.UnreachableEndpoint{before}, now)
 	g.Expect(kept).To(HaveExactElements(HaveField("Since", earlier), HaveField("Since", now)))
-	g.Expect(keepSince(make([]v1alpha1.UnreachableEndpoint, 40), nil, now)).To(HaveLen(mostUnreachable))
+	var many []probe.Row
+	for range 40 {
+		many = append(many, row("b", silent, silent))
+	}
+	g.Expect(unreachablePairs([]*member{settled("a", 2).but(probes(many...)), settled("b", 2)})).To(HaveLen(mostUnreachable))
 }
 
 func TestProbesAreBelievedWhenTheyLast(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/remote"
-	"github.com/portolan-dev/portolan/controllers/probe"
 )
 
 // member is what one pass has seen of a region in the ring. What could not be seen is
@@ -65,8 +64,8 @@ type member struct {
 	targets *targetSight // nil when they were not looked at
 	key     string       // version of the ring's key
 	keyNote string       // why that is not known
-	rows    []probe.Row
-	probing bool // its probe answers
+	probing bool         // its probe answers
+	findings
 }
 
 // live tells whether the member takes part in gossip as far as it was seen.

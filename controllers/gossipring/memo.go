@@ -12,7 +12,7 @@ import (
 	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
-// memo is what one pass worked out of a ring's seeds and the next need not work out again: N
+// memo is what one pass worked out of a ring's endpoints and the next need not work out again: N
 // members have N² seeds, and what happens in one region changes few of them. The lists in it
 // are never changed in place. An empty one remembers nothing.
 type memo struct {
@@ -23,6 +23,8 @@ type memo struct {
 	selves  []plan.SeedMember
 	desired map[string][]string
 	hashes  map[string]string // of those, by Region
+
+	blueprint *blueprint // of the probes of those members
 }
 
 // parsed is what a text says.
@@ -50,9 +52,17 @@ func (m *memo) parse(text string, read func(string) ([]string, error)) ([]string
 // desire returns everybody's seeds, which are those of the last pass if the members are.
 func (m *memo) desire(selves []plan.SeedMember, seeds func() map[string][]string) map[string][]string {
 	if m.desired == nil || !slices.Equal(m.selves, selves) {
-		m.selves, m.desired, m.hashes = selves, seeds(), map[string]string{}
+		m.selves, m.desired, m.hashes, m.blueprint = selves, seeds(), map[string]string{}, nil
 	}
 	return m.desired
+}
+
+// probes returns what the probes are made of, which is that of the last pass if the members are.
+func (m *memo) probes(draw func() *blueprint) *blueprint {
+	if m.blueprint == nil {
+		m.blueprint = draw()
+	}
+	return m.blueprint
 }
 
 // hashOf returns the hash of the seeds that a member should have.

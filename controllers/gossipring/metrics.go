@@ -22,14 +22,14 @@ var (
 )
 
 // matrix has the last view of every ring: who sees how many, and whose probe reaches whom.
-var matrix = &collector{last: map[client.ObjectKey][]prometheus.Metric{}}
+var matrix = &collector{last: map[client.ObjectKey][][]prometheus.Metric{}}
 
 func init() { metrics.Registry.MustRegister(matrix) }
 
 // collector replaces all of a ring's samples at once, so that none outlives its region.
 type collector struct {
 	mu   sync.Mutex
-	last map[client.ObjectKey][]prometheus.Metric
+	last map[client.ObjectKey][][]prometheus.Metric
 }
 
 // Describe implements prometheus.Collector.
@@ -44,36 +44,34 @@ func (c *collector) Collect(samples chan<- prometheus.Metric) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, ring := range c.last {
-		for _, sample := range ring {
-			samples <- sample
+		for _, some := range ring {
+			for _, sample := range some {
+				samples <- sample
+			}
 		}
 	}
 }
 
 func (c *collector) report(s *scope) {
-	var all []prometheus.Metric
-	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
-		labels = append([]string{s.ring.Namespace, s.ring.Name}, labels...)
-		all = append(all, prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...))
-	}
+	key := client.ObjectKeyFromObject(s.ring)
+	var own []prometheus.Metric
+	all := make([][]prometheus.Metric, 0, 1+len(s.members))
 	for _, m := range s.members {
 		if m.seen != nil {
-			gauge(membersSeen, float64(*m.seen), m.name)
+			own = append(own, gauge(key, membersSeen, float64(*m.seen), m.name))
 		}
 		if m.targets != nil && m.targets.known {
-			gauge(targetsHealthy, float64(m.targets.healthy), m.name)
+			own = append(own, gauge(key, targetsHealthy, float64(m.targets.healthy), m.name))
 		}
-		for _, row := range m.rows {
-			gauge(reachable, answered(row.TCP), m.name, row.To, "tcp")
-			gauge(reachable, answered(row.UDP), m.name, row.To, "udp")
-			if row.UDP == v1alpha1.ProbeOK {
-				gauge(roundTrip, row.RTTSeconds, m.name, row.To)
-			}
-		}
+		all = append(all, m.samples)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.last[client.ObjectKeyFromObject(s.ring)] = all
+	c.last[key] = append(all, own)
+}
+
+func gauge(ring client.ObjectKey, desc *prometheus.Desc, value float64, labels ...string) prometheus.Metric {
+	return prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, append([]string{ring.Namespace, ring.Name}, labels...)...)
 }
 
 func answered(r v1alpha1.ProbeResult) float64 {

@@ -33,6 +33,7 @@ type scope struct {
 	delivery    delivery.Delivery    // nil when the spec asks for one that cannot be
 	undelivered error                // why
 	split       plan.Partitioning
+	blueprint   *blueprint // of the probes; nil when the ring asks for none
 	memo        memo
 }
 
@@ -70,6 +71,7 @@ func (r *Reconciler) observe(ctx context.Context, ring *v1alpha1.GossipRing) (*s
 	}
 	r.forgetOthers(s)
 	seedAll(s)
+	s.blueprint = s.memo.probes(func() *blueprint { return s.blueprintFor(r.ProbeImage) })
 	r.memos.keep(key, s.memo)
 	s.split = splitOf(s)
 	return s, nil

@@ -94,11 +94,11 @@ func isolation(m *member, members []*member) string {
 func keyRejectedBy(m *member, members []*member) int {
 	var odd int
 	for _, other := range members {
-		if other != m && slices.ContainsFunc(other.rows, func(r probe.Row) bool { return r.To == m.name && r.TCP == v1alpha1.ProbeKeyRejected }) {
+		if other != m && slices.Contains(other.rejected, m.name) {
 			odd++
 		}
 	}
-	if slices.ContainsFunc(m.rows, func(r probe.Row) bool { return r.TCP == v1alpha1.ProbeKeyRejected }) {
+	if len(m.rejected) > 0 {
 		odd++
 	}
 	return odd

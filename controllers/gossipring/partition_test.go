@@ -313,8 +313,8 @@ func TestWhyAMemberIsAlone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			members := append(others(), tc.alone)
-			members[0].rows = tc.alone.mirror()
-			members[1].rows = tc.alone.mirror()
+			members[0].but(probes(tc.alone.mirror()...))
+			members[1].but(probes(tc.alone.mirror()...))
 			NewWithT(t).Expect(isolation(tc.alone, members)).To(Equal(tc.want))
 		})
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -65,18 +66,39 @@ func (r *Reconciler) probesAnswer(s *scope) error {
 	return nil
 }
 
-// probeObjects are what a region's probe consists of.
-func (s *scope) probeObjects(m *member, image string) []client.Object {
+// blueprint is what the probes of a ring are made of. Visits may outlast the pass, and share it with
+// later ones: it is never changed.
+type blueprint struct {
+	install probe.Install // with the endpoints of all members
+	version string        // another one for anything else in the objects
+}
+
+// blueprintFor is nil for a ring that asks for no probe.
+func (s *scope) blueprintFor(image string) *blueprint {
 	if s.ring.Spec.Probe == nil {
 		return nil
 	}
-	var targets []probe.Target
-	for _, other := range s.members {
-		if other != m && other.endpoint != "" {
-			targets = append(targets, probe.Target{Region: other.name, Address: net.JoinHostPort(other.endpoint, strconv.Itoa(int(s.port())))})
+	ring := &v1alpha1.GossipRing{Spec: *s.ring.Spec.DeepCopy()}
+	ring.Name = s.ring.Name
+	b := &blueprint{install: probe.Install{Ring: ring, Image: image}}
+	for _, m := range s.members {
+		if m.endpoint != "" {
+			b.install.Targets = append(b.install.Targets, probe.Target{Region: m.name, Address: net.JoinHostPort(m.endpoint, strconv.Itoa(int(s.port())))})
 		}
 	}
-	objects := probe.Install{Ring: s.ring, Image: image, Targets: targets}.Objects()
+	b.version = versionOf(b.install.Objects())
+	return b
+}
+
+// objects are what a region's probe consists of, which asks all others. They are made where they are
+// needed: those of N regions hold N² endpoints.
+func (b *blueprint) objects(region string) []client.Object {
+	if b == nil {
+		return nil
+	}
+	install := b.install
+	install.Targets = slices.DeleteFunc(slices.Clone(install.Targets), func(t probe.Target) bool { return t.Region == region })
+	objects := install.Objects()
 	for _, o := range objects {
 		annotations := o.GetAnnotations()
 		if annotations == nil {
@@ -100,7 +122,7 @@ func hashOfObject(o client.Object) string {
 func versionOf(objects []client.Object) string {
 	var all []string
 	for _, o := range objects {
-		all = append(all, o.GetAnnotations()[annotationApplied])
+		all = append(all, hashOfObject(o))
 	}
 	return strings.Join(all, " ")
 }

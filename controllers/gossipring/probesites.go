@@ -11,6 +11,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -30,7 +31,7 @@ const reconnecting = 5 * time.Minute
 type site struct {
 	key     lookKey
 	cluster *remote.Cluster // nil while it is not connected
-	wanted  []client.Object
+	wanted  *blueprint      // nil where there should be none
 	surplus []v1alpha1.InstalledProbe
 }
 
@@ -43,7 +44,7 @@ func (r *Reconciler) probeSites(ctx context.Context, s *scope) ([]site, error) {
 	surplus := s.surplusProbes()
 	sites := make([]site, 0, len(s.members))
 	for _, m := range s.members {
-		sites = append(sites, site{key: s.lookKey(m), cluster: m.remote, wanted: s.probeObjects(m, r.ProbeImage), surplus: surplus[m.name]})
+		sites = append(sites, site{key: s.lookKey(m), cluster: m.remote, wanted: s.blueprint, surplus: surplus[m.name]})
 		delete(surplus, m.name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(surplus)) {
@@ -96,10 +97,11 @@ func (r *Reconciler) settleSites(ctx context.Context, s *scope, sites []site) (m
 		}
 	}
 	r.installs.refresh(ctx, jobs)
+	listed := sets.New(s.ring.Status.Probes...)
 	var probes []v1alpha1.InstalledProbe
 	for _, t := range sites {
 		at := v1alpha1.InstalledProbe{Region: t.key.region.Name, Namespace: s.ring.Spec.Service.Namespace}
-		if len(t.wanted) > 0 && (t.cluster != nil || slices.Contains(s.ring.Status.Probes, at)) {
+		if t.wanted != nil && (t.cluster != nil || listed.Has(at)) {
 			probes = append(probes, at)
 		}
 		note, settled := r.visited(s.ring, t)
@@ -108,7 +110,7 @@ func (r *Reconciler) settleSites(ctx context.Context, s *scope, sites []site) (m
 		}
 		probes = append(probes, t.surplus...)
 		switch {
-		case len(t.wanted) > 0 && t.cluster != nil:
+		case t.wanted != nil && t.cluster != nil:
 			missing = append(missing, at.Region+note)
 		case len(t.surplus) > 0:
 			left = append(left, at.Region+note)
@@ -137,13 +139,16 @@ func (r *Reconciler) visited(ring *v1alpha1.GossipRing, t site) (note string, se
 
 // job is a visit, which may outlast the pass: it must not touch the pass's ring.
 func (t site) job(ring *v1alpha1.GossipRing, every time.Duration) job[installSight] {
-	question := []string{versionOf(t.wanted), t.cluster.Endpoint()}
+	question := []string{"", t.cluster.Endpoint()}
+	if t.wanted != nil {
+		question[0] = t.wanted.version
+	}
 	var surplus []client.Object
 	for _, p := range t.surplus {
 		question, surplus = append(question, p.Namespace), append(surplus, probeIn(ring, p.Namespace)...)
 	}
 	return job[installSight]{key: t.key, question: strings.Join(question, " "), every: every, ask: func(ctx context.Context) installSight {
-		if err := settle(ctx, t.cluster.Client(), t.wanted, surplus); err != nil {
+		if err := settle(ctx, t.cluster.Client(), t.wanted.objects(t.key.region.Name), surplus); err != nil {
 			return installSight{note: err.Error()}
 		}
 		return installSight{}

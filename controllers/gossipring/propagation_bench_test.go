@@ -43,7 +43,8 @@ func BenchmarkRings(b *testing.B) {
 				It("spread a new endpoint over "+strconv.Itoa(n), func(ctx SpecContext) { propagation(ctx, config, f, n) })
 			}
 			if *only == "" || *only == "work" {
-				It("work little for an event among "+strconv.Itoa(n), func(ctx SpecContext) { workPerEvent(ctx, config, f, n) })
+				It("work little for an event among "+strconv.Itoa(n), func(ctx SpecContext) { workPerEvent(ctx, config, f, n, false) })
+				It("work little for it with probes, too, among "+strconv.Itoa(n), func(ctx SpecContext) { workPerEvent(ctx, config, f, n, true) })
 			}
 		}
 		if *only == "" || *only == "joining" {

@@ -85,9 +85,8 @@ func wasConverged(text string) bool {
 	return found && converged == all && all != "0"
 }
 
-// keepSince limits the pairs to what status holds. A pair keeps the time when it was first seen.
+// keepSince lets a pair keep the time when it was first seen.
 func keepSince(pairs, before []v1alpha1.UnreachableEndpoint, now metav1.Time) []v1alpha1.UnreachableEndpoint {
-	pairs = pairs[:min(len(pairs), mostUnreachable)]
 	for i, p := range pairs {
 		pairs[i].Since = now
 		for _, b := range before {

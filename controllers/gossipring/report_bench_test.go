@@ -132,10 +132,16 @@ func (f *ringFigures) printJoins(out io.Writer) {
 }
 
 func (f *ringFigures) printWorks(out io.Writer) {
-	if len(f.works) == 0 {
-		return
+	for _, probed := range []bool{false, true} {
+		works := slices.DeleteFunc(slices.Clone(f.works), func(w work) bool { return w.probed != probed })
+		if len(works) > 0 {
+			fmt.Fprintf(out, "\n== Work for one replaced pod in a settled ring%s\n\n", map[bool]string{true: " with probes"}[probed])
+			printWork(out, works)
+		}
 	}
-	fmt.Fprintf(out, "\n== Work for one replaced pod in a settled ring\n\n")
+}
+
+func printWork(out io.Writer, works []work) {
 	columns := []func(work) float64{
 		func(w work) float64 { return w.passes },
 		func(w work) float64 { return w.regional },
@@ -145,18 +151,18 @@ func (f *ringFigures) printWorks(out io.Writer) {
 	}
 	inTable(out, func(w io.Writer) {
 		fmt.Fprintln(w, "MEMBERS\tPASSES\tREQUESTS TO REGIONS\tTO THE API SERVER\tALLOCATIONS\tKIB")
-		for _, one := range f.works {
+		for _, one := range works {
 			fmt.Fprintf(w, "%d", one.members)
 			for _, c := range columns {
 				fmt.Fprintf(w, "\t%.1f", c(one))
 			}
 			fmt.Fprintln(w)
 		}
-		if len(f.works) > 1 {
+		if len(works) > 1 {
 			fmt.Fprint(w, "grows by the power of")
 			for _, c := range columns {
 				var points [][2]float64
-				for _, one := range f.works {
+				for _, one := range works {
 					points = append(points, [2]float64{float64(one.members), max(c(one), 0.1)})
 				}
 				fmt.Fprintf(w, "\t%.2f", exponent(points))

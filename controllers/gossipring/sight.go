@@ -21,8 +21,8 @@ import (
 // sight is what one look at a region shows that nothing announces.
 type sight struct {
 	view    view
-	rows    []probe.Row
 	probing bool
+	findings
 	// found are the seeds as they are written, where no cache has them; nil if nobody could look.
 	found *delivery.Found
 }
@@ -96,7 +96,8 @@ func (s *scope) asksAWS(m *member) bool {
 
 // take fills in what a look has shown.
 func (m *member) take(s *scope, seen sight) {
-	m.seen, m.peers, m.unread, m.half, m.rows, m.probing = seen.view.seen, seen.view.peers, seen.view.unread, seen.view.half, seen.rows, seen.probing
+	m.seen, m.peers, m.unread, m.half = seen.view.seen, seen.view.peers, seen.view.unread, seen.view.half
+	m.findings, m.probing = seen.findings, seen.probing
 	for _, pod := range m.pods {
 		if pod.Name == seen.view.bridge {
 			m.bridge = pod
@@ -161,7 +162,7 @@ func (r *Reconciler) slowInterval(s *scope, m *member) time.Duration {
 // look reads everything at once: what does not answer takes all the time there is, and must not take
 // that of the rest.
 func (r *Reconciler) look(s *scope, m *member) func(context.Context) sight {
-	pods, probes := m.pods, m.probes
+	key, pods, probes := s.lookKey(m), m.pods, m.probes
 	metrics, membership := r.scraperOf(s.ring, m.remote), *s.ring.Spec.Membership.DeepCopy()
 	target, way := s.target(m), s.delivery
 	if s.fromCache() {
@@ -172,7 +173,10 @@ func (r *Reconciler) look(s *scope, m *member) func(context.Context) sight {
 		var seen sight
 		var reading sync.WaitGroup
 		reading.Go(func() { seen.view = viewOf(ctx, metrics, pods, membership) })
-		reading.Go(func() { seen.rows, seen.probing = rowsOf(ctx, metrics, probes) })
+		reading.Go(func() {
+			rows, answers := rowsOf(ctx, metrics, probes)
+			seen.findings, seen.probing = findingsOf(key.ring, key.region.Name, rows), answers
+		})
 		if way != nil {
 			seen.found = &way.Read(ctx, []delivery.Target{target})[0]
 		}

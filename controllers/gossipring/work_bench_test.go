@@ -18,6 +18,7 @@ const quiet = 250 * time.Millisecond
 // work is what an event costs.
 type work struct {
 	members                   int
+	probed                    bool
 	passes, regional, central float64 // passes, requests to regional API servers and to ours
 	objects, bytes            float64 // allocated, in regions and watchers of the benchmark as well
 }
@@ -27,8 +28,8 @@ type work struct {
 const rare = 2 * time.Minute
 
 // workPerEvent replaces the pod of a random region in a ring in which little else happens.
-func workPerEvent(ctx SpecContext, config *rest.Config, figures *ringFigures, n int) {
-	f := newFleet(ctx, config, n, 0, pace{poll: rare, concurrent: unlimited})
+func workPerEvent(ctx SpecContext, config *rest.Config, figures *ringFigures, n int, probed bool) {
+	f := newFleet(ctx, config, n, 0, pace{poll: rare, concurrent: unlimited, probed: probed})
 	regional, events := f.hosts(), []work{}
 	f.settle(ctx)
 	for range repeat(n, 20, 20, 20) {
@@ -51,6 +52,7 @@ func workPerEvent(ctx SpecContext, config *rest.Config, figures *ringFigures, n 
 	}
 	figures.works = append(figures.works, work{
 		members:  n,
+		probed:   probed,
 		passes:   middle(events, func(w work) float64 { return w.passes }),
 		regional: middle(events, func(w work) float64 { return w.regional }),
 		central:  middle(events, func(w work) float64 { return w.central }),
