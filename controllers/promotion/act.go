@@ -75,7 +75,7 @@ func (r *Reconciler) confirm(ctx context.Context, s *scope, d *decision) (missed
 	missed = map[string]bool{}
 	for _, name := range d.confirm {
 		for _, app := range s.world.region(name).apps {
-			if !slices.Contains(d.rollout.Applications, app.name) {
+			if !slices.Contains(applicationsIn(d.rollout, name), app.name) {
 				continue // the rollout does not wait for it, and it may have no Application yet
 			}
 			if failure := r.ArgoCD.Refresh(ctx, s.found[name][app.name], false); failure != nil {

@@ -21,6 +21,9 @@ func (p *planner) begin() *decision {
 	}
 	for i := range p.regions {
 		region := &p.regions[i]
+		if applications, known := p.target.in[region.name]; known {
+			r.ApplicationsIn = addPart(r.ApplicationsIn, region.name, applications)
+		}
 		before, left := p.before(region)
 		r.Previous = addPrevious(r.Previous, region.name, region.withOthers(before))
 		if left {

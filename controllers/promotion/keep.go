@@ -55,7 +55,7 @@ func (p *planner) owed(r *regionState) plan.PinSet {
 func (p *planner) unpinned(r *regionState) *regionState {
 	unpinned := &regionState{name: r.name}
 	for _, a := range r.others {
-		if a.pinned == "" && p.next == nil && !p.policy.shared && slices.Contains(p.target.applications, a.name) {
+		if a.pinned == "" && p.next == nil && !p.policy.shared && slices.Contains(p.target.in[r.name], a.name) {
 			unpinned.apps = append(unpinned.apps, a)
 		}
 	}

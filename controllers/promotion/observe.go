@@ -245,16 +245,22 @@ func (s *scope) noteConflict(app string, responsible *v1alpha1.Promotion) {
 	}
 }
 
-// applications are those that the promotion is responsible for, in any profile of a region.
-func (s *scope) applications() []string {
-	var names []string
+// applications are those that the promotion is responsible for: in any profile of a region, and in each of
+// the regions that have a part in a rollout.
+func (s *scope) applications() (all []string, in map[string][]string) {
+	in = map[string][]string{}
 	for _, region := range s.regions {
-		if apps, err := s.pinnedIn(region); err == nil { // else the Region itself reports it
-			names = append(names, apps...)
+		apps, err := s.pinnedIn(region)
+		if err != nil { // the Region itself reports it
+			continue
+		}
+		all = append(all, apps...)
+		if s.world.region(region.Name) != nil {
+			in[region.Name] = slices.Sorted(slices.Values(apps))
 		}
 	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	slices.Sort(all)
+	return slices.Compact(all), in
 }
 
 // pinnedIn are the applications of a region's profile that the promotion is responsible for.

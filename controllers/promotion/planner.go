@@ -94,7 +94,7 @@ func (p *planner) at(region string) *v1alpha1.RegionProgress {
 // it may begin, the one before is looked after. That there are other applications is no reason to
 // try again what failed.
 func (p *planner) supersede() *decision {
-	if p.rollout != nil && p.target.ID() == p.rollout.ID && (p.failed() || slices.Equal(p.target.applications, p.rollout.Applications)) {
+	if p.target.servedBy(p.rollout) || p.rollout != nil && p.target.ID() == p.rollout.ID && p.failed() {
 		return nil
 	}
 	inside := p.inside()

@@ -57,9 +57,10 @@ type play struct {
 type actor struct {
 	name  string
 	pins  map[string]v1alpha1.GitRevision
-	stage map[string]int // minutes since Argo CD noticed the pin
-	asked bool           // a confirmation is asked for
-	sick  bool           // api is not well
+	stage map[string]int  // minutes since Argo CD noticed the pin
+	asked bool            // a confirmation is asked for
+	sick  bool            // api is not well
+	lacks map[string]bool // applications that its profile does not list
 }
 
 const healthyAfter = 3 // minutes
@@ -84,7 +85,13 @@ func (p *play) add(region string, revision v1alpha1.GitRevision) {
 		name:  region,
 		pins:  map[string]v1alpha1.GitRevision{"api": revision, "core": revision},
 		stage: map[string]int{"api": healthyAfter, "core": healthyAfter},
+		lacks: map[string]bool{},
 	})
+}
+
+// in are the promotion's applications that a region's profile lists.
+func (p *play) in(a *actor) []string {
+	return slices.DeleteFunc(slices.Clone(p.apps), func(app string) bool { return a.lacks[app] })
 }
 
 // verdict is what the gate would say: api at the bad revision degrades once it was healthy.
@@ -108,7 +115,10 @@ func (p *play) world(t *testing.T) world {
 	s := &scope{promotion: &v1alpha1.Promotion{Spec: p.spec, Status: v1alpha1.PromotionStatus{Rollout: p.rollout}}}
 	w := world{
 		now: p.now, rollout: p.rollout, policy: policyOf(&p.spec), retry: p.retry,
-		target: target{plan.PinSet{Revision: p.spec.Revision, Overrides: p.spec.Overrides}, slices.Clone(p.apps)},
+		target: target{plan.PinSet{Revision: p.spec.Revision, Overrides: p.spec.Overrides}, slices.Clone(p.apps), map[string][]string{}},
+	}
+	for _, a := range p.fleet {
+		w.target.in[a.name] = slices.Sorted(slices.Values(p.in(a)))
 	}
 	if p.refused {
 		w.target, w.policy = s.lastTarget(), s.lastPolicy()
@@ -116,7 +126,7 @@ func (p *play) world(t *testing.T) world {
 	var regions []*v1alpha1.Region
 	for _, a := range p.fleet {
 		r := regionState{name: a.name}
-		for _, app := range p.apps {
+		for _, app := range p.in(a) {
 			r.apps = append(r.apps, appState{name: app, pinned: a.pins[app], verdict: a.verdict(app), confirmed: !a.asked})
 			if p.blind[a.name] {
 				r.blind = true
@@ -278,6 +288,26 @@ func (p *play) elsewhere(revision v1alpha1.GitRevision) *play {
 
 // takeOver makes web ours.
 func (p *play) takeOver() { p.apps = append(p.apps, "web") }
+
+// webIn makes web ours, which only some regions run, at the old revision.
+func (p *play) webIn(regions ...string) *play {
+	for _, a := range p.fleet {
+		if a.lacks["web"] = !slices.Contains(regions, a.name); !a.lacks["web"] {
+			a.pins["web"], a.stage["web"] = old, healthyAfter
+		}
+	}
+	p.takeOver()
+	return p
+}
+
+// joins lets the profiles of regions list web from now on.
+func (p *play) joins(regions ...string) func() {
+	return func() {
+		for _, region := range regions {
+			p.actor(region).lacks["web"] = false
+		}
+	}
+}
 
 // pinned says at which commit each region's applications are, all of them.
 func (p *play) pinned() string {

@@ -233,6 +233,42 @@ func TestRollouts(t *testing.T) {
 			p.event("web, which another Promotion has pinned, is ours, and refused", func() { p.takeOver(); p.refused = true }).run(t, 5)
 			return p.event("not refused any more", func() { p.refused = false }).run(t, 3)
 		}, "us-1 aae, eu-1 aae"},
+		"application-joins-regions-paused": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1", "us-2").webIn("eu-1").asks("to b", to(good)).run(t, 15)
+			p.asks("pause", func(s *v1alpha1.PromotionSpec) { s.Paused = true })
+			p.event("web, which eu-1 runs, joins the profile of us-1 and us-2", p.joins("us-1", "us-2")).run(t, 5)
+			return p.asks("resume", func(s *v1alpha1.PromotionSpec) { s.Paused = false }).run(t, 10)
+		}, "us-1 bbb, eu-1 bbb, us-2 bbb"},
+		"application-joins-regions-refused": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1", "us-2").webIn("eu-1").asks("to b", to(good)).run(t, 6)
+			p.event("web, which eu-1 runs, joins the profile of us-1 and us-2, and is refused there", func() { p.joins("us-1", "us-2")(); p.refused = true }).run(t, 10)
+			return p.event("not refused any more", func() { p.refused = false }).run(t, 10)
+		}, "us-1 bbb, eu-1 bbb, us-2 bbb"},
+		"application-joins-a-region-after-a-rollback": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").webIn("eu-1").asks("roll back on failure", rollback).asks("to c", to(bad)).run(t, 8)
+			return p.event("web, which eu-1 runs, joins the profile of us-1", p.joins("us-1")).run(t, 6)
+		}, "us-1 aaa, eu-1 aaa"},
+		"application-joins-a-region-that-came-later": {func(t *testing.T) *play {
+			p := stageFor("eu-1").webIn("eu-1").asks("to b", to(good)).run(t, 8)
+			p.event("us-1 is born", func() { p.add("us-1", good); p.actor("us-1").lacks["web"] = true }).run(t, 2)
+			p.asks("pause", func(s *v1alpha1.PromotionSpec) { s.Paused = true })
+			p.event("web, which eu-1 runs, joins the profile of us-1", p.joins("us-1")).run(t, 5)
+			return p.asks("resume", func(s *v1alpha1.PromotionSpec) { s.Paused = false }).run(t, 6)
+		}, "eu-1 bbb, us-1 bbb"},
+		"application-joins-a-region-that-has-none": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").webIn("eu-1")
+			p.apps = []string{"web"}
+			p.asks("to b", to(good)).run(t, 8).asks("pause", func(s *v1alpha1.PromotionSpec) { s.Paused = true })
+			p.event("web, which eu-1 runs, joins the profile of us-1", p.joins("us-1")).run(t, 5)
+			return p.asks("resume", func(s *v1alpha1.PromotionSpec) { s.Paused = false }).run(t, 6)
+		}, "us-1 aab, eu-1 aab"},
+		"application-joins-a-region-that-is-not-seen": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").webIn("eu-1").event("nothing is seen of us-1", func() {})
+			p.unseen["us-1"] = true
+			p.asks("to b", to(good)).run(t, 8).event("web, which eu-1 runs, joins the profile of us-1, and is refused there", func() { p.joins("us-1")(); p.refused = true }).run(t, 2)
+			p.event("us-1 is seen", func() { delete(p.unseen, "us-1") }).run(t, 8)
+			return p.event("not refused any more", func() { p.refused = false }).run(t, 6)
+		}, "us-1 bbb, eu-1 bbb"},
 		"blip": {func(t *testing.T) *play {
 			p := stageFor("us-1", "eu-1").asks("a soak of an hour", soakFor(time.Hour)).asks("to b", to(good)).run(t, 40)
 			p.event("a node of us-1 is drained", func() { p.actor("us-1").stage["api"] = 1 }).run(t, 70)

@@ -28,6 +28,7 @@ func (p *planner) note() {
 			w.FinishedAt = p.moment()
 		}
 	}
+	p.noteNewcomers()
 }
 
 func passed(w *v1alpha1.WaveStatus) bool {

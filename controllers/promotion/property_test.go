@@ -26,13 +26,14 @@ type storm struct {
 	stage     *testing.T
 	had       map[string][]v1alpha1.GitRevision // by region and application, whoever wrote it
 	clobbered map[string]bool                   // regions whose pins somebody else changed
+	moves     map[string][]string               // by region, what it ran when the rollout began or it came
 	retries   int
 }
 
 func newStorm(t *testing.T, rt *rapid.T) *storm {
 	t.Helper()
 	regions := everywhere[:rapid.IntRange(1, len(everywhere)).Draw(rt, "regions")]
-	s := &storm{play: stageFor(regions...), stage: t, had: map[string][]v1alpha1.GitRevision{}, clobbered: map[string]bool{}}
+	s := &storm{play: stageFor(regions...), stage: t, had: map[string][]v1alpha1.GitRevision{}, clobbered: map[string]bool{}, moves: map[string][]string{}}
 	for _, region := range regions {
 		s.held(region, old)
 	}
@@ -92,6 +93,9 @@ func (s *storm) strike(rt *rapid.T) {
 		"blind":  toggle(s.blind),
 		"apart":  toggle(s.apart),
 		"list":   func() { s.otherList(rt) },
+		"profile": func() {
+			s.otherProfile(region, rapid.SampledFrom([]string{"api", "core", "web"}).Draw(rt, "app"))
+		},
 		"clobber": func() {
 			s.clobber(region, rapid.SampledFrom([]string{"api", "core"}).Draw(rt, "app"), rapid.SampledFrom(revisions).Draw(rt, "pin"))
 		},
@@ -104,8 +108,12 @@ func (s *storm) strike(rt *rapid.T) {
 		},
 		"retry":  s.askAgain,
 		"status": func() { s.rollout = nil },
-		"lost":   func() { s.forgetting(func() { s.decides(NewWithT(rt)) }) },
-		"plan":   func() { s.plan(rt) },
+		"lost": func() {
+			moves := maps.Clone(s.moves)
+			s.forgetting(func() { s.decides(NewWithT(rt)) })
+			s.moves = moves
+		},
+		"plan": func() { s.plan(rt) },
 	}
 	names := append(slices.Sorted(maps.Keys(events)), "target", "list") // twice as often
 	events[rapid.SampledFrom(names).Draw(rt, "event")]()
@@ -130,6 +138,13 @@ func (s *storm) otherList(rt *rapid.T) {
 	}
 }
 
+// otherProfile lets the profile of one region list one application more, or one less. What the region had of it stays.
+func (s *storm) otherProfile(region, app string) {
+	if i := slices.IndexFunc(s.fleet, func(a *actor) bool { return a.name == region }); i >= 0 {
+		s.fleet[i].lacks[app] = !s.fleet[i].lacks[app]
+	}
+}
+
 func (s *storm) askAgain() {
 	s.retries++
 	s.retry = fmt.Sprint(s.retries)
@@ -149,6 +164,7 @@ func (s *storm) clobber(region, app string, pin v1alpha1.GitRevision) {
 func (s *storm) comeOrGo(region string) {
 	if slices.ContainsFunc(s.fleet, func(a *actor) bool { return a.name == region }) {
 		s.fleet = slices.DeleteFunc(s.fleet, func(a *actor) bool { return a.name == region })
+		delete(s.moves, region)
 		return
 	}
 	promotion := v1alpha1.Promotion{Spec: s.spec, Status: v1alpha1.PromotionStatus{Rollout: s.rollout}}
@@ -164,6 +180,7 @@ func (s *storm) comeOrGo(region string) {
 
 // decides takes one decision and judges it.
 func (s *storm) decides(g Gomega) *decision {
+	s.meet()
 	given, before, w := s.rollout, s.rollout.DeepCopy(), s.world(s.stage)
 	d := s.step(s.stage)
 	tale := func() string { return strings.Join(s.log, "\n") }
@@ -175,6 +192,8 @@ func (s *storm) decides(g Gomega) *decision {
 	}
 	switch d.verb {
 	case begin:
+		clear(s.moves)
+		s.meet()
 		held := w.unapproved != nil || w.closed != nil
 		moves := slices.ContainsFunc(w.regions, func(r regionState) bool { return r.unseen || !r.has(w.target.PinSet) })
 		g.Expect(held && moves).To(BeFalse(), tale)
@@ -190,9 +209,19 @@ func (s *storm) decides(g Gomega) *decision {
 	return d
 }
 
+// meet notes what regions run of which that was not known.
+func (s *storm) meet() {
+	for _, a := range s.fleet {
+		if _, known := s.moves[a.name]; !known {
+			s.moves[a.name] = s.in(a)
+		}
+	}
+}
+
 // mayWrite asks that a pin is the rollout's, or one that the region had once, or, of a region that came
 // later, one that others had; and that what was halted writes nothing but what somebody took away. An
-// application without a pin gets what others have.
+// application that the rollout does not move in the region gets a pin only after one that failed, if it has
+// none: what others have.
 func (s *storm) mayWrite(g Gomega, before *v1alpha1.PromotionRollout, d *decision, wrote pinning, tale func() string) {
 	region := wrote.region.name
 	unpinned := func(app string) bool { return wrote.region.pinOf(app) == "" }
@@ -205,7 +234,8 @@ func (s *storm) mayWrite(g Gomega, before *v1alpha1.PromotionRollout, d *decisio
 	s.clobbered[region] = false
 	pins := plan.PinSet{Revision: d.rollout.Revision, Overrides: d.rollout.Overrides}
 	for _, app := range wrote.region.differing(wrote.pins) {
-		g.Expect(unpinned(app) || slices.Contains(before.Applications, app)).To(BeTrue(), tale)
+		failed := before.Phase != v1alpha1.RolloutProgressing && before.Phase != v1alpha1.RolloutCompleted
+		g.Expect(failed && unpinned(app) || slices.Contains(s.moves[region], app)).To(BeTrue(), tale)
 		known := append([]v1alpha1.GitRevision{pins.Of(app)}, s.had[region+"/"+app]...)
 		if unpinned(app) {
 			known = append(known, plan.Accepted(d.rollout).Of(app))
@@ -350,7 +380,7 @@ func TestAnyStorm(t *testing.T) {
 		g.Expect(s.rollout.Phase).To(Equal(v1alpha1.RolloutCompleted), tale)
 		wanted := plan.PinSet{Revision: s.spec.Revision, Overrides: s.spec.Overrides}
 		for _, a := range s.fleet {
-			for _, app := range s.apps {
+			for _, app := range s.in(a) {
 				g.Expect(a.pins[app]).To(Equal(wanted.Of(app)), tale)
 			}
 		}

@@ -89,7 +89,7 @@ func (r *Reconciler) accept(ctx context.Context, s *scope) error {
 	if s.world.waves, err = wavesOf(&s.promotion.Spec, s.moving()); err != nil {
 		return step.Stuck(r.SlowPoll, v1alpha1.ReasonInvalidWave, "%w", err)
 	}
-	if rollout := s.promotion.Status.Rollout; rollout == nil || rollout.ID != wanted.ID() || !slices.Equal(rollout.Applications, wanted.applications) {
+	if !wanted.servedBy(s.promotion.Status.Rollout) {
 		if err := r.judge(ctx, s, wanted); err != nil {
 			return err
 		}
@@ -111,19 +111,20 @@ func (s *scope) moving() []*v1alpha1.Region {
 	})
 }
 
-// lastTarget is what the last rollout went to.
+// lastTarget is what the last rollout went to, where it did.
 func (s *scope) lastTarget() target {
 	rollout := s.promotion.Status.Rollout
 	if rollout == nil {
 		return target{}
 	}
-	return target{plan.PinSet{Revision: rollout.Revision, Overrides: rollout.Overrides}, rollout.Applications}
+	return target{PinSet: plan.PinSet{Revision: rollout.Revision, Overrides: rollout.Overrides}, applications: rollout.Applications}
 }
 
 // target is what the spec asks for; the head of the branch when it follows one.
 func (r *Reconciler) target(ctx context.Context, s *scope) (target, error) {
 	spec := &s.promotion.Spec
-	wanted := target{plan.PinSet{Revision: spec.Revision, Overrides: spec.Overrides}, s.applications()}
+	wanted := target{PinSet: plan.PinSet{Revision: spec.Revision, Overrides: spec.Overrides}}
+	wanted.applications, wanted.in = s.applications()
 	if spec.Track == nil {
 		return wanted, nil
 	}

@@ -504,6 +504,8 @@ func TestATargetWithoutARepository(t *testing.T) {
 	g.Expect(th.Create(t.Context(), p)).To(Succeed())
 	s, err := th.validated(t, p)
 	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(s.world.target).To(Equal(target{plan.PinSet{Revision: good}, applications}))
+	g.Expect(s.world.target).To(Equal(target{plan.PinSet{Revision: good}, applications, map[string][]string{
+		"virginia": applications, "dublin": applications, "tokyo": applications,
+	}}))
 	g.Expect(target{PinSet: plan.PinSet{Revision: good}}.revisions()).To(Equal([]string{string(good)}), "of no application")
 }

@@ -32,7 +32,8 @@ type world struct {
 type target struct {
 	plan.PinSet
 
-	applications []string // sorted
+	applications []string            // sorted
+	in           map[string][]string // those of each region that a rollout may go to, as far as anybody can tell
 }
 
 // policy is what the spec says of the way.
@@ -60,7 +61,7 @@ type regionState struct {
 	name    string
 	cluster string
 	apps    []appState
-	// others are applications that the rollout does not move: they came after it began, and keep
+	// others are applications that the rollout does not move here: they came after it began, and keep
 	// what they have until they are part of one. The planner tells them apart.
 	others []appState
 	// unknown says why the region cannot be judged; empty while it can.
@@ -98,18 +99,16 @@ func (w *world) region(name string) *regionState {
 // writable tells whether the region can be given pins.
 func (r *regionState) writable() bool { return r.unknown == "" || r.blind }
 
-// part tells apart which applications the rollout moves.
+// part tells apart which applications the rollout moves in each region.
 func (w *world) part() {
 	if w.rollout == nil {
 		return
 	}
-	other := func(a appState) bool {
-		_, found := slices.BinarySearch(w.rollout.Applications, a.name)
-		return !found
-	}
 	w.regions = slices.Clone(w.regions)
 	for i := range w.regions {
 		r := &w.regions[i]
+		moves := applicationsIn(w.rollout, r.name)
+		other := func(a appState) bool { return !slices.Contains(moves, a.name) }
 		all := slices.Concat(r.apps, r.others)
 		r.others = slices.DeleteFunc(slices.Clone(all), func(a appState) bool { return !other(a) })
 		r.apps = slices.DeleteFunc(all, other)
