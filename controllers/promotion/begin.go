@@ -37,13 +37,7 @@ func (p *planner) begin() *decision {
 	}
 	p.rollout = r
 	p.part()
-	p.progress(func(_ *v1alpha1.WaveStatus, at *v1alpha1.RegionProgress) {
-		if was := begun[at.Region]; was != nil && was.MovedAt != nil && was.State != v1alpha1.RegionRolloutPassed {
-			*at = *was // it goes on with its soak and its gates
-			return
-		}
-		p.adopt(at)
-	})
+	p.progress(func(_ *v1alpha1.WaveStatus, at *v1alpha1.RegionProgress) { p.start(at, begun[at.Region]) })
 	return d.because(v1alpha1.ReasonRollingOut, "beginning with %.7s", r.Revision)
 }
 
@@ -52,10 +46,21 @@ func (p *planner) sameAgain() bool {
 	return p.rollout != nil && p.rollout.ID == p.target.ID() && p.phase() == v1alpha1.RolloutProgressing
 }
 
+// start puts a region where the rollout finds it; was is how far it had come, of one that goes on. What the
+// rollout before left inside takes its turn even if it has its pins: nobody has found it to be good.
+func (p *planner) start(at, was *v1alpha1.RegionProgress) {
+	hasPassed := was != nil && was.State == v1alpha1.RegionRolloutPassed
+	switch {
+	case was != nil && was.MovedAt != nil && !hasPassed:
+		*at = *was // it goes on with its soak and its gates
+	case hasPassed || !slices.Contains(p.rollout.LeftInside, at.Region):
+		p.adopt(at)
+	}
+}
+
 // adopt takes a region as moved that has its pins already and is healthy with them: nothing of it
 // would change.
 func (p *planner) adopt(at *v1alpha1.RegionProgress) {
-	at.State = v1alpha1.RegionRolloutPending
 	r := p.region(at.Region)
 	if _, other := r.healthy(p.pins()); r.unknown == "" && other == nil {
 		at.State, at.MovedAt, at.PassedAt = v1alpha1.RegionRolloutPassed, p.moment(), p.moment()

@@ -269,6 +269,24 @@ func TestRollouts(t *testing.T) {
 			p.event("us-1 is seen", func() { delete(p.unseen, "us-1") }).run(t, 8)
 			return p.event("not refused any more", func() { p.refused = false }).run(t, 6)
 		}, "us-1 bbb, eu-1 bbb"},
+		"override-elsewhere-in-a-soak": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").webIn("eu-1").asks("a soak of 10 minutes", soakFor(10*time.Minute)).asks("to b", to(good)).run(t, 9)
+			p.asks("web, which only eu-1 runs, to d", func(s *v1alpha1.PromotionSpec) {
+				s.Overrides = []v1alpha1.RevisionOverride{{Application: "web", Revision: commit("d")}}
+			}).run(t, 5)
+			NewWithT(t).Expect(p.pinned()).To(Equal("us-1 bb, eu-1 aaa"))
+			return p.run(t, 25)
+		}, "us-1 bb, eu-1 bbd"},
+		"override-elsewhere-after-a-gate-failed": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").webIn("eu-1").asks("to b", to(good)).event("us-1 does not join its ring", func() {})
+			p.apart["us-1"] = true
+			p.run(t, 36).asks("web, which only eu-1 runs, to d", func(s *v1alpha1.PromotionSpec) {
+				s.Overrides = []v1alpha1.RevisionOverride{{Application: "web", Revision: commit("d")}}
+			}).run(t, 36)
+			NewWithT(t).Expect(p.pinned()).To(Equal("us-1 bb, eu-1 aaa"))
+			p.event("us-1 joins its ring", func() { p.apart["us-1"] = false }).asks("without the override", func(s *v1alpha1.PromotionSpec) { s.Overrides = nil })
+			return p.run(t, 10)
+		}, "us-1 bb, eu-1 bbb"},
 		"blip": {func(t *testing.T) *play {
 			p := stageFor("us-1", "eu-1").asks("a soak of an hour", soakFor(time.Hour)).asks("to b", to(good)).run(t, 40)
 			p.event("a node of us-1 is drained", func() { p.actor("us-1").stage["api"] = 1 }).run(t, 70)

@@ -204,7 +204,7 @@ func (s *storm) decides(g Gomega) *decision {
 		s.mayMove(g, before, d.rollout, tale)
 	default:
 	}
-	s.mayPass(g, before, w, tale)
+	s.mayPass(g, before, w, d.verb == begin, tale)
 	g.Expect(d.rollout).To(fitTheAPI(), tale)
 	return d
 }
@@ -284,26 +284,38 @@ func (s *storm) urgent(rollout *v1alpha1.PromotionRollout) bool {
 	return s.spec.Urgency == v1alpha1.UrgencyEmergency
 }
 
-// mayPass asks that who is found to be good is good, by Argo CD's word after it was asked once more.
-func (s *storm) mayPass(g Gomega, before *v1alpha1.PromotionRollout, w world, tale func() string) {
-	known := map[string]*v1alpha1.RegionProgress{}
-	if before != nil && s.rollout != nil && before.StartedAt.Equal(&s.rollout.StartedAt) && slices.Equal(before.Applications, s.rollout.Applications) {
-		known = progressIn(before)
-	}
+// mayPass asks that who is found to be good is good, by Argo CD's word after it was asked once more. A rollout that
+// has just begun takes for good what is, but nothing that the one before left inside.
+func (s *storm) mayPass(g Gomega, before *v1alpha1.PromotionRollout, w world, begun bool, tale func() string) {
+	known := progressIn(before)
 	w.rollout = s.rollout
 	w.part()
 	for region, at := range progressIn(s.rollout) {
-		if at.State != v1alpha1.RegionRolloutPassed || known[region] != nil && known[region].State == v1alpha1.RegionRolloutPassed {
+		again := before != nil && before.StartedAt.Equal(&s.rollout.StartedAt) && known[region] != nil
+		switch {
+		case at.State != v1alpha1.RegionRolloutPassed || again && known[region].State == v1alpha1.RegionRolloutPassed:
 			continue
+		case begun:
+			g.Expect(leftInside(before, known[region])).To(BeFalse(), tale)
+			g.Expect(s.rollout.LeftInside).NotTo(ContainElement(region), tale)
 		}
 		g.Expect(s.away[region] || s.unseen[region] || s.blind[region]).To(BeFalse(), tale)
 		_, other := w.region(region).healthy(plan.PinSet{Revision: s.rollout.Revision, Overrides: s.rollout.Overrides})
 		g.Expect(other).To(BeNil(), tale)
-		if known[region] != nil {
+		if !begun {
 			g.Expect(known[region].ConfirmAt).NotTo(BeNil(), tale)
 			g.Expect(w.region(region).confirmed()).To(BeTrue(), tale)
 		}
 	}
+}
+
+// leftInside tells whether a rollout moved a region and cannot have found it to be good there.
+func leftInside(rollout *v1alpha1.PromotionRollout, at *v1alpha1.RegionProgress) bool {
+	if at == nil || at.MovedAt == nil || rollout.Phase == v1alpha1.RolloutCompleted {
+		return false
+	}
+	unconfirmed := at.State != v1alpha1.RegionRolloutPassed && at.State != v1alpha1.RegionRolloutRolledBack && at.ConfirmAt == nil
+	return unconfirmed || at.State == v1alpha1.RegionRolloutFailed
 }
 
 // fitTheAPI are the bounds of the CustomResourceDefinition.
