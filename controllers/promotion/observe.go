@@ -57,7 +57,7 @@ func (r *Reconciler) observe(ctx context.Context, promotion *v1alpha1.Promotion)
 	if err := r.list(ctx, s); err != nil {
 		return nil, err
 	}
-	s.world = world{now: r.Clock.Now(), rollout: promotion.Status.Rollout, retry: promotion.Annotations[v1alpha1.AnnotationRetry]}
+	s.world = world{now: r.Clock.Now(), rollout: promotion.Status.Rollout}
 	s.progress = progressIn(s.world.rollout)
 	s.secrets = map[string]sight{}
 	for _, region := range s.regions {

@@ -121,7 +121,7 @@ func (p *play) world(t *testing.T) world {
 		w.target.in[a.name] = slices.Sorted(slices.Values(p.in(a)))
 	}
 	if p.refused {
-		w.target, w.policy = s.lastTarget(), s.lastPolicy()
+		w.target, w.policy, w.retry = s.lastTarget(), s.lastPolicy(), ""
 	}
 	var regions []*v1alpha1.Region
 	for _, a := range p.fleet {

@@ -204,6 +204,9 @@ func (s *storm) decides(g Gomega) *decision {
 		s.mayMove(g, before, d.rollout, tale)
 	default:
 	}
+	if s.refused && before != nil && (before.Phase == v1alpha1.RolloutHalted || before.Phase == v1alpha1.RolloutRolledBack) {
+		g.Expect(d.rollout.Phase).To(Equal(before.Phase), tale) // so that nothing of it is written
+	}
 	s.mayPass(g, before, w, d.verb == begin, tale)
 	g.Expect(d.rollout).To(fitTheAPI(), tale)
 	return d

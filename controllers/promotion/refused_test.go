@@ -58,3 +58,89 @@ func TestWhatAnEmergencyThatIsRefusedIsWorth(t *testing.T) {
 		})
 	}
 }
+
+// soon is a deadline that passes while a play goes on.
+var soon = &metav1.Duration{Duration: 5 * time.Minute}
+
+// A retry is of what the spec asks for: while that is refused, not of what failed before it.
+func TestARetryWhileTheSpecIsRefused(t *testing.T) {
+	const halted = "virginia core@c unkey-api@c, dublin core@a unkey-api@a, tokyo core@a unkey-api@a"
+	const before = "virginia core@a unkey-api@a, dublin core@a unkey-api@a, tokyo core@a unkey-api@a"
+	fixed := commit("d")
+	unlisted := func(s *v1alpha1.PromotionSpec) {
+		s.Overrides = []v1alpha1.RevisionOverride{{Application: "unknown", Revision: good}}
+	}
+	for name, tc := range map[string]struct {
+		onFailure v1alpha1.FailurePolicy
+		change    func(*v1alpha1.PromotionSpec)
+		git       func(*git)
+		wantPhase v1alpha1.RolloutPhase
+		want      string
+	}{
+		"halted, by a file that is missing": {
+			v1alpha1.FailureHalt, to(fixed), func(g *git) { g.lacks = []string{"core/tokyo.yaml"} }, v1alpha1.RolloutHalted, halted,
+		},
+		"rolled back, by a file that is missing": {
+			v1alpha1.FailureRollback, to(fixed), func(g *git) { g.lacks = []string{"core/tokyo.yaml"} }, v1alpha1.RolloutRolledBack, before,
+		},
+		"rolled back, by git, which does not answer": {
+			v1alpha1.FailureRollback, to(fixed), func(g *git) { g.filesErr = errUnreachable }, v1alpha1.RolloutRolledBack, before,
+		},
+		"rolled back, by an application that there is not": {v1alpha1.FailureRollback, unlisted, nil, v1alpha1.RolloutRolledBack, before},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			th := newTheatre(t)
+			repository := th.withGit(t)
+			th.set(t, promotionTo(old))
+			th.play(t, "all")
+			p := promotionTo(bad)
+			p.Spec.OnFailure, p.Spec.Gates.ProgressDeadline = tc.onFailure, soon
+			th.set(t, p)
+			g.Expect(th.play(t, "all").Status.Rollout.Phase).To(Equal(tc.wantPhase))
+
+			if tc.git != nil {
+				tc.git(repository)
+			}
+			p = th.pass(t, "all")
+			tc.change(&p.Spec)
+			p.Annotations = map[string]string{v1alpha1.AnnotationRetry: "1"}
+			g.Expect(th.Update(t.Context(), p)).To(Succeed())
+			p = th.play(t, "all")
+			g.Expect(conditionOf(p, v1alpha1.PromotionValid).Status).NotTo(Equal(metav1.ConditionTrue))
+			g.Expect(p.Status.Rollout.Phase).To(Equal(tc.wantPhase))
+			g.Expect(p.Status.Rollout.Retried).To(BeEmpty())
+			g.Expect(th.pins(t)).To(Equal(tc.want))
+
+			repository.lacks, repository.filesErr = nil, nil
+			p.Spec.Revision, p.Spec.Overrides = fixed, nil
+			th.set(t, p)
+			p = th.play(t, "all")
+			g.Expect(p.Status.CurrentRevision).To(Equal(fixed))
+			g.Expect(p.Status.Rollout.Retried).To(Equal("1"), "it is answered")
+		})
+	}
+}
+
+func TestARetryWaitsUntilTheSpecIsAccepted(t *testing.T) {
+	g := NewWithT(t)
+	th := newTheatre(t)
+	repository := th.withGit(t)
+	repository.head = string(bad)
+	p := promotionTo("")
+	tracking(&p.Spec)
+	p.Spec.Gates.ProgressDeadline = soon
+	g.Expect(th.Create(t.Context(), p)).To(Succeed())
+	g.Expect(th.play(t, "all").Status.Rollout.Phase).To(Equal(v1alpha1.RolloutHalted))
+
+	repository.headErr = errUnreachable
+	p = th.pass(t, "all")
+	p.Annotations = map[string]string{v1alpha1.AnnotationRetry: "1"}
+	g.Expect(th.Update(t.Context(), p)).To(Succeed())
+	g.Expect(th.play(t, "all").Status.Rollout.Phase).To(Equal(v1alpha1.RolloutHalted))
+
+	repository.headErr = nil
+	p = th.pass(t, "all")
+	g.Expect(p.Status.Rollout.Phase).To(Equal(v1alpha1.RolloutProgressing), "the head is what failed")
+	g.Expect(p.Status.Rollout.Retried).To(Equal("1"))
+}

@@ -95,7 +95,7 @@ func (r *Reconciler) accept(ctx context.Context, s *scope) error {
 		}
 	}
 	s.world.target, s.accepted = wanted, true
-	s.world.policy = policyOf(&s.promotion.Spec)
+	s.world.policy, s.world.retry = policyOf(&s.promotion.Spec), s.promotion.Annotations[v1alpha1.AnnotationRetry]
 	if err := r.holdings(s); err != nil { // it may be more urgent
 		return err
 	}

@@ -24,7 +24,7 @@ type world struct {
 	unapproved *holding
 	// closed keeps regions from beginning to move: a pause, a window.
 	closed *holding
-	// retry is asked for by a value that was not answered yet.
+	// retry is asked for by a value that was not answered yet: of the target, so not while the spec is refused.
 	retry string
 }
 
