@@ -197,14 +197,20 @@ func (p *planner) onItsWay(d *decision) *decision {
 	}
 }
 
-// proven are the applications of some regions, which are healthy: of no region, nothing is proven.
+// proven are the applications of some regions, if all of these that can be judged are healthy: of no
+// region, nothing is proven.
 func (p *planner) proven(in func(*regionState) bool) []string {
 	var names []string
 	for i := range p.regions {
-		if r := &p.regions[i]; r.unknown == "" && in(r) {
-			for _, a := range r.apps {
-				names = append(names, a.name)
-			}
+		r := &p.regions[i]
+		if r.unknown != "" || !in(r) {
+			continue
+		}
+		if _, other := r.healthy(p.pins()); other != nil {
+			return nil
+		}
+		for _, a := range r.apps {
+			names = append(names, a.name)
 		}
 	}
 	slices.Sort(names)

@@ -204,7 +204,8 @@ func (p *planner) judge() *decision {
 	return p.end(v1alpha1.RolloutHalted)
 }
 
-// end records how a rollout ended.
+// end records how a rollout ended. A region that has passed may be unwell again: then, what it went to is proven when
+// all are well.
 func (p *planner) end(phase v1alpha1.RolloutPhase) *decision {
 	p.rollout.Phase, p.rollout.FinishedAt = phase, p.moment()
 	d := p.wait()

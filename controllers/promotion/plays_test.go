@@ -360,6 +360,18 @@ func TestWhatAPlayVerifies(t *testing.T) {
 		"not what failed": {func(t *testing.T) *play {
 			return stageFor("us-1").asks("to c", to(bad)).run(t, 8)
 		}, nil},
+		"not what a region that has passed is not healthy with any more": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").asks("to b", to(good)).run(t, 6)
+			return p.event("api of us-1 crashes", func() { p.actor("us-1").stage["api"] = -10 }).run(t, 8)
+		}, nil},
+		"until it is again": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").asks("to b", to(good)).run(t, 6)
+			return p.event("api of us-1 crashes", func() { p.actor("us-1").stage["api"] = -10 }).run(t, 16)
+		}, []v1alpha1.VerifiedRevisions{{Applications: []string{"api", "core"}, Revisions: []v1alpha1.GitRevision{good}}}},
+		"what is healthy in all regions that can be judged": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").asks("to b", to(good)).run(t, 6)
+			return p.event("Argo CD does not reach us-1", func() { p.blind["us-1"] = true }).run(t, 8)
+		}, []v1alpha1.VerifiedRevisions{{Applications: []string{"api", "core"}, Revisions: []v1alpha1.GitRevision{good}}}},
 		"not what no region ran": {func(t *testing.T) *play {
 			return stageFor().asks("to b", to(good)).run(t, 8)
 		}, nil},

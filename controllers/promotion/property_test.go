@@ -99,6 +99,7 @@ func (s *storm) strike(rt *rapid.T) {
 		"clobber": func() {
 			s.clobber(region, rapid.SampledFrom([]string{"api", "core"}).Draw(rt, "app"), rapid.SampledFrom(revisions).Draw(rt, "pin"))
 		},
+		"crash":    func() { s.crash(region) },
 		"fleet":    func() { s.comeOrGo(region) },
 		"pause":    func() { s.spec.Paused = !s.spec.Paused },
 		"approval": func() { s.denied = !s.denied },
@@ -160,6 +161,13 @@ func (s *storm) clobber(region, app string, pin v1alpha1.GitRevision) {
 	s.clobbered[region] = true
 }
 
+// crash makes api of a region unhealthy for a while, at whichever pin it has.
+func (s *storm) crash(region string) {
+	if i := slices.IndexFunc(s.fleet, func(a *actor) bool { return a.name == region }); i >= 0 {
+		s.fleet[i].stage["api"] = -10
+	}
+}
+
 // comeOrGo removes a region, or bears it with the pins that registration would give it.
 func (s *storm) comeOrGo(region string) {
 	if slices.ContainsFunc(s.fleet, func(a *actor) bool { return a.name == region }) {
@@ -208,6 +216,7 @@ func (s *storm) decides(g Gomega) *decision {
 		g.Expect(d.rollout.Phase).To(Equal(before.Phase), tale) // so that nothing of it is written
 	}
 	s.mayPass(g, before, w, d.verb == begin, tale)
+	s.mayProve(g, d, w, tale)
 	g.Expect(d.rollout).To(fitTheAPI(), tale)
 	return d
 }
@@ -319,6 +328,21 @@ func leftInside(rollout *v1alpha1.PromotionRollout, at *v1alpha1.RegionProgress)
 	}
 	unconfirmed := at.State != v1alpha1.RegionRolloutPassed && at.State != v1alpha1.RegionRolloutRolledBack && at.ConfirmAt == nil
 	return unconfirmed || at.State == v1alpha1.RegionRolloutFailed
+}
+
+// mayProve asks that a revision is only proven while all regions that it went to, and that can be judged, are healthy with it.
+func (s *storm) mayProve(g Gomega, d *decision, w world, tale func() string) {
+	if len(d.proven) == 0 {
+		return
+	}
+	w.rollout = d.rollout
+	w.part()
+	for region := range progressIn(d.rollout) {
+		if state := w.region(region); state.unknown == "" {
+			_, other := state.healthy(plan.PinSet{Revision: d.rollout.Revision, Overrides: d.rollout.Overrides})
+			g.Expect(other).To(BeNil(), tale)
+		}
+	}
 }
 
 // fitTheAPI are the bounds of the CustomResourceDefinition.
