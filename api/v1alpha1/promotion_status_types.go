@@ -122,7 +122,7 @@ type RegionProgress struct {
 	// +optional
 	Waiting []ApplicationProgress `json:"waiting,omitempty"`
 
-	// deadline is when the region fails unless it is healthy by then.
+	// deadline is when the region fails unless it is healthy by then, and Argo CD has confirmed that.
 	// +optional
 	Deadline *metav1.Time `json:"deadline,omitempty"`
 

@@ -59,6 +59,7 @@ type actor struct {
 	pins  map[string]v1alpha1.GitRevision
 	stage map[string]int  // minutes since Argo CD noticed the pin
 	asked bool            // a confirmation is asked for
+	deaf  bool            // Argo CD does not answer that
 	sick  bool            // api is not well
 	lacks map[string]bool // applications that its profile does not list
 }
@@ -230,7 +231,7 @@ func (p *play) minute() {
 		for app := range a.stage {
 			a.stage[app]++
 		}
-		a.asked = false
+		a.asked = a.asked && a.deaf
 	}
 }
 

@@ -50,6 +50,17 @@ func TestRollouts(t *testing.T) {
 			p := stageFor("us-1", "eu-1").asks("to c", to(bad)).run(t, 9)
 			return p.event("somebody asks for a retry", func() { p.retry = "1" }).run(t, 9)
 		}, "us-1 cc, eu-1 aa"},
+		"retry-much-later": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").asks("to b, all at once", func(s *v1alpha1.PromotionSpec) {
+				to(good)(s)
+				s.Waves = []v1alpha1.PromotionWave{{Name: "all", Regions: []string{"us-1", "eu-1"}}}
+			}).run(t, 2)
+			p.event("eu-1 is slow, and api of us-1 is not well when it was", func() { p.actor("eu-1").stage["api"] = -2 }).run(t, 2)
+			p.actor("us-1").sick = true
+			p.run(t, 60)
+			NewWithT(t).Expect(p.rollout.Waves[0].Regions[1].State).To(Equal(v1alpha1.RegionRolloutMoving), "nobody asked Argo CD to confirm it")
+			return p.event("it is, and somebody asks for a retry", func() { p.actor("us-1").sick, p.retry = false, "1" }).run(t, 3)
+		}, "us-1 bb, eu-1 bb"},
 		"rollback": {func(t *testing.T) *play {
 			p := stageFor("us-1", "eu-1", "eu-2").asks("roll back on failure, two in europe at once", func(s *v1alpha1.PromotionSpec) {
 				rollback(s)
@@ -335,6 +346,14 @@ func TestRollouts(t *testing.T) {
 			}
 			return p.asks("to c", to(bad)).run(t, 12)
 		}, "us-1 cc, eu-1 "},
+		"never-confirmed": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").asks("a soak of 5 minutes", soakFor(5*time.Minute)).asks("to b", to(good)).event("Argo CD compares nothing in us-1", func() {})
+			p.actor("us-1").deaf = true
+			p.run(t, 37)
+			g := NewWithT(t)
+			g.Expect(p.rollout.Waves[0].Regions[0].Deadline.Time).To(BeTemporally("==", start.Add(38*time.Minute)), "soak and deadline, from when it was healthy")
+			return p.run(t, 5)
+		}, "us-1 bb, eu-1 aa"},
 		"deadline": {func(t *testing.T) *play {
 			p := stageFor("us-1", "eu-1").asks("to b", to(good)).event("us-1 does not join its ring", func() {})
 			p.apart["us-1"] = true

@@ -117,8 +117,11 @@ func (p *planner) noteMoving(at *v1alpha1.RegionProgress, r *regionState, other 
 	if at.HealthySince == nil {
 		at.HealthySince = p.moment()
 	}
-	if at.ConfirmAt == nil || !r.confirmed() {
+	if app := r.unconfirmed(); at.ConfirmAt == nil || app != "" {
 		at.State, at.Reason, at.Message = v1alpha1.RegionRolloutMoving, "Confirming", "Argo CD was asked to compare once more"
+		if at.ConfirmAt != nil { // else the rollout was halted before it was asked
+			p.noteOverdue(at, "Argo CD has not compared "+app+" once more, as it was asked to: look whether its application controller runs")
+		}
 		return
 	}
 	p.noteGates(at, r)
@@ -144,16 +147,16 @@ func (p *planner) noteGates(at *v1alpha1.RegionProgress, r *regionState) {
 func (p *planner) noteHeld(at *v1alpha1.RegionProgress, h *holding) {
 	at.State, at.Reason, at.Message = v1alpha1.RegionRolloutSoaking, h.reason, clip(h.message)
 	p.recheck(h.until)
-	if !h.until.IsZero() {
-		return
+	if h.until.IsZero() {
+		p.noteOverdue(at, h.message)
 	}
-	since := at.HealthySince
-	if since.Before(at.MovedAt) { // nobody could see it for a while, and it has its time once more
-		since = at.MovedAt
-	}
-	deadline := since.Add(p.policy.deadline + p.policy.soak)
+}
+
+// noteOverdue fails a region that is healthy, and that something has held for too long.
+func (p *planner) noteOverdue(at *v1alpha1.RegionProgress, why string) {
+	deadline := p.deadline(at)
 	if p.recheck(deadline); !p.now.Before(deadline) {
-		p.failf(at, "by %s it had not passed: %s", deadline.UTC().Format(time.RFC3339), h.message)
+		p.failf(at, "by %s it had not passed: %s", deadline.UTC().Format(time.RFC3339), why)
 	}
 }
 
@@ -176,9 +179,17 @@ func (p *planner) noteUnhealthy(at *v1alpha1.RegionProgress, other *appState) {
 	}
 }
 
-// deadline is until when a region has to be healthy. One that was, and is not any more, has that
-// long once more; but one that comes and goes has no more than twice as long, beside its soak.
+// deadline is until when a region has to be healthy, and one that is has to pass. One that was healthy, and is not
+// any more, has that long once more; but one that comes and goes has no more than twice as long, beside its soak.
 func (p *planner) deadline(at *v1alpha1.RegionProgress) time.Time {
+	if since := at.HealthySince; since != nil {
+		for _, later := range []*metav1.Time{at.MovedAt, at.ConfirmAt} { // nobody could see it, or asked, for a while
+			if since.Before(later) {
+				since = later
+			}
+		}
+		return since.Add(p.policy.deadline + p.policy.soak)
+	}
 	first := at.MovedAt.Add(p.policy.deadline)
 	if at.UnhealthyAt == nil {
 		return first

@@ -181,6 +181,12 @@ func (r *regionState) healthySince() time.Time {
 	return latest
 }
 
-func (r *regionState) confirmed() bool {
-	return !slices.ContainsFunc(r.apps, func(a appState) bool { return !a.confirmed })
+// unconfirmed is an application that Argo CD has not compared since it was asked to, or none.
+func (r *regionState) unconfirmed() string {
+	for _, a := range r.apps {
+		if !a.confirmed {
+			return a.name
+		}
+	}
+	return ""
 }
