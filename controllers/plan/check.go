@@ -188,27 +188,20 @@ func (c checker) ours(n Network) bool {
 }
 
 func (c checker) files() []v1alpha1.PlanFinding {
-	missing := slices.Clone(c.facts.MissingFiles)
-	slices.SortFunc(missing, func(a, b MissingFiles) int {
-		return cmp.Or(cmp.Compare(a.Application, b.Application), cmp.Compare(a.Revision, b.Revision))
-	})
-	var all []v1alpha1.PlanFinding
-	for _, m := range missing {
-		all = append(all, failure(v1alpha1.ReasonRevisionLacksRegionConfig,
-			"application %s is pinned to %s, which does not have %s: add it to the repository and promote a revision that has it", m.Application, m.Revision, listing(m.Files)))
-	}
-	return append(all, c.malformed()...)
+	return slices.Concat(
+		lacking(c.facts.MissingFiles, "application %s is pinned to %s, which does not have %s: add it to the repository and promote a revision that has it"),
+		lacking(c.facts.MalformedFiles, "application %s, pinned to %s, has %s: correct it in the repository and promote the revision that does"),
+	)
 }
 
-func (c checker) malformed() []v1alpha1.PlanFinding {
-	malformed := slices.Clone(c.facts.MalformedFiles)
-	slices.SortFunc(malformed, func(a, b MalformedFiles) int {
+// lacking says of each application which files of its revision are not as they have to be.
+func lacking(files []RevisionFiles, format string) []v1alpha1.PlanFinding {
+	sorted := slices.SortedFunc(slices.Values(files), func(a, b RevisionFiles) int {
 		return cmp.Or(cmp.Compare(a.Application, b.Application), cmp.Compare(a.Revision, b.Revision))
 	})
-	var all []v1alpha1.PlanFinding
-	for _, m := range malformed {
-		all = append(all, failure(v1alpha1.ReasonRevisionLacksRegionConfig,
-			"application %s, pinned to %s, has %s: correct it in the repository and promote the revision that does", m.Application, m.Revision, listing(m.Files)))
+	all := make([]v1alpha1.PlanFinding, len(sorted))
+	for i, f := range sorted {
+		all[i] = failure(v1alpha1.ReasonRevisionLacksRegionConfig, format, f.Application, f.Revision, listing(f.Files))
 	}
 	return all
 }

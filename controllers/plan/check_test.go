@@ -222,7 +222,7 @@ func TestCheck(t *testing.T) {
 
 		"revisions without files": {
 			change: func(f *Facts, _ *v1alpha1.Environment, _ *v1alpha1.Region) {
-				f.MissingFiles = []MissingFiles{
+				f.MissingFiles = []RevisionFiles{
 					{Application: "unkey-api", Revision: "1d9c307", Files: []string{"b.yaml", "a.yaml"}}, {Application: "core", Revision: "1d9c307", Files: []string{"c.yaml"}},
 				}
 			},
@@ -233,8 +233,8 @@ func TestCheck(t *testing.T) {
 		},
 		"revisions with files that are no YAML": {
 			change: func(f *Facts, _ *v1alpha1.Environment, _ *v1alpha1.Region) {
-				f.MissingFiles = []MissingFiles{{Application: "z", Revision: "1d9c307", Files: []string{"z.yaml"}}}
-				f.MalformedFiles = []MalformedFiles{
+				f.MissingFiles = []RevisionFiles{{Application: "z", Revision: "1d9c307", Files: []string{"z.yaml"}}}
+				f.MalformedFiles = []RevisionFiles{
 					{Application: "unkey-api", Revision: "1d9c307", Files: []string{"b.yaml, which is no YAML (line 2: why)", "a.yaml, which is no YAML (why)"}},
 					{Application: "core", Revision: "1d9c307", Files: []string{"c.yaml, which is no YAML (line 3: why)"}},
 				}
@@ -333,8 +333,8 @@ func TestFindingsDoNotDependOnTheOrderOfFacts(t *testing.T) {
 		facts.quota(QuotaVPCs).Used = 5
 		facts.MissingSecrets = []string{"a", "b", "c"}
 		facts.MissingListeners = []string{"arn:a", "arn:b"}
-		facts.MissingFiles = []MissingFiles{{Application: "a", Files: []string{"x", "y"}}, {Application: "b", Files: []string{"z"}}}
-		facts.MalformedFiles = []MalformedFiles{{Application: "a", Files: []string{"v", "w"}}, {Application: "b", Files: []string{"u"}}}
+		facts.MissingFiles = []RevisionFiles{{Application: "a", Files: []string{"x", "y"}}, {Application: "b", Files: []string{"z"}}}
+		facts.MalformedFiles = []RevisionFiles{{Application: "a", Files: []string{"v", "w"}}, {Application: "b", Files: []string{"u"}}}
 		facts.Unchecked = []Unchecked{{What: "a"}, {What: "b"}}
 		facts.Networks = []Network{
 			{ID: "vpc-1", CIDRs: []netip.Prefix{netip.MustParsePrefix("10.0.64.0/24"), netip.MustParsePrefix("10.0.65.0/24")}},

@@ -23,9 +23,10 @@ type Facts struct {
 	// MissingListeners are ARNs of Global Accelerator listeners that do not exist.
 	MissingListeners []string
 	// MissingFiles are configuration files that a pinned revision does not have.
-	MissingFiles []MissingFiles
-	// MalformedFiles are configuration files that a pinned revision has, and nobody can parse.
-	MalformedFiles []MalformedFiles
+	MissingFiles []RevisionFiles
+	// MalformedFiles are configuration files that a pinned revision has, and nobody can parse, with what is wrong
+	// with each, for example "a.yaml, which is no YAML (line 3: …)".
+	MalformedFiles []RevisionFiles
 	// PeerAddresses is how many public addresses the environment's other regions connect from.
 	PeerAddresses int
 	// Account is the account that ACK is told to act in for the namespace; "" if it is told none.
@@ -82,17 +83,10 @@ type Network struct {
 // HostedZone is a public hosted zone of Route 53.
 type HostedZone struct{ ID, Name string }
 
-// MissingFiles are files that an application's revision lacks.
-type MissingFiles struct {
+// RevisionFiles are files at the revision that an application is pinned to.
+type RevisionFiles struct {
 	Application, Revision string
 	Files                 []string
-}
-
-// MalformedFiles are files of an application's revision that nobody can parse.
-type MalformedFiles struct {
-	Application, Revision string
-	// Files with what is wrong with each, for example "a.yaml, which is no YAML (line 3: …)".
-	Files []string
 }
 
 // LookOptIn is the look that OptedIn comes from.

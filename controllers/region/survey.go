@@ -84,10 +84,10 @@ func (r *Reconciler) findFilesOf(ctx context.Context, s *scope, repository gitre
 		return nil //nolint:nilerr // as above
 	}
 	if len(missing) > 0 {
-		f.MissingFiles = append(f.MissingFiles, plan.MissingFiles{Application: app.Name, Revision: revision, Files: missing})
+		f.MissingFiles = append(f.MissingFiles, plan.RevisionFiles{Application: app.Name, Revision: revision, Files: missing})
 	}
 	if len(malformed) > 0 {
-		f.MalformedFiles = append(f.MalformedFiles, plan.MalformedFiles{Application: app.Name, Revision: revision, Files: malformed})
+		f.MalformedFiles = append(f.MalformedFiles, plan.RevisionFiles{Application: app.Name, Revision: revision, Files: malformed})
 	}
 	return nil
 }
