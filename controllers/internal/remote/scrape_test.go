@@ -12,6 +12,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
 
 	"github.com/portolan-dev/portolan/controllers/internal/remote"
 )
@@ -39,7 +40,7 @@ func TestProxy(t *testing.T) {
 	server := httptest.NewTLSServer(api)
 	t.Cleanup(server.Close)
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	cluster, err := remote.New(fixedToken("t"), nil, 0).Ensure(key, remote.Target{Name: "prod", Endpoint: server.URL, CA: string(ca)})
+	cluster, err := remote.New(fixedToken("t"), clock.RealClock{}, 0).Ensure(key, remote.Target{Name: "prod", Endpoint: server.URL, CA: string(ca)})
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	for name, tc := range map[string]struct {
 		path, wantErr string
