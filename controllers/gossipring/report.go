@@ -66,17 +66,19 @@ func (r *Reconciler) report(s *scope) {
 			status.Partitions = append(status.Partitions, v1alpha1.RingPartition{Members: part})
 		}
 	}
-	if together || r.outlived(s, status.Rejoin) {
-		status.Rejoin = nil
-	}
+	r.endRejoin(s, together)
 	status.Unreachable = keepSince(unreachablePairs(s.members), status.Unreachable, now)
 	matrix.report(s)
 }
 
-// outlived tells whether there has been no split for longer than whoever was evicted may be away,
-// even if somebody else stays away for other reasons: the next split is another one.
-func (r *Reconciler) outlived(s *scope, done *v1alpha1.RingRejoin) bool {
-	return done != nil && !s.isSplit() && r.Clock.Since(done.At.Time) > max(s.convergeTimeout(), r.rejoinPause(s, done.Attempts))
+// endRejoin forgets the evictions when all are together, or when there has been no split for longer
+// than whoever was evicted may be away, even if somebody else stays away for other reasons: the next
+// split is another one.
+func (r *Reconciler) endRejoin(s *scope, together bool) {
+	done := s.ring.Status.Rejoin
+	if together || done != nil && !s.isSplit() && r.Clock.Since(done.At.Time) > max(s.convergeTimeout(), r.rejoinPause(s, done.Attempts)) {
+		s.ring.Status.Rejoin = nil
+	}
 }
 
 // wasConverged tells whether a "converged/all" says all of some.

@@ -202,23 +202,33 @@ func (s *storm) decides(g Gomega) *decision {
 	case begin:
 		clear(s.moves)
 		s.meet()
-		held := w.unapproved != nil || w.closed != nil
-		moves := slices.ContainsFunc(w.regions, func(r regionState) bool { return r.unseen || !r.has(w.target.PinSet) })
-		g.Expect(held && moves).To(BeFalse(), tale)
-		for region, at := range progressIn(d.rollout) { // one that has moved is owed the pins of new applications
-			s.clobbered[region] = s.clobbered[region] || at.MovedAt != nil && !w.region(region).has(plan.PinSet{Revision: d.rollout.Revision, Overrides: d.rollout.Overrides})
-		}
+		s.mayBegin(g, w, d.rollout, tale)
 	case write:
 		s.mayMove(g, before, d.rollout, tale)
 	default:
 	}
-	if s.refused && before != nil && (before.Phase == v1alpha1.RolloutHalted || before.Phase == v1alpha1.RolloutRolledBack) {
+	if s.refused && over(before) {
 		g.Expect(d.rollout.Phase).To(Equal(before.Phase), tale) // so that nothing of it is written
 	}
 	s.mayPass(g, before, w, d.verb == begin, tale)
 	s.mayProve(g, d, w, tale)
 	g.Expect(d.rollout).To(fitTheAPI(), tale)
 	return d
+}
+
+// over tells whether a rollout has failed and come to rest.
+func over(rollout *v1alpha1.PromotionRollout) bool {
+	return rollout != nil && (rollout.Phase == v1alpha1.RolloutHalted || rollout.Phase == v1alpha1.RolloutRolledBack)
+}
+
+// mayBegin asks that nothing moves that is held.
+func (s *storm) mayBegin(g Gomega, w world, rollout *v1alpha1.PromotionRollout, tale func() string) {
+	held := w.unapproved != nil || w.closed != nil
+	moves := slices.ContainsFunc(w.regions, func(r regionState) bool { return r.unseen || !r.has(w.target.PinSet) })
+	g.Expect(held && moves).To(BeFalse(), tale)
+	for region, at := range progressIn(rollout) { // one that has moved is owed the pins of new applications
+		s.clobbered[region] = s.clobbered[region] || at.MovedAt != nil && !w.region(region).has(plan.PinSet{Revision: rollout.Revision, Overrides: rollout.Overrides})
+	}
 }
 
 // meet notes what regions run of which that was not known.

@@ -28,16 +28,8 @@ func (c *Clusters) Claim(ctx context.Context, r Registration) error {
 	if err != nil || secret == nil || holder != "" {
 		return err
 	}
-	if slices.IndexFunc(secret.ManagedFields, ofRegion) < 0 {
-		want, err := c.registered(r)
-		if err != nil {
-			return err
-		}
-		// With the UID: applying would make a Secret that was deleted a moment ago once more.
-		if err := c.apply(ctx, h, want.WithUID(secret.UID), ownerRegion); err != nil {
-			return err
-		}
-		if secret, _, err = c.live(ctx, h, r.Region); err != nil || secret == nil {
+	if !slices.ContainsFunc(secret.ManagedFields, ofRegion) {
+		if secret, err = c.own(ctx, h, r, secret); err != nil || secret == nil {
 			return err
 		}
 	}
@@ -50,6 +42,20 @@ func (c *Clusters) Claim(ctx context.Context, r Registration) error {
 		return fmt.Errorf("claiming cluster Secret %s: %w", secret.Name, err)
 	}
 	return nil
+}
+
+// own makes the Region a manager of its part, and returns the Secret as it is then.
+func (c *Clusters) own(ctx context.Context, h *home, r Registration, secret *corev1.Secret) (*corev1.Secret, error) {
+	want, err := c.registered(r)
+	if err != nil {
+		return nil, err
+	}
+	// With the UID: applying would make a Secret that was deleted a moment ago once more.
+	if err := c.apply(ctx, h, want.WithUID(secret.UID), ownerRegion); err != nil {
+		return nil, err
+	}
+	owned, _, err := c.live(ctx, h, r.Region)
+	return owned, err
 }
 
 func ofRegion(f metav1.ManagedFieldsEntry) bool {
@@ -83,7 +89,7 @@ func disownOthers(secret *corev1.Secret) (changed bool, err error) {
 		if err != nil {
 			return false, fmt.Errorf("encoding what %s manages: %w", entry.Manager, err)
 		}
-		entry.FieldsV1, changed = &metav1.FieldsV1{Raw: text}, true
+		entry.FieldsV1, changed = metav1.NewFieldsV1(string(text)), true
 	}
 	return changed, nil
 }
