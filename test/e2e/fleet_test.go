@@ -294,15 +294,15 @@ func movingRegions(ctx context.Context, g Gomega, revision string) int {
 	return moving
 }
 
-// auditEvent is what we look at in the API server's audit log.
 // twoResyncs is longer than it takes the bed's operator to look at every settled object once more.
 const twoResyncs = 20 * time.Second
 
+// auditEvent is what we look at in the API server's audit log.
 type auditEvent struct {
-	Stage, Verb string
-	User        struct{ Username string }
-	ObjectRef   struct{ APIGroup, Resource, Subresource, Namespace, Name string }
-	Response    struct{ Code int } `json:"responseStatus"`
+	Verb      string
+	User      struct{ Username string }
+	ObjectRef struct{ APIGroup, Resource, Subresource, Namespace, Name string }
+	Response  struct{ Code int } `json:"responseStatus"`
 }
 
 // operatorEvents returns the operator's requests so far.
@@ -311,7 +311,8 @@ func operatorEvents() []auditEvent {
 	return eventsOf(NewWithT(GinkgoT()), world)
 }
 
-// eventsOf are the operator's requests on a bed.
+// eventsOf are the operator's requests on a bed: those that were answered, and watches as soon as they
+// have begun.
 func eventsOf(g Gomega, b *bed.Bed) []auditEvent {
 	raw, err := os.ReadFile(b.AuditLog())
 	g.Expect(err).NotTo(HaveOccurred())
@@ -321,7 +322,7 @@ func eventsOf(g Gomega, b *bed.Bed) []auditEvent {
 		if !strings.HasSuffix(line, "\n") || json.Unmarshal([]byte(line), &e) != nil {
 			continue // the last line is still being written
 		}
-		if e.Stage == "ResponseComplete" && e.User.Username == "system:serviceaccount:portolan-system:portolan-controller-manager" {
+		if e.User.Username == "system:serviceaccount:portolan-system:portolan-controller-manager" {
 			events = append(events, e)
 		}
 	}

@@ -36,7 +36,7 @@ var seenPrivileges []privileges
 // and the IAM policies that we ship and under nothing else.
 func notePrivileges(b *bed.Bed, name string) {
 	GinkgoHelper()
-	b.StopOperator() // its watches are in the log once they end
+	b.StopOperator()
 	p := privileges{Bed: name}
 	used := map[string]bool{}
 	Eventually(func(g Gomega) {
