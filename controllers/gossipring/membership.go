@@ -18,9 +18,9 @@ import (
 	"github.com/portolan-dev/portolan/controllers/internal/remote"
 )
 
-// scraper reads a pod's metrics.
+// scraper reads those of a pod's metrics whose names begin with about.
 type scraper interface {
-	Scrape(ctx context.Context, pod *corev1.Pod, port int32, path string) ([]byte, error)
+	Scrape(ctx context.Context, pod *corev1.Pod, port int32, path, about string) ([]byte, error)
 }
 
 // scraperOf is how a ring wants the metrics of a cluster's pods to be reached.
@@ -54,7 +54,7 @@ func viewOf(ctx context.Context, metrics scraper, pods []*corev1.Pod, m v1alpha1
 	scrapes.SetLimit(parallelScrapes)
 	for i, pod := range pods {
 		scrapes.Go(func() error {
-			raw[i], errs[i] = metrics.Scrape(ctx, pod, m.Port, m.Path)
+			raw[i], errs[i] = metrics.Scrape(ctx, pod, m.Port, m.Path, m.Metric)
 			return nil // one that fails holds up no other
 		})
 	}

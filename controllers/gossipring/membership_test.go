@@ -91,7 +91,7 @@ func FuzzMembersIn(f *testing.F) {
 // pods answer with their counts; those that have none do not answer.
 type pods map[string]int32
 
-func (p pods) Scrape(_ context.Context, pod *corev1.Pod, _ int32, _ string) ([]byte, error) {
+func (p pods) Scrape(_ context.Context, pod *corev1.Pod, _ int32, _, _ string) ([]byte, error) {
 	count, ok := p[pod.Name]
 	if !ok {
 		return nil, errors.New("no answer")

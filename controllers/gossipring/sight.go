@@ -195,7 +195,7 @@ func (r *Reconciler) lookForName(s *scope, m *member, name string) func(context.
 // rowsOf reads what a region's probe has found.
 func rowsOf(ctx context.Context, metrics scraper, probes []*corev1.Pod) (rows []probe.Row, ok bool) {
 	for _, pod := range probes {
-		raw, err := metrics.Scrape(ctx, pod, probe.MetricsPort, probe.MetricsPath)
+		raw, err := metrics.Scrape(ctx, pod, probe.MetricsPort, probe.MetricsPath, probe.MetricsPrefix)
 		if err != nil {
 			continue
 		}

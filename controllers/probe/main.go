@@ -22,6 +22,8 @@ const (
 	MetricsPort = 9391
 	// MetricsPath is the path of its metrics.
 	MetricsPath = "/metrics"
+	// MetricsPrefix begins the names of those that a probe makes itself.
+	MetricsPrefix = "portolan_probe_"
 
 	headerTimeout = 5 * time.Second
 )

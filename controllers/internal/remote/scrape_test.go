@@ -25,8 +25,11 @@ func TestProxy(t *testing.T) {
 	const pod = "GET /api/v1/namespaces/api/pods/http:p:9090/proxy"
 	api := http.NewServeMux()
 	api.HandleFunc(pod+"/metrics", answer("up 1"))
-	api.HandleFunc(pod+"/whole", answer(strings.Repeat("#", 8<<20)))
-	api.HandleFunc(pod+"/long", answer(strings.Repeat("#", 9<<20)))
+	const noise, ours = "down{a=\"b\"} 2.5", "# HELP up is it?\n# TYPE up gauge\nup{a=\"c\"} 1\nupper 3"
+	lines := strings.Repeat(noise+"\n", 8<<20/len(noise)-10)[:8<<20-200]
+	api.HandleFunc(pod+"/whole", answer("# HELP go\n"+lines+"\n"+ours))
+	api.HandleFunc(pod+"/page", answer("<html>"+strings.Repeat("up ", 1<<20)))
+	api.HandleFunc(pod+"/long", answer(lines+lines))
 	var refused atomic.Int64 // MiB
 	api.HandleFunc(pod+"/refused", func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusTeapot)
@@ -43,24 +46,24 @@ func TestProxy(t *testing.T) {
 	cluster, err := remote.New(fixedToken("t"), clock.RealClock{}, 0).Ensure(key, remote.Target{Name: "prod", Endpoint: server.URL, CA: string(ca)})
 	NewWithT(t).Expect(err).NotTo(HaveOccurred())
 	for name, tc := range map[string]struct {
-		path, wantErr string
-		want          int
+		path, want, wantErr string
 	}{
-		"a pod":                 {path: "/metrics", want: len("up 1")},
-		"one with all it may":   {path: "/whole", want: 8 << 20},
+		"a pod":                 {path: "/metrics", want: "up 1"},
+		"one with all it may":   {path: "/whole", want: "# HELP go\n" + ours},
+		"what is no exposition": {path: "/page", want: ("<html>" + strings.Repeat("up ", 1<<20))[:64<<10]},
 		"a path that is none":   {path: "/other", wantErr: "scraping pod p: the API server answers with NotFound"},
 		"one that has too much": {path: "/long", wantErr: "scraping pod p: it has more than 8 MiB of metrics"},
 		"one that refuses":      {path: "/refused", wantErr: "scraping pod p: the API server does not answer: the server responded with the status code 418"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			raw, err := cluster.Scrape(t.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "api", Name: "p"}}, 9090, tc.path)
+			raw, err := cluster.Scrape(t.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "api", Name: "p"}}, 9090, tc.path, "up")
 			if tc.wantErr != "" {
 				g.Expect(err).To(MatchError(HavePrefix(tc.wantErr)))
 				return
 			}
 			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(raw).To(HaveLen(tc.want))
+			g.Expect(string(raw) == tc.want).To(BeTrue(), "%.200s", raw)
 		})
 	}
 	NewWithT(t).Expect(refused.Load()).To(BeNumerically("<", 32), "nobody reads all of a refusal")
@@ -89,7 +92,7 @@ func TestRoute(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "p"}, Status: corev1.PodStatus{PodIP: tc.ip}}
-			raw, err := remote.NewRoute().Scrape(t.Context(), pod, int32(here.Port()), tc.path)
+			raw, err := remote.NewRoute().Scrape(t.Context(), pod, int32(here.Port()), tc.path, "up")
 			if tc.wantErr != "" {
 				g.Expect(err).To(MatchError(ContainSubstring(tc.wantErr)))
 				return
