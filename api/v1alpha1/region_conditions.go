@@ -83,7 +83,7 @@ const (
 	ReasonClusterUnreachable = "ClusterUnreachable"
 	// ReasonNodesNotReady means fewer nodes are Ready than the node groups ask for.
 	ReasonNodesNotReady = "NodesNotReady"
-	// ReasonNoPin means an application has no revision: no Promotion of the environment pins it.
+	// ReasonNoPin means an application has no revision: no Promotion of the environment pins it, or none yet.
 	ReasonNoPin = "NoPin"
 	// ReasonSecretNotOurs means a cluster Secret of that name exists and is not Portolan's.
 	ReasonSecretNotOurs = "SecretNotOurs"

@@ -44,8 +44,9 @@ func (s *scope) startedWith(m *member) (text string, ok bool) {
 			return "", true
 		}
 		if container := s.obscuring(m, pod); container != "" {
-			m.malformed = fmt.Errorf("container %s has envFrom and no %s of its own, so that nobody can tell what the pods run with: set the variable itself, to a literal value, or deliver by ConfigMap",
-				container, s.ring.Spec.Workload.Env)
+			m.guessed = true
+			m.malformed = fmt.Errorf("container %s has envFrom and no %s of its own, so that nobody can tell what the pods run with: "+
+				"if they are not about to restart with it, set the variable itself, to a literal value, or deliver by ConfigMap", container, s.ring.Spec.Workload.Env)
 			return "", true
 		}
 		if i == 0 {

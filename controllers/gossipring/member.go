@@ -49,6 +49,7 @@ type member struct {
 	rolling   bool     // its pods differ or are not all Ready
 	applied   []string // the seeds that its pods have, unless they differ
 	malformed error    // what is wrong with the form of its pods' seeds
+	guessed   bool     // that may be wrong: its pods may be about to restart with them
 	seen      *int32   // its own count of the ring
 	peers     []string // the Regions that it sees, when the metric tells
 	unread    string   // why its own count could not be read

@@ -32,6 +32,7 @@ type scope struct {
 	departing   []string             // of those, who may be restarting
 	delivery    delivery.Delivery    // nil when the spec asks for one that cannot be
 	undelivered error                // why
+	refusing    bool                 // somebody's last write has failed
 	split       plan.Partitioning
 	blueprint   *blueprint // of the probes; nil when the ring asks for none
 	memo        memo

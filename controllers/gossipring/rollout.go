@@ -28,8 +28,14 @@ func (s *scope) maxConcurrent() int { return max(1, int(s.ring.Spec.Rollout.MaxC
 
 // whoseTurn returns the members to write in this pass.
 func (r *Reconciler) whoseTurn(s *scope) []*member {
+	key := client.ObjectKeyFromObject(s.ring)
 	for _, m := range s.members {
-		m.refused = r.refused.has(client.ObjectKeyFromObject(s.ring), m.name)
+		m.refused = r.refused.has(key, m.name)
+		if m.refused && m.deliverable && !m.behind() { // it has what it should, by whomever
+			r.refused.note(key, m.name, false)
+			m.refused = false
+		}
+		s.refusing = s.refusing || m.refused
 	}
 	return nextWrites(s.members, s.maxConcurrent()-len(s.departing), r.awaited(s))
 }
@@ -80,7 +86,7 @@ func (m *member) writable(changing bool) bool {
 
 // misreads tells whether the member's pods do not get what was written for it as they should. Those
 // that have their seeds from elsewhere until the first are written are about to.
-func (m *member) misreads() bool { return m.malformed != nil && len(m.written) > 0 }
+func (m *member) misreads() bool { return m.malformed != nil && !m.guessed && len(m.written) > 0 }
 
 // hasNothingToLose tells whether new seeds cannot cut the member off, in whatever form its pods get
 // them: none run, or they are alone, with seeds in another form than they should have.

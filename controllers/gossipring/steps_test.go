@@ -262,6 +262,24 @@ func TestSeedsOfOthersAreWrittenThoughOneCannotBe(t *testing.T) {
 	g.Expect(seedsIn(t, clusters, b)).To(Equal("a.example,c.example"))
 }
 
+// What refuses one after the other is no moment's failure.
+func TestWhoFailsAfterOthersIsReportedAtOnce(t *testing.T) {
+	g := NewWithT(t)
+	a := settled("a", 3, "b.example").but(wants("b.example", "c.example"))
+	b := settled("b", 3, "a.example").but(wants("a.example", "c.example"))
+	clusters := registry(t, errors.New("refused"), "b", a, b)
+	r := driver(clusters)
+	ring := client.ObjectKeyFromObject(ringWith(""))
+	r.refused.note(ring, "a", true)
+	err := r.reconcileSeeds(t.Context(), passOver(a, b).deliveringTo(clusters))
+	g.Expect(step.ReasonOf(err)).To(Equal(v1alpha1.ReasonSeedsNotDelivered))
+	g.Expect(err).To(MatchError(HavePrefix("the seeds of b: ")))
+
+	a.written = a.desired
+	g.Expect(step.ReasonOf(r.reconcileSeeds(t.Context(), passOver(a).deliveringTo(clusters)))).NotTo(Equal(v1alpha1.ReasonSeedsNotDelivered))
+	g.Expect(r.refused.has(ring, "a")).To(BeFalse(), "somebody else has written it")
+}
+
 func TestOneThatCannotBeWrittenDoesNotKeepTheTurn(t *testing.T) {
 	for name, tc := range map[string]struct {
 		failure   error

@@ -40,9 +40,9 @@ func (r *Reconciler) notDelivered(s *scope, members []*member) error {
 }
 
 // isFirst tells whether a member's seeds are better tried again at once than reported: a moment may
-// cure it, and they did not fail the last time. Who fails again must not make the pass fail, which
+// cure it, and nobody's failed the last time. What fails again must not make the pass fail, which
 // would have nobody looked at for longer and longer.
-func (s *scope) isFirst(m *member) bool { return !m.refused && s.passes(m.undelivered) }
+func (s *scope) isFirst(m *member) bool { return !m.refused && !s.refusing && s.passes(m.undelivered) }
 
 // passes tells whether an error of a delivery is one that a moment may cure.
 func (s *scope) passes(err error) bool {

@@ -217,8 +217,10 @@ func (p *planner) proven(in func(*regionState) bool) []string {
 	return slices.Compact(names)
 }
 
-// settledIn says which region is not healthy any more, or not yet, after a rollout.
+// settledIn says which region is not healthy any more, or not yet, after a rollout. What is proven does not
+// wait for regions that the rollout did not go to, or that cannot be judged.
 func (p *planner) settledIn(d *decision) *decision {
+	d.proven = p.proven(p.hasPart)
 	for i := range p.regions {
 		r := &p.regions[i]
 		if _, other := r.healthy(p.pins()); other != nil {
@@ -228,3 +230,6 @@ func (p *planner) settledIn(d *decision) *decision {
 	d.proven = p.proven(func(*regionState) bool { return true })
 	return d
 }
+
+// hasPart tells whether the rollout goes to the region.
+func (p *planner) hasPart(r *regionState) bool { return p.at(r.name) != nil }

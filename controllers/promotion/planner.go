@@ -211,7 +211,7 @@ func (p *planner) end(phase v1alpha1.RolloutPhase) *decision {
 	d := p.wait()
 	d.verb, d.ended = record, p.recordOf(phase)
 	if phase == v1alpha1.RolloutCompleted {
-		d.proven = p.proven(func(r *regionState) bool { return p.at(r.name) != nil })
+		d.proven = p.proven(p.hasPart)
 	}
 	return d
 }

@@ -387,6 +387,15 @@ func TestWhatAPlayVerifies(t *testing.T) {
 			p := stageFor("us-1", "eu-1").asks("to b", to(good)).run(t, 6)
 			return p.event("api of us-1 crashes", func() { p.actor("us-1").stage["api"] = -10 }).run(t, 16)
 		}, []v1alpha1.VerifiedRevisions{{Applications: []string{"api", "core"}, Revisions: []v1alpha1.GitRevision{good}}}},
+		"until it is again, whatever a region is at that cannot be judged or has only come": {func(t *testing.T) *play {
+			p := stageFor("us-1", "us-2", "eu-1").asks("to b", to(good)).run(t, 12)
+			p.event("api of us-1 crashes", func() { p.actor("us-1").stage["api"] = -2 }).run(t, 4)
+			return p.event("Argo CD does not reach us-2, and ap-1 is born", func() {
+				p.blind["us-2"] = true
+				p.add("ap-1", good)
+				p.actor("ap-1").stage["core"] = -100
+			}).run(t, 10)
+		}, []v1alpha1.VerifiedRevisions{{Applications: []string{"api", "core"}, Revisions: []v1alpha1.GitRevision{good}}}},
 		"what is healthy in all regions that can be judged": {func(t *testing.T) *play {
 			p := stageFor("us-1", "eu-1").asks("to b", to(good)).run(t, 6)
 			return p.event("Argo CD does not reach us-1", func() { p.blind["us-1"] = true }).run(t, 8)

@@ -50,12 +50,17 @@ const (
 )
 
 // progress records how far the stage is and returns what to say of it, and when it counts as
-// stuck. A hold keeps the time at which it was first seen.
+// stuck. A hold keeps the time at which it was first seen. A call that failed says nothing of how
+// far the deletion is: what is recorded of it stays.
 func (r *Reconciler) progress(region *v1alpha1.Region, st stage, because error) (message string, stuck time.Time) {
 	now := metav1.NewTime(r.Clock.Now())
 	last := region.Status.Deletion
 	current := &v1alpha1.RegionDeletion{Stage: st.reason, StartedAt: now}
-	if last != nil && last.Stage == st.reason {
+	switch {
+	case last == nil:
+	case !step.IsWaiting(because):
+		current = last
+	case last.Stage == st.reason:
 		current.StartedAt = last.StartedAt
 	}
 	region.Status.Deletion = current
@@ -64,8 +69,17 @@ func (r *Reconciler) progress(region *v1alpha1.Region, st stage, because error) 
 	}
 	holding, ok := asHeld(because)
 	if !ok {
+		if last != nil && last.Stage == st.reason { // nobody may have been able to look
+			current.Holders = last.Holders
+		}
 		return because.Error(), stuck
 	}
+	return r.describeHolds(holding, last, current, stuck)
+}
+
+// describeHolds records what is held in current and says so; stuck is when the stage is, at the latest.
+func (r *Reconciler) describeHolds(holding *held, last, current *v1alpha1.RegionDeletion, stuck time.Time) (message string, due time.Time) {
+	now := metav1.NewTime(r.Clock.Now())
 	var texts []string
 	for _, one := range holding.holds[:min(len(holding.holds), maxHolders)] {
 		one.by = strings.ToValidUTF8(one.by[:min(len(one.by), maxHeldBy)], "")
@@ -73,10 +87,10 @@ func (r *Reconciler) progress(region *v1alpha1.Region, st stage, because error) 
 		current.Holders = append(current.Holders, v1alpha1.Holder{
 			Resource: one.resource, HeldBy: one.by, Since: since, Normally: one.normally, Remedy: one.remedy,
 		})
-		text, due := r.describe(one, since)
+		text, until := r.describe(one, since)
 		texts = append(texts, text)
-		if stuck.IsZero() || due.Before(stuck) {
-			stuck = due
+		if stuck.IsZero() || until.Before(stuck) {
+			stuck = until
 		}
 	}
 	return strings.Join(texts, "; "), stuck

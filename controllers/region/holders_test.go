@@ -71,6 +71,13 @@ var _ = Describe("what holds a Region", func() {
 		b.Clock.Step(5 * time.Minute)
 		b.Recorder.ExpectNoWrites(func() { b.reconcile(ctx) })
 
+		By("a call that fails, which tells nothing of it")
+		b.AWS.Fail(fake.Holders, &aws.Error{Operation: "ec2:DescribeNetworkInterfaces", Code: "RequestLimitExceeded", Class: aws.Throttled})
+		_, err := testenv.Reconcile(ctx, b.Env, b.reconciler, b.region)
+		Expect(err).To(HaveOccurred())
+		Expect(b.region.Status.Deletion.StartedAt.Time).To(BeTemporally("<=", began))
+		b.AWS.Fail(fake.Holders, nil)
+
 		By("another holder joining, which does not touch the first one's time")
 		b.AWS.SetHolders("eu-west-1", vpcID,
 			aws.Holder{Kind: aws.KindNetworkInterface, ID: "eni-0def", Description: "GlobalAccelerator configured ENI"},

@@ -201,7 +201,13 @@ func (r *Reconciler) birth(ctx context.Context, region *v1alpha1.Region, p *plan
 // pin stays good when its Promotion is deleted.
 func (b birth) presentIn(secret *corev1.Secret) error {
 	for _, k := range slices.Sorted(maps.Keys(b.keys)) {
-		if _, ok := secret.Annotations[k]; !ok && !b.unread(k) {
+		_, ok := secret.Annotations[k]
+		app, pin := strings.CutPrefix(k, v1alpha1.AnnotationRevisionPrefix)
+		switch {
+		case ok || b.unread(k):
+		case pin:
+			return step.Wait(v1alpha1.ReasonNoPin, "%s has no pin here yet: a rollout of its Promotion brings it when it reaches the region", app)
+		default:
 			return step.Wait(v1alpha1.ReasonSyncing, "the cluster Secret has no annotation %s yet", k)
 		}
 	}

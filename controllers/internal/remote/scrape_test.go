@@ -63,7 +63,7 @@ func TestProxy(t *testing.T) {
 				return
 			}
 			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(string(raw) == tc.want).To(BeTrue(), "%.200s", raw)
+			g.Expect(string(raw)).To(Equal(tc.want))
 		})
 	}
 	NewWithT(t).Expect(refused.Load()).To(BeNumerically("<", 32), "nobody reads all of a refusal")
