@@ -60,7 +60,7 @@ func nextWrites(members []*member, maxConcurrent int, awaited func(*member) bool
 	changing, misread := map[*member]bool{}, slices.ContainsFunc(members, (*member).misreads)
 	var urgent, others []*member
 	for _, m := range members {
-		if changing[m] = m.changing(live); changing[m] {
+		if changing[m] = m.changing(live) || m.unrecorded() && !m.lost; changing[m] { // it may restart just now
 			left.occupy(m)
 		}
 		if m.outOfSight() && (!m.landed() || m.unrecorded()) {

@@ -57,6 +57,16 @@ func TestMembersOutOfSightAreNotAllWritten(t *testing.T) {
 			},
 			maxConcurrent: 1,
 		},
+		"and nobody else either, although the others can be seen": {
+			members:       []*member{settled("a", 2, b).but(wants(b, d)), settled("b", 0, a, c).but(unseen).but(wants(a, d)).but(unmet), settled("d", 2, a)},
+			maxConcurrent: 1,
+		},
+		"but not for ever": {
+			members: []*member{
+				settled("a", 2, b).but(wants(b, d)), settled("b", 0, a, c).but(unseen).but(wants(a, d)).but(unmet).but(func(m *member) { m.lost = true }), settled("d", 2, a),
+			},
+			maxConcurrent: 1, want: []string{"a"},
+		},
 		"and takes one of two places": {
 			members: []*member{
 				visible(), settled("b", 0, a, c).but(unseen).but(wants(a, d)).but(unmet), settled("c", 0, a).but(unseen).but(wants(a, b)),

@@ -38,8 +38,8 @@ func (p *planner) owed(r *regionState) plan.PinSet {
 	switch {
 	case p.phase() == v1alpha1.RolloutRollingBack: // on their way
 		return plan.PinSet{}
-	case at == nil && p.policy.shared: // nobody's are its own
-		return plan.PinSet{Overrides: r.pins()}
+	case at == nil && p.policy.shared:
+		return p.bornAmong(r)
 	case at == nil:
 		return p.unless(r, p.born(r))
 	case at.MovedAt != nil && at.State != v1alpha1.RegionRolloutRolledBack:
@@ -55,7 +55,7 @@ func (p *planner) owed(r *regionState) plan.PinSet {
 func (p *planner) unpinned(r *regionState) *regionState {
 	unpinned := &regionState{name: r.name}
 	for _, a := range r.others {
-		if a.pinned == "" && p.next == nil && !p.policy.shared && slices.Contains(p.target.in[r.name], a.name) {
+		if a.pinned == "" && p.next == nil && slices.Contains(p.target.in[r.name], a.name) {
 			unpinned.apps = append(unpinned.apps, a)
 		}
 	}
@@ -77,6 +77,25 @@ func (p *planner) born(r *regionState) plan.PinSet {
 		pins.Overrides = append(pins.Overrides, v1alpha1.RevisionOverride{Application: a.name, Revision: plan.BornWith(p.rollout, a.name)})
 	}
 	return pins
+}
+
+// bornAmong are the pins of a region that came after the rollout began and reads the files of all: those
+// that the others have, lest it moves them, and where nobody reads the file yet, its own.
+func (p *planner) bornAmong(r *regionState) plan.PinSet {
+	pins := p.born(r)
+	for i, pin := range pins.Overrides {
+		if has := r.pinOf(pin.Application); has != "" && p.reads(pin.Application) {
+			pins.Overrides[i].Revision = has
+		}
+	}
+	return pins
+}
+
+// reads tells whether the rollout goes to a region that runs the application.
+func (p *planner) reads(application string) bool {
+	return slices.ContainsFunc(p.regions, func(r regionState) bool {
+		return p.at(r.name) != nil && slices.Contains(applicationsIn(p.rollout, r.name), application)
+	})
 }
 
 func (r *regionState) pinOf(application string) v1alpha1.GitRevision {

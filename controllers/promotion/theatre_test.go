@@ -142,6 +142,9 @@ func (th *theatre) act(t *testing.T) {
 		region := regionNamed(name, 0)
 		secret, err := th.reconciler.ArgoCD.Get(t.Context(), region)
 		g.Expect(err).NotTo(HaveOccurred())
+		if secret == nil {
+			continue // not registered
+		}
 		found, err := th.reconciler.ArgoCD.Applications(t.Context(), region)
 		g.Expect(err).NotTo(HaveOccurred())
 		for app, a := range found {

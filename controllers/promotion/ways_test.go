@@ -10,6 +10,7 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -164,6 +165,47 @@ func TestARegionThatIsBornReadsTheFilesOfAll(t *testing.T) {
 	secret, err := th.reconciler.ArgoCD.Get(t.Context(), regionNamed("sydney", 0))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(secret.Annotations).To(HaveKeyWithValue(v1alpha1.AnnotationRevisionPrefix+"core", string(bad)), "what Argo CD really reads")
+}
+
+// An environment's first Promotion is there before its first region is registered.
+func TestTheFirstRegionsMakeTheFilesOfAll(t *testing.T) {
+	for name, prepare := range map[string]func(*bare){
+		"there are none yet":        func(b *bare) { clear(b.files) },
+		"they are at something old": func(*bare) {},
+		"one is there":              func(b *bare) { delete(b.files, "promotions/production001/core.yaml") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			th := newTheatre(t)
+			branch, byGit := th.inGit(t, sharedFiles)
+			prepare(branch)
+			secrets := map[string]*corev1.Secret{}
+			for _, region := range cast {
+				secret, err := th.reconciler.ArgoCD.Get(t.Context(), regionNamed(region, 0))
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(th.Delete(t.Context(), secret)).To(Succeed())
+				secret.ResourceVersion = ""
+				for _, app := range applications {
+					secret.Annotations[v1alpha1.AnnotationRevisionPrefix+app] = string(good)
+				}
+				secrets[region] = secret
+			}
+			th.set(t, byGit(promotionTo(good)))
+			g.Expect(th.play(t, "all").Status.Rollout.Phase).To(Equal(v1alpha1.RolloutCompleted), "nobody is there")
+			g.Expect(branch.messages).To(BeEmpty())
+
+			for _, region := range cast {
+				g.Expect(th.Create(t.Context(), secrets[region])).To(Succeed())
+				p := th.play(t, "all")
+				g.Expect(p.Status.CurrentRevision).To(Equal(good), strings.Join(th.log, ""))
+				g.Expect(branch.messages).To(HaveLen(1))
+			}
+			for _, app := range applications {
+				g.Expect(th.deployedFrom("tokyo", app)).To(Equal(string(good)))
+			}
+			g.Expect(th.pins(t)).To(Equal("virginia core@b unkey-api@b, dublin core@b unkey-api@b, tokyo core@b unkey-api@b"))
+		})
+	}
 }
 
 func TestPinsInGitThatCannotBeReadOrWritten(t *testing.T) {
