@@ -190,7 +190,9 @@ var _ = Describe("Regions that are changed and closed", Ordered, func() {
 				return r.Tags["elbv2.k8s.aws/cluster"] == cluster || r.Tags["cluster.k8s.amazonaws.com/name"] == cluster
 			})
 		}
-		Eventually(ofCluster).WithContext(ctx).ShouldNot(BeEmpty())
+		Eventually(ofCluster).WithContext(ctx).Should(And(
+			ContainElement(HaveField("Type", "elbv2/loadbalancer")), ContainElement(HaveField("Type", "elbv2/targetgroup")),
+			ContainElement(HaveField("Type", cloud.TypeInterface))))
 		Expect(world.Client.Get(ctx, client.ObjectKeyFromObject(second), second)).To(Succeed())
 		vpc := cloud.Key{Type: "ec2/vpc", Region: string(second.Spec.AWSRegion), ID: second.Status.Network.VPCID}
 		Expect(world.Cloud.Create(cloud.Resource{ // as the load balancer controller makes for Ingresses

@@ -19,6 +19,7 @@ import (
 // notExercised are the rights and permissions that are needed and that no spec is sure to need,
 // with the reason.
 var notExercised = map[string]string{
+	"portolan.dev/regions get":                         "caches do not have a Region that came a moment ago, whose block must not be reclaimed",
 	"events.k8s.io/events patch":                       "the recorder counts an event that repeats for minutes",
 	"portolan-manager: ActInTheAccount sts:TagSession": "credentials of EKS Pod Identity carry session tags, the bed's do not",
 }
