@@ -217,13 +217,13 @@ func (p *planner) proven(in func(*regionState) bool) []string {
 	return slices.Compact(names)
 }
 
-// settledIn says which region is not healthy any more, or not yet, after a rollout. What is proven does not
-// wait for regions that the rollout did not go to, or that cannot be judged.
+// settledIn says which region is not healthy any more, or not yet, after a rollout. If that is one that
+// the rollout did not go to, or that cannot be judged, what is proven does not wait for it.
 func (p *planner) settledIn(d *decision) *decision {
-	d.proven = p.proven(p.hasPart)
 	for i := range p.regions {
 		r := &p.regions[i]
 		if _, other := r.healthy(p.pins()); other != nil {
+			d.proven = p.proven(p.hasPart)
 			return d.because(v1alpha1.ReasonApplicationsNotHealthy, "%s: %s", r.name, other.describe())
 		}
 	}
