@@ -39,6 +39,8 @@ type System interface {
 type Cloud interface {
 	// TargetHealth tells how many targets of a load balancer are healthy.
 	TargetHealth(ctx context.Context, roleARN, region, dnsName string) (aws.TargetHealth, error)
+	// LoadBalancer tells whether a load balancer is active.
+	LoadBalancer(ctx context.Context, roleARN, region, dnsName string) (aws.LoadBalancer, error)
 	// SecretVersion tells which version of a secret a region has; never its value.
 	SecretVersion(ctx context.Context, roleARN, region, secret string) (string, error)
 }
@@ -70,6 +72,7 @@ type Reconciler struct {
 	pipeline   step.Pipeline[*scope]
 	sights     *looks[sight]
 	names      *looks[nameSight]
+	balancers  *looks[balancerSight]
 	slowSights *looks[slowSight]
 	installs   *looks[installSight]
 	changes    *changes // of the world of each ring
@@ -83,7 +86,8 @@ type Reconciler struct {
 func NewReconciler(d Deps) *Reconciler {
 	r := &Reconciler{
 		Deps: d, changes: newChanges(), splits: newChanges(), memos: newMemos(), refused: newRefused(), route: remote.NewRoute(),
-		sights: newLooks[sight](d.Clock), names: newLooks[nameSight](d.Clock), slowSights: newLooks[slowSight](d.Clock), installs: newLooks[installSight](d.Clock),
+		sights: newLooks[sight](d.Clock), names: newLooks[nameSight](d.Clock), balancers: newLooks[balancerSight](d.Clock),
+		slowSights: newLooks[slowSight](d.Clock), installs: newLooks[installSight](d.Clock),
 	}
 	r.pipeline = step.Pipeline[*scope]{
 		Kind:   kind,

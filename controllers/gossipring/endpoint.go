@@ -46,9 +46,10 @@ func loadBalancer(service *corev1.Service) string {
 }
 
 // settleEndpoint decides on the name that peers use. A hostname that was once seen to work is
-// replaced only by another name that works: a failed lookup never removes a seed. A load balancer's
-// own name goes with it: what replaced it cannot be asked for without caching that it is not there.
-func settleEndpoint(s *scope, m *member, name nameSight, looked bool) {
+// replaced only by another name that works: a failed lookup never removes a seed. What leads to a
+// load balancer becomes an endpoint only once that one serves: a member resolves its seeds when it
+// starts, and never again.
+func settleEndpoint(s *scope, m *member, name nameSight, looked bool, balancer balancerSight) {
 	switch {
 	case m.balancer == "":
 		return
@@ -56,23 +57,24 @@ func settleEndpoint(s *scope, m *member, name nameSight, looked bool) {
 		m.message = "there is no Environment that says which zones to ask"
 		return
 	case s.ring.Spec.Endpoint == nil:
-		m.endpoint, m.source = m.balancer, v1alpha1.EndpointFromLoadBalancer
+		m.dialBalancer(balancer)
 		return
 	case !looked:
 		m.message = "its name is being looked up"
 		return
 	}
-	m.addresses = name.addresses
-	if name.leads {
-		m.endpoint, m.source = friendlyName(s.ring, m.region), v1alpha1.EndpointFromHostname
-		return
+	friendly := friendlyName(s.ring, m.region)
+	switch {
+	case name.leads && (balancer.serves || m.endpoint == friendly || m.endpoint == m.balancer):
+		m.endpoint, m.source, m.addresses = friendly, v1alpha1.EndpointFromHostname, name.addresses
+	case name.leads:
+		m.message = balancer.waits()
+	case s.ring.Spec.Endpoint.Fallback == v1alpha1.FallbackLoadBalancer && m.source != v1alpha1.EndpointFromHostname:
+		m.message = name.note
+		m.dialBalancer(balancer)
+	default:
+		m.message, m.astray, m.addresses = name.note, name.astray, name.addresses
 	}
-	m.message = name.note
-	if s.ring.Spec.Endpoint.Fallback == v1alpha1.FallbackLoadBalancer && m.source != v1alpha1.EndpointFromHostname {
-		m.endpoint, m.source = m.balancer, v1alpha1.EndpointFromLoadBalancer
-		return
-	}
-	m.astray = name.astray
 }
 
 // lookAtName finds out whether the endpoint's name is registered and leads to the load

@@ -30,6 +30,7 @@ import (
 	"github.com/portolan-dev/portolan/controllers"
 	"github.com/portolan-dev/portolan/controllers/gossipring"
 	"github.com/portolan-dev/portolan/controllers/internal/argocd"
+	"github.com/portolan-dev/portolan/controllers/internal/aws"
 	"github.com/portolan-dev/portolan/controllers/internal/aws/fake"
 	"github.com/portolan-dev/portolan/controllers/internal/dns"
 	"github.com/portolan-dev/portolan/controllers/internal/remote"
@@ -63,6 +64,7 @@ type fleet struct {
 	namespace string
 	client    client.WithWatch
 	argocd    *argocd.Clusters
+	cloud     *fake.AWS
 	clusters  *remote.Clusters
 	ring      *v1alpha1.GossipRing
 	sites     []*site
@@ -148,12 +150,13 @@ func (f *fleet) start(ctx context.Context, config *rest.Config, interval time.Du
 		Controller: ctrlconfig.Controller{SkipNameValidation: new(true)}, // every fleet has one of this name
 	})
 	Expect(err).NotTo(HaveOccurred())
-	cloud, clk := fake.New(), clock.RealClock{}
-	f.clusters = remote.New(cloud, clk, interval)
+	clk := clock.RealClock{}
+	f.cloud = fake.New()
+	f.clusters = remote.New(f.cloud, clk, interval)
 	Expect(mgr.Add(f.clusters)).To(Succeed())
 	Expect(gossipring.NewReconciler(gossipring.Deps{
 		Client: counting{Client: mgr.GetClient(), passes: &f.passes}, Clock: clk, Events: mgr.GetEventRecorder("portolan-gossipring"),
-		DNS: dns.New(), Cloud: cloud, Clusters: f.clusters,
+		DNS: dns.New(), Cloud: f.cloud, Clusters: f.clusters,
 		ArgoCD:     &argocd.Clusters{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Namespace: f.argocd.Namespace},
 		ProbeImage: "portolan.test/portolan:v1",
 		Poll:       interval, SlowPoll: max(interval, 2*time.Minute), Resync: max(interval, 10*time.Minute),
@@ -221,10 +224,13 @@ func (f *fleet) connect(sites ...*site) {
 	}
 }
 
-// newBalancer makes a name as long as those of AWS are, which no load balancer had before.
+// newBalancer makes one that is active, with a name as long as those of AWS are that no other had before.
 func (f *fleet) newBalancer(s *site) string {
 	f.balancers++
-	return fmt.Sprintf("k8s-api-unkeyapi-%010x-%016x.elb.%s.amazonaws.test", f.balancers, f.balancers, s.region.Spec.AWSRegion)
+	here := string(s.region.Spec.AWSRegion)
+	name := fmt.Sprintf("k8s-api-unkeyapi-%010x-%016x.elb.%s.amazonaws.test", f.balancers, f.balancers, here)
+	f.cloud.SetLoadBalancer(here, name, aws.LoadBalancer{ARN: "arn:" + name, State: aws.LoadBalancerActive})
+	return name
 }
 
 func (f *fleet) peers(self *site) []string {

@@ -61,6 +61,7 @@ type member struct {
 	joined    bool  // it was once seen to be converged
 	away      bool  // it is not seen whether its pods are back from its last write
 	lost      bool  // it has been out of sight for longer than anybody waits
+	stranded  bool  // it runs, and was not connected for longer than anybody waits
 
 	targets *targetSight // nil when they were not looked at
 	key     string       // version of the ring's key

@@ -74,6 +74,9 @@ func (r *Reconciler) observe(ctx context.Context, ring *v1alpha1.GossipRing) (*s
 	seedAll(s)
 	s.blueprint = s.memo.probes(func() *blueprint { return s.blueprintFor(r.ProbeImage) })
 	r.memos.keep(key, s.memo)
+	for _, m := range s.members {
+		m.stranded = m.staysOutside(r.Clock.Now(), s.convergeTimeout())
+	}
 	s.split = splitOf(s)
 	return s, nil
 }
@@ -216,6 +219,7 @@ func (r *Reconciler) forgetOthers(s *scope) {
 func (r *Reconciler) forget(ring client.ObjectKey, but map[client.ObjectKey]bool) {
 	r.sights.keep(ring, but)
 	r.names.keep(ring, but)
+	r.balancers.keep(ring, but)
 	r.slowSights.keep(ring, but)
 }
 

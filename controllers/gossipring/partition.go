@@ -16,8 +16,9 @@ import (
 	"github.com/portolan-dev/portolan/controllers/probe"
 )
 
-// splitOf finds out from the views into which parts a ring has fallen. Members that restart,
-// or have never been connected, are in none.
+// splitOf finds out from the views into which parts a ring has fallen. Members that restart are in
+// none, nor are those that have yet to be connected and may still be: who stays outside has missed
+// them all when it started, and would never look for them again.
 func splitOf(s *scope) plan.Partitioning {
 	names := map[string][]string{} // the Regions of each AWS region
 	for _, m := range s.members {
@@ -28,7 +29,7 @@ func splitOf(s *scope) plan.Partitioning {
 	exact := s.ring.Spec.Membership.PeerLabel != "" && len(names) == len(s.members)
 	var views []plan.RingView
 	for _, m := range s.members {
-		if !m.joined || m.rolling || !m.live() {
+		if m.rolling || !m.live() || !m.joined && !m.stranded {
 			continue
 		}
 		v := plan.RingView{Region: m.name, Seen: m.seen, Weight: m.weightOf()}
@@ -41,6 +42,13 @@ func splitOf(s *scope) plan.Partitioning {
 		views = append(views, v)
 	}
 	return plan.PartitionRing(views, weightOfAll(s.members))
+}
+
+// staysOutside tells whether one that was never connected runs with its seeds and has not seen all
+// others for longer than anybody waits.
+func (m *member) staysOutside(now time.Time, timeout time.Duration) bool {
+	outside := m.before.State == v1alpha1.MemberIsolated || m.before.State == v1alpha1.MemberSeeded
+	return !m.joined && outside && slices.Equal(m.applied, m.desired) && now.Sub(m.before.LastTransitionTime.Time) >= timeout
 }
 
 // isSplit tells whether the views prove that there are parts that do not see each other.
@@ -253,7 +261,7 @@ func (m *member) evictable() bool { return m.bridge != nil && m.remote != nil }
 func (s *scope) lonely() *member {
 	var least *member
 	for _, m := range s.members {
-		if m.evictable() && m.joined && m.live() && len(m.applied) > 0 && *m.seen < s.within(m) &&
+		if m.evictable() && (m.joined || m.stranded) && m.live() && len(m.applied) > 0 && *m.seen < s.within(m) &&
 			(least == nil || *m.seen < *least.seen) {
 			least = m
 		}

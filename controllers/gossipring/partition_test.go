@@ -90,6 +90,64 @@ func TestConvergenceNamesTheParts(t *testing.T) {
 	}
 }
 
+// Members of a new ring whose first seeds did not resolve are connected by nobody else.
+func TestWhoIsNeverConnectedIsEvictedInTheEnd(t *testing.T) {
+	const a, b, c, d = "a.example", "b.example", "c.example", "d.example"
+	newcomer := func(m *member) { m.joined = false }
+	is := func(state v1alpha1.MemberState) func(*member) {
+		return func(m *member) { m.before.State, m.before.LastTransitionTime = state, metav1.NewTime(start) }
+	}
+	for name, tc := range map[string]struct {
+		members []*member
+		after   time.Duration
+		want    string
+	}{
+		"one that is alone beside a ring": {
+			members: []*member{settled("a", 2, b), settled("b", 2, a), settled("c", 1, a, b).but(newcomer).but(is(v1alpha1.MemberIsolated))},
+			after:   defaultConvergeTimeout, want: "c",
+		},
+		"not before it has had its time": {
+			members: []*member{settled("a", 2, b), settled("b", 2, a), settled("c", 1, a, b).but(newcomer).but(is(v1alpha1.MemberIsolated))},
+			after:   defaultConvergeTimeout - time.Second,
+		},
+		"not one that is to get other seeds": {
+			members: []*member{
+				settled("a", 2, b), settled("b", 2, a),
+				settled("c", 1, a, b).but(newcomer).but(is(v1alpha1.MemberIsolated)).but(func(m *member) { m.desired = []string{a} }),
+			},
+			after: defaultConvergeTimeout,
+		},
+		"all that never were, each alone": {
+			members: []*member{settled("a", 1, b).but(newcomer).but(is(v1alpha1.MemberIsolated)), settled("b", 1, a).but(newcomer).but(is(v1alpha1.MemberIsolated))},
+			after:   defaultConvergeTimeout, want: "b",
+		},
+		"beside one that was alone before, and waits": {
+			members: []*member{settled("a", 1, b), settled("b", 1, a).but(newcomer).but(is(v1alpha1.MemberIsolated))},
+			after:   defaultConvergeTimeout, want: "b",
+		},
+		"those that have found only each other": {
+			members: []*member{
+				settled("a", 2, b).but(newcomer).but(is(v1alpha1.MemberSeeded)), settled("b", 2, c).but(newcomer).but(is(v1alpha1.MemberSeeded)),
+				settled("c", 2, d).but(newcomer).but(is(v1alpha1.MemberSeeded)), settled("d", 2, c).but(newcomer).but(is(v1alpha1.MemberSeeded)),
+			},
+			after: defaultConvergeTimeout, want: "a",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			for _, m := range tc.members {
+				bridged(m)
+				m.stranded = m.staysOutside(start.Add(tc.after), defaultConvergeTimeout)
+			}
+			s := passOver(tc.members...)
+			g.Expect(s.isSplit()).To(Equal(tc.want != ""))
+			if tc.want != "" {
+				g.Expect(names([]*member{s.bridgeToOthers()})).To(HaveExactElements(tc.want))
+			}
+		})
+	}
+}
+
 func sees(regions ...string) func(*member) {
 	return func(m *member) { m.peers = regions }
 }

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/aws"
 	"github.com/portolan-dev/portolan/controllers/internal/testenv"
 	"github.com/portolan-dev/portolan/controllers/internal/testenv/build"
 )
@@ -94,6 +95,12 @@ var _ = Describe("GossipRing", func() {
 			b.apis["eu-west-1"].Set(build.Service(""))
 			b.eventually(ctx, testenv.HaveCondition("EndpointsReady", "Unknown", "WaitingForEndpoints", "the load balancer of Service api/unkey-api-gossip-wan has no name"))
 			b.apis["eu-west-1"].Set(build.Service("lb.test"))
+			b.eventually(ctx, testenv.HaveCondition("EndpointsReady", "Unknown", "WaitingForEndpoints",
+				"its load balancer lb.test does not resolve, and AWS does not say whether it is active"))
+			b.AWS.SetLoadBalancer("eu-west-1", "lb.test", aws.LoadBalancer{ARN: "arn:lb", State: aws.LoadBalancerProvisioning})
+			b.eventually(ctx, testenv.HaveCondition("EndpointsReady", "Unknown", "WaitingForEndpoints",
+				"its load balancer lb.test is provisioning: AWS says active when its name answers"))
+			b.AWS.SetLoadBalancer("eu-west-1", "lb.test", aws.LoadBalancer{ARN: "arn:lb", State: aws.LoadBalancerActive})
 			b.eventually(ctx, testenv.HaveCondition("EndpointsReady", "True", "Succeeded"))
 			Expect(b.member("eu-west-1")).To(And(HaveField("Endpoint", "lb.test"), HaveField("Source", v1alpha1.EndpointFromLoadBalancer)))
 		})

@@ -46,7 +46,7 @@ func (r *Reconciler) report(s *scope) {
 		default:
 		}
 		// Whoever was evicted is in no part while its pods restart: that is not the end of the split.
-		together = together && (!m.joined || state == v1alpha1.MemberConverged)
+		together = together && (!m.joined && !s.wasEvicted(m) || state == v1alpha1.MemberConverged)
 		described := s.describe(m, state, message, now)
 		described.ChangingSince = m.changingSince(live, now)
 		members = append(members, described)
@@ -73,12 +73,19 @@ func (r *Reconciler) report(s *scope) {
 
 // endRejoin forgets the evictions when all are together, or when there has been no split for longer
 // than whoever was evicted may be away, even if somebody else stays away for other reasons: the next
-// split is another one.
+// split is another one. Who was never connected is no part of any until it has been outside for long,
+// each time.
 func (r *Reconciler) endRejoin(s *scope, together bool) {
 	done := s.ring.Status.Rejoin
-	if together || done != nil && !s.isSplit() && r.Clock.Since(done.At.Time) > max(s.convergeTimeout(), r.rejoinPause(s, done.Attempts)) {
+	outside := slices.ContainsFunc(s.members, func(m *member) bool { return s.wasEvicted(m) && !m.joined && m.hasPods })
+	if together || done != nil && !outside && !s.isSplit() && r.Clock.Since(done.At.Time) > max(s.convergeTimeout(), r.rejoinPause(s, done.Attempts)) {
 		s.ring.Status.Rejoin = nil
 	}
+}
+
+// wasEvicted tells whether the last eviction was one of the member's pods.
+func (s *scope) wasEvicted(m *member) bool {
+	return s.ring.Status.Rejoin != nil && s.ring.Status.Rejoin.Region == m.name
 }
 
 // wasConverged tells whether a "converged/all" says all of some.

@@ -76,7 +76,7 @@ func nextWrites(members []*member, maxConcurrent int, awaited func(*member) bool
 	}
 	turn := slices.Concat(urgent, others)
 	slices.SortStableFunc(turn, func(a, b *member) int { return cmp.Compare(a.rank(), b.rank()) })
-	return slices.DeleteFunc(turn, func(m *member) bool { return !left.take(m, changing[m]) })
+	return slices.DeleteFunc(turn, func(m *member) bool { return !left.take(m, changing[m], live) })
 }
 
 // writable tells whether the member lacks something that it can be given now.
@@ -120,8 +120,9 @@ func (p *places) occupy(m *member) {
 }
 
 // take finds a place for one that is to be written. One that has lost others has its own, and one
-// out of sight needs one more, unless it is about to restart for an earlier write anyway.
-func (p *places) take(m *member, changing bool) bool {
+// out of sight needs one more, unless it is about to restart for an earlier write anyway. One that was
+// never connected may have a place of those who have lost others: they may have lost only it.
+func (p *places) take(m *member, changing bool, live alive) bool {
 	if m.outOfSight() && m.landed() {
 		if p.unseen--; p.unseen < 0 {
 			return false
@@ -130,15 +131,22 @@ func (p *places) take(m *member, changing bool) bool {
 	switch {
 	case m.vacant && !m.joined:
 		return true // nothing runs there, and what comes starts with it
-	case !changing:
-		p.healthy--
-		return p.healthy >= 0
-	case m.unfinished && !m.live():
+	case changing && m.unfinished && !m.live():
 		return true // nothing runs there that could restart
-	default:
+	case changing:
 		p.cures--
 		return p.cures >= 0
+	case p.healthy <= 0 && (p.cures <= 0 || !m.isOutside(live)):
+		return false
 	}
+	p.healthy--
+	p.cures--
+	return true
+}
+
+// isOutside tells whether a member that was never connected sees nobody but itself beside others.
+func (m *member) isOutside(live alive) bool {
+	return !m.joined && m.live() && *m.seen <= m.weightOf() && live.weight > m.weightOf()
 }
 
 // settledDown tells whether the member's pods run with what was written for it, or will not

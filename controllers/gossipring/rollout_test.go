@@ -270,6 +270,31 @@ func TestNextWrites(t *testing.T) {
 			},
 			maxConcurrent: 1,
 		},
+		"who was never connected is written while one that has lost nobody else waits for it": {
+			members:       []*member{settled("a", 1, b), settled("b", 1).but(wants(a)).but(func(m *member) { m.joined = false })},
+			maxConcurrent: 1, want: []string{"b"},
+		},
+		"but not while that one restarts": {
+			members: []*member{
+				settled("a", 1, b).but(func(m *member) { m.rolling, m.applied = true, nil }),
+				settled("b", 1).but(wants(a)).but(func(m *member) { m.joined = false }),
+			},
+			maxConcurrent: 1,
+		},
+		"and one after the other": {
+			members: []*member{
+				settled("a", 1, b), settled("b", 1).but(wants(a)).but(func(m *member) { m.joined = false }),
+				settled("c", 1).but(wants(a, b)).but(func(m *member) { m.joined = false }),
+			},
+			maxConcurrent: 1, want: []string{"b"},
+		},
+		"who is turned away takes no place": {
+			members: []*member{
+				settled("a", 2, b), settled("b", 2, a).but(wants(a, c)).but(func(m *member) { m.written = []string{a, "gone.example"}; m.applied = m.written }),
+				settled("c", 1).but(wants(a, b)).but(func(m *member) { m.joined = false }), settled("d", 1, "e.example"), settled("e", 1, "d.example"),
+			},
+			maxConcurrent: 1, want: []string{"c"},
+		},
 		"regions of a living ring that was only just made restart one after the other": {
 			members: []*member{
 				settled("a", 2).but(wants(b)).but(func(m *member) { m.joined = false }), settled("b", 2).but(wants(a)).but(func(m *member) { m.joined = false }),

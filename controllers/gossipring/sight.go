@@ -50,12 +50,16 @@ func (r *Reconciler) lookAtAll(ctx context.Context, s *scope) {
 	every := r.lookInterval(s)
 	jobs, slow := make([]job[sight], 0, len(s.members)), make([]job[slowSight], 0, len(s.members))
 	var names []job[nameSight]
+	var balancers []job[balancerSight]
 	for _, m := range s.members {
 		if m.reachable {
 			jobs = append(jobs, job[sight]{key: s.lookKey(m), question: s.question(m), every: every, ask: r.look(s, m)})
 		}
 		if name := friendlyName(s.ring, m.region); m.reachable && name != "" && m.balancer != "" && s.environment != nil {
 			names = append(names, job[nameSight]{key: s.lookKey(m), question: s.nameQuestion(m), every: every, ask: r.lookForName(s, m, name)})
+		}
+		if s.asksForBalancer(m) {
+			balancers = append(balancers, job[balancerSight]{key: s.lookKey(m), question: s.nameQuestion(m), every: every, ask: r.lookForBalancer(s, m)})
 		}
 		if s.asksAWS(m) {
 			slow = append(slow, job[slowSight]{key: s.lookKey(m), question: s.slowQuestion(m), every: r.slowInterval(s, m), ask: r.lookSlowly(s, m)})
@@ -64,6 +68,7 @@ func (r *Reconciler) lookAtAll(ctx context.Context, s *scope) {
 	var looking sync.WaitGroup
 	looking.Go(func() { r.sights.refresh(ctx, jobs) })
 	looking.Go(func() { r.names.refresh(ctx, names) })
+	looking.Go(func() { r.balancers.refresh(ctx, balancers) })
 	r.slowSights.refresh(ctx, slow)
 	looking.Wait()
 	for _, m := range s.members {
@@ -76,7 +81,8 @@ func (r *Reconciler) lookAtAll(ctx context.Context, s *scope) {
 func (r *Reconciler) recall(s *scope, m *member) {
 	if m.reachable {
 		name, looked := r.names.last(s.lookKey(m), s.nameQuestion(m), staleAfter*r.Poll)
-		settleEndpoint(s, m, name, looked)
+		balancer, _ := r.balancers.last(s.lookKey(m), s.nameQuestion(m), staleAfter*r.Poll)
+		settleEndpoint(s, m, name, looked, balancer)
 		if seen, looked := r.sights.last(s.lookKey(m), s.question(m), staleAfter*r.Poll); looked {
 			m.take(s, seen)
 		}
@@ -190,6 +196,11 @@ func (r *Reconciler) look(s *scope, m *member) func(context.Context) sight {
 func (r *Reconciler) lookForName(s *scope, m *member, name string) func(context.Context) nameSight {
 	env, balancer := s.environment, m.balancer
 	return func(ctx context.Context) nameSight { return r.lookAtName(ctx, env, name, balancer) }
+}
+
+func (r *Reconciler) lookForBalancer(s *scope, m *member) func(context.Context) balancerSight {
+	role, here, balancer := s.environment.Spec.AWS.RoleARN, string(m.region.Spec.AWSRegion), m.balancer
+	return func(ctx context.Context) balancerSight { return r.lookAtBalancer(ctx, role, here, balancer) }
 }
 
 // rowsOf reads what a region's probe has found.

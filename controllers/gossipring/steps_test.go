@@ -385,21 +385,28 @@ func TestAnEvictionIsForgottenWhenAllAreTogetherAgain(t *testing.T) {
 	away := func(m *member) { m.hasPods, m.seen, m.applied = false, nil, nil }
 	newcomer := func(m *member) { m.joined = false }
 	for name, tc := range map[string]struct {
-		c    *member
+		c, d *member
 		ago  time.Duration
 		want bool
 	}{
-		"who was evicted is not back": {c: settled("c", 0).but(away), want: true},
-		"somebody stays away":         {c: settled("c", 0).but(away), ago: time.Hour},
-		"it is still alone":           {c: settled("c", 1, "a.example"), ago: time.Hour, want: true},
-		"it is alone again":           {c: settled("c", 1, "a.example"), want: true},
-		"it is back":                  {c: settled("c", 3)},
-		"a newcomer is still to come": {c: settled("c", 0).but(away).but(newcomer)},
+		"who was evicted is not back":              {c: settled("c", 0).but(away), want: true},
+		"somebody stays away":                      {c: settled("c", 0).but(away), ago: time.Hour},
+		"it is still alone":                        {c: settled("c", 1, "a.example"), ago: time.Hour, want: true},
+		"it is alone again":                        {c: settled("c", 1, "a.example"), want: true},
+		"it is back":                               {c: settled("c", 3)},
+		"a newcomer is still to come":              {c: settled("c", 3), d: settled("d", 0).but(away).but(newcomer)},
+		"it was never connected, and is not back":  {c: settled("c", 0).but(away).but(newcomer), want: true},
+		"it was never connected, and still is not": {c: settled("c", 1, "a.example").but(newcomer), ago: time.Hour, want: true},
+		"it was never connected, and stays away":   {c: settled("c", 0).but(away).but(newcomer), ago: time.Hour},
+		"it is connected for the first time":       {c: settled("c", 3).but(newcomer)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := passOver(settled("a", 2), settled("b", 2), tc.c)
 			if tc.c.live() && *tc.c.seen == 3 {
 				s = passOver(settled("a", 3), settled("b", 3), tc.c)
+			}
+			if tc.d != nil {
+				s.members = append(s.members, tc.d)
 			}
 			s.ring.Status.Rejoin = &v1alpha1.RingRejoin{Region: "c", Attempts: 1, At: metav1.NewTime(start.Add(-tc.ago))}
 			driver(nil).report(s)

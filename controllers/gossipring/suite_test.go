@@ -3,6 +3,7 @@ package gossipring_test
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/gossipring"
 	"github.com/portolan-dev/portolan/controllers/internal/argocd"
+	"github.com/portolan-dev/portolan/controllers/internal/aws"
 	"github.com/portolan-dev/portolan/controllers/internal/dns"
 	"github.com/portolan-dev/portolan/controllers/internal/remote"
 	"github.com/portolan-dev/portolan/controllers/internal/testenv"
@@ -63,7 +65,7 @@ func newBed(ctx context.Context, regions ...string) *bed {
 		ring: build.Ring(w.Namespace, ringName),
 	}
 	b.reconciler = gossipring.NewReconciler(gossipring.Deps{
-		Client: w.Recorder, Clock: w.Clock, Events: w.Events, DNS: b.dns, Cloud: w.AWS, Clusters: w.Clusters, ArgoCD: w.ArgoCD,
+		Client: w.Recorder, Clock: w.Clock, Events: w.Events, DNS: b.dns, System: b.dns, Cloud: w.AWS, Clusters: w.Clusters, ArgoCD: w.ArgoCD,
 		ProbeImage: "portolan.test/portolan:v1", Poll: testenv.Poll, SlowPoll: testenv.SlowPoll, Resync: testenv.Resync,
 	})
 	return b
@@ -107,10 +109,16 @@ func (b *bed) deploy(ctx context.Context, name string, seeds ...string) *v1alpha
 	})
 	Expect(err).NotTo(HaveOccurred())
 
-	b.apis[name].Set(build.Service(balancer(name)))
+	b.expose(name, balancer(name))
 	b.restart(ctx, name)
 	b.connect(region)
 	return region
+}
+
+// expose gives a region's Service a load balancer that is active.
+func (b *bed) expose(name, balancer string) {
+	b.AWS.SetLoadBalancer(name, balancer, aws.LoadBalancer{ARN: "arn:aws:elasticloadbalancing:" + name + "::" + balancer, State: aws.LoadBalancerActive})
+	b.apis[name].Set(build.Service(balancer))
 }
 
 func (b *bed) connect(region *v1alpha1.Region) {
@@ -168,6 +176,23 @@ type zone struct {
 	broken bool
 	silent bool
 	cnames map[string]string
+	// address is what the machine's own resolver says of every name; it knows none when it is empty.
+	address string
+}
+
+// LookupNetIP implements gossipring.System.
+func (z *zone) LookupNetIP(context.Context, string, string) ([]netip.Addr, error) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	address, err := netip.ParseAddr(z.address)
+	return []netip.Addr{address}, err
+}
+
+// answer has the machine's own resolver know every name.
+func (z *zone) answer(address string) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	z.address = address
 }
 
 func (z *zone) set(name, target string) {

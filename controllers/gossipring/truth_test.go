@@ -117,7 +117,7 @@ var _ = Describe("The truth about a GossipRing", func() {
 	It("stops a rollout at a region that does not come back", func(ctx SpecContext) {
 		w.ring.Spec.Rollout.MaxConcurrentRegions = 1
 		connect(ctx)
-		w.apis[c].Set(build.Service("new-" + balancer(c)))
+		w.expose(c, "new-"+balancer(c))
 		w.eventually(ctx, testenv.HaveCondition("SeedsPropagated", "Unknown", "RollingSeeds", "eu-west-1, us-east-1"))
 		Expect(w.seeds(ctx, a)).To(ContainSubstring("new-"))
 		Expect(w.seeds(ctx, b)).NotTo(ContainSubstring("new-"), "its turn has not come")
@@ -137,7 +137,7 @@ var _ = Describe("The truth about a GossipRing", func() {
 	It("waits for a region that leaves while it restarts", func(ctx SpecContext) {
 		w.ring.Spec.Rollout.MaxConcurrentRegions = 1
 		connect(ctx)
-		w.apis[c].Set(build.Service("new-" + balancer(c)))
+		w.expose(c, "new-"+balancer(c))
 		Eventually(func() string { later(ctx); return w.seeds(ctx, a) }).Should(ContainSubstring("new-"))
 		w.ExpectDeleted(ctx, build.Region(w.Namespace, a))
 		later(ctx)
@@ -155,7 +155,7 @@ var _ = Describe("The truth about a GossipRing", func() {
 		connect(ctx)
 		w.apis[a].Set(build.Pod("unkey-api-0", "["+balancer(b)+" "+balancer(c)+"]"))
 		w.eventually(ctx, testenv.HaveCondition("SeedsPropagated", "False", "SeedsMalformed", "eu-west-1 ("))
-		w.apis[c].Set(build.Service("new-" + balancer(c)))
+		w.expose(c, "new-"+balancer(c))
 		w.eventually(ctx, HaveField("Status.Members", ContainElement(HaveField("Endpoint", "new-"+balancer(c)))))
 		later(ctx)
 		Expect(w.seeds(ctx, b)).NotTo(ContainSubstring("new-"))
@@ -172,7 +172,7 @@ var _ = Describe("The truth about a GossipRing", func() {
 			w.apis[a].Set(pod)
 		}
 		config := corev1.EnvFromSource{ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "seeds"}}}
-		w.apis[c].Set(build.Service("new-" + balancer(c)))
+		w.expose(c, "new-"+balancer(c))
 		before := w.Clock.Now()
 		Eventually(func() string { later(ctx); return w.seeds(ctx, a) }).Should(ContainSubstring("new-"))
 		start(before, config) // for another reason, before the seeds were there

@@ -17,6 +17,12 @@ import (
 	"github.com/portolan-dev/portolan/test/simulator/cloud"
 )
 
+// States of a load balancer.
+const (
+	stateProvisioning = "provisioning"
+	stateActive       = "active"
+)
+
 const (
 	loadBalancerType = "elbv2/loadbalancer"
 	// loadBalancerFinalizer is the AWS load balancer controller's.
@@ -110,18 +116,27 @@ func (r *Region) ensureLoadBalancer(ctx context.Context, wait *countdowns, servi
 	if err != nil {
 		return err
 	}
+	if err := r.nameLoadBalancer(ctx, lb, service); err != nil {
+		return err
+	}
 	if err := r.registerTargets(ctx, wait, lb, service); err != nil {
 		return err
 	}
-	if held.State != "active" {
-		if !wait.over("create/"+string(service.UID), r.sampled("elbv2/loadbalancer")) {
-			return nil
-		}
-		if err := r.options.Cloud.Update(lb.key, func(held *cloud.Resource) { held.State = "active" }); err != nil {
-			return err
-		}
+	if held.State != stateActive && !wait.over("create/"+string(service.UID), r.sampled("elbv2/loadbalancer")) {
+		return nil
 	}
 	return r.openLoadBalancer(ctx, lb, held, service)
+}
+
+// nameLoadBalancer tells the Service the name that AWS has given with the load balancer, which does
+// not answer before that is active.
+func (r *Region) nameLoadBalancer(ctx context.Context, lb loadBalancer, service *corev1.Service) error {
+	if ingress := service.Status.LoadBalancer.Ingress; len(ingress) == 1 && ingress[0].Hostname == lb.host {
+		return nil
+	}
+	before := service.DeepCopy()
+	service.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{Hostname: lb.host}}
+	return client.IgnoreNotFound(r.client.Status().Patch(ctx, service, client.MergeFrom(before)))
 }
 
 func (r *Region) createLoadBalancer(lb loadBalancer, service *corev1.Service) (cloud.Resource, error) {
@@ -131,7 +146,7 @@ func (r *Region) createLoadBalancer(lb loadBalancer, service *corev1.Service) (c
 	created := cloud.Resource{
 		Key:     lb.key,
 		ARN:     lb.arn,
-		State:   "provisioning",
+		State:   stateProvisioning,
 		Parents: append(r.vpc(), r.securityGroups(service)...),
 		Tags:    r.controllerTags(service, "LoadBalancer"),
 		Data: map[string]string{
@@ -162,13 +177,11 @@ func (r *Region) openLoadBalancer(ctx context.Context, lb loadBalancer, held clo
 	if err := r.openListeners(ctx, service, address); err != nil {
 		return err
 	}
-	if ingress := service.Status.LoadBalancer.Ingress; len(ingress) == 1 && ingress[0].Hostname == lb.host {
+	if held.State == stateActive {
 		return nil
 	}
 	r.options.DNS.SetA(lb.host, address)
-	before := service.DeepCopy()
-	service.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{Hostname: lb.host}}
-	return client.IgnoreNotFound(r.client.Status().Patch(ctx, service, client.MergeFrom(before)))
+	return r.options.Cloud.Update(lb.key, func(held *cloud.Resource) { held.State = stateActive })
 }
 
 func (r *Region) deleteLoadBalancer(ctx context.Context, wait *countdowns, service *corev1.Service) error {

@@ -140,6 +140,12 @@ func (b *bed) testLoadBalancer(t *testing.T) {
 	g.Eventually(b.east.hostname(t)).Within(patience).Should(
 		MatchRegexp(`^k8s-api-unkey-api-gossip-wan-[0-9a-f]{10}\.elb\.us-east-1\.amazonaws\.com$`))
 
+	state := func() string { // the name is there before it
+		held := b.cloud.List(func(r cloud.Resource) bool { return r.Type == loadBalancerType })
+		g.Expect(held).To(HaveLen(1))
+		return held[0].State
+	}
+	g.Eventually(state).Within(patience).Should(Equal("active"))
 	ips, err := b.dns.LookupHost(t.Context(), b.east.hostname(t)())
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(ips).To(HaveLen(1))
