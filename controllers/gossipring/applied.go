@@ -11,7 +11,7 @@ import (
 
 // settleApplied compares the seeds of the pods with those that are written.
 func settleApplied(s *scope, m *member) {
-	if !m.hasPods || s.delivery == nil || m.unfinished {
+	if !m.hasPods || s.delivery == nil || m.unfinished || s.conceals(m) {
 		return
 	}
 	text, ok := s.startedWith(m)
@@ -23,6 +23,12 @@ func settleApplied(s *scope, m *member) {
 		m.applied, m.malformed = plan.SeedsIn(text), nil
 	}
 	m.foreign = m.isForeign()
+}
+
+// conceals tells whether nobody knows what a member's pods run with: with a ConfigMap they have a hash of
+// what is written, and that cannot be read.
+func (s *scope) conceals(m *member) bool {
+	return m.hidden && s.ring.Spec.Seeds.Delivery.ConfigMap != nil
 }
 
 // isForeign tells whether the pods run with something else than what is written, and will go on to:

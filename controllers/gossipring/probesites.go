@@ -27,6 +27,9 @@ import (
 // all of them, where the operator has just been started.
 const reconnecting = 5 * time.Minute
 
+// faltering is for how long a cluster is waited for that has stopped answering.
+const faltering = time.Minute
+
 // site is a region that should have a probe, or where one may be that should not.
 type site struct {
 	key     lookKey
@@ -222,8 +225,8 @@ func (r *Reconciler) finalize(ctx context.Context, ring *v1alpha1.GossipRing) (r
 	return reconcile.Result{}, finalizer.Remove(ctx, r.Client, ring, v1alpha1.RingFinalizer)
 }
 
-// removeProbes tells whether there is a cluster left that may be about to connect. One that refuses
-// us, or does not let us remove anything, must not keep the ring for ever.
+// removeProbes tells whether there is a cluster left that may be about to connect. One that is silent
+// for long, or does not let us remove anything, must not keep the ring for ever.
 func (r *Reconciler) removeProbes(ctx context.Context, ring *v1alpha1.GossipRing) (unasked bool, err error) {
 	regions := &v1alpha1.RegionList{}
 	if err := r.Client.List(ctx, regions, client.InNamespace(ring.Namespace)); err != nil {
@@ -239,7 +242,7 @@ func (r *Reconciler) removeProbes(ctx context.Context, ring *v1alpha1.GossipRing
 		case !known:
 			unasked = unasked || region.Status.Cluster != nil
 		case cluster.Connected() != nil:
-			unasked = unasked || !cluster.Failed()
+			unasked = unasked || cluster.Silence() < faltering
 		default:
 			if err := remove(ctx, cluster.Client(), objects); err != nil && !apierrors.IsForbidden(err) {
 				failed = append(failed, fmt.Errorf("removing the probe of %s: %w", region.Name, err))

@@ -143,7 +143,7 @@ func (s *scope) describeSeeds(m *member, described *v1alpha1.RingMember) {
 		described.WrittenSeedsHash = hash(m.written)
 	}
 	described.DesiredSeeds = s.listed(m.desired)
-	if !m.hasPods || m.rolling || m.malformed != nil {
+	if !m.hasPods || m.rolling || m.malformed != nil || s.conceals(m) {
 		return // they differ, or cannot be read
 	}
 	described.AppliedSeedsHash = hash(m.applied)
@@ -167,10 +167,10 @@ func (m *member) remember(described *v1alpha1.RingMember) {
 	if !m.reachable || !m.deliverable {
 		described.WrittenSeedsHash = m.before.WrittenSeedsHash
 	}
-	if m.reachable {
+	if m.reachable && !m.hidden {
 		return
 	}
-	if m.before.State == v1alpha1.MemberConverged || m.before.State == v1alpha1.MemberUnknown {
+	if m.reachable || m.before.State == v1alpha1.MemberConverged || m.before.State == v1alpha1.MemberUnknown {
 		described.AppliedSeedsHash = m.before.AppliedSeedsHash
 	}
 }

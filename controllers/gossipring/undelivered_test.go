@@ -6,8 +6,10 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/delivery"
 	"github.com/portolan-dev/portolan/controllers/internal/gitrepo"
 	"github.com/portolan-dev/portolan/controllers/internal/step"
 )
@@ -93,4 +95,26 @@ func TestOthersThanThoseThatWereWrittenAreLeftToTheEnd(t *testing.T) {
 	s.ring.Spec.Seeds.Delivery.Git = &v1alpha1.GitDelivery{}
 	g.Expect(driver(nil).notDelivered(s, s.members[1:])).To(Succeed())
 	g.Expect(driver(nil).seeded(s)).To(MatchError("the seeds of a: no file"))
+}
+
+// Pods have a hash of what a ConfigMap holds: while that cannot be read, they need not be restarting.
+func TestAConfigMapThatCannotBeReadHoldsNoTurn(t *testing.T) {
+	const a, b = "a.example", "b.example"
+	g := NewWithT(t)
+	s := passOver(settled("a", 2, b), settled("b", 2, a))
+	s.ring.Spec.Seeds.Delivery.ConfigMap = &v1alpha1.ConfigMapDelivery{Name: "seeds", Key: "wan"}
+	s.delivery = delivery.ForConfigMap(s.ring)
+	m := s.members[0]
+	m.pods = []*corev1.Pod{{}}
+	m.before = v1alpha1.RingMember{Region: "a", State: v1alpha1.MemberConverged, AppliedSeedsHash: hashOf(m.written), WrittenSeedsHash: hashOf(m.written)}
+	m.found(s, delivery.Found{Err: errors.New("forbidden")})
+	m.written, m.applied = nil, nil
+	settleApplied(s, m)
+
+	g.Expect(m.holds(liveMembers(s.members))).To(BeFalse())
+	g.Expect(driver(nil).seeded(s)).To(MatchError("the seeds of a: forbidden"))
+	var described v1alpha1.RingMember
+	s.describeSeeds(m, &described)
+	g.Expect(described.AppliedSeedsHash).To(Equal(m.before.AppliedSeedsHash), "what was known of it is kept")
+	g.Expect(described.WrittenSeedsHash).To(Equal(m.before.WrittenSeedsHash))
 }

@@ -43,6 +43,8 @@ type Options struct {
 	TimeScale float64
 	// Seed makes the sampled durations repeatable.
 	Seed uint64
+	// Medians are simulated durations that are to be others than usual: those of cloud.Options.
+	Medians map[string]time.Duration
 	// CachingResolver puts one resolver in front of each region's pods that remembers what it was
 	// told, a missing name above all.
 	CachingResolver bool
@@ -200,7 +202,7 @@ func moduleRoot() (string, error) {
 
 func (b *Bed) startAWS(context.Context) error {
 	var err error
-	b.Cloud = cloud.New(cloud.Options{Account: Account, Seed: b.options.Seed, TimeScale: b.options.TimeScale})
+	b.Cloud = cloud.New(cloud.Options{Account: Account, Seed: b.options.Seed, TimeScale: b.options.TimeScale, Medians: b.options.Medians})
 	if b.DNS, err = dns.Start("aws.unkey.cloud", "amazonaws.com"); err != nil {
 		return fmt.Errorf("serving DNS: %w", err)
 	}

@@ -3,6 +3,7 @@ package cloud
 import (
 	"fmt"
 	"sync"
+	"time"
 )
 
 const (
@@ -18,12 +19,15 @@ type Options struct {
 	Seed uint64
 	// TimeScale is real time per simulated time: at 1/60 a minute takes a second.
 	TimeScale float64
+	// Medians are simulated durations that are to be others than usual, by what Sample is asked for.
+	Medians map[string]time.Duration
 }
 
 // Cloud is one simulated AWS account. It is safe for concurrent use.
 type Cloud struct {
 	account   string
 	timeScale float64
+	medians   map[string]time.Duration
 
 	dice   dice
 	ledger ledger
@@ -46,6 +50,7 @@ func New(o Options) *Cloud {
 	return &Cloud{
 		account:   o.Account,
 		timeScale: o.TimeScale,
+		medians:   o.Medians,
 		dice:      dice{seed: o.Seed},
 		resources: map[Key]Resource{},
 		children:  map[Key]map[Key]struct{}{},

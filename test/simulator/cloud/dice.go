@@ -67,7 +67,7 @@ type Sample struct {
 // Sample draws how long something takes, in real time. Equal seeds give equal
 // series for each kind of thing, whatever else is drawn in between.
 func (c *Cloud) Sample(what string) time.Duration {
-	return c.dice.sample(what, c.Scale(median(what)))
+	return c.dice.sample(what, c.Scale(c.median(what)))
 }
 
 // Samples returns what was drawn so far, oldest first.
@@ -87,7 +87,10 @@ func (c *Cloud) NewID(prefix string) string {
 	return c.dice.newID(prefix)
 }
 
-func median(what string) time.Duration {
+func (c *Cloud) median(what string) time.Duration {
+	if d, ok := c.medians[what]; ok {
+		return d
+	}
 	if d, ok := medians[what]; ok {
 		return d
 	}

@@ -18,9 +18,11 @@ func TestMedian(t *testing.T) {
 		"deletion of the service":    {what: "ec2/subnet/delete", want: time.Second},
 		"unlisted kind of a service": {what: "eks/addon/delete", want: time.Second},
 		"unknown":                    {what: "nonsense", want: time.Second},
+		"another than usual":         {what: "ec2/vpc", want: time.Hour},
 	}
+	c := New(Options{Medians: map[string]time.Duration{"ec2/vpc": time.Hour}})
 	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) { NewWithT(t).Expect(median(tc.what)).To(Equal(tc.want)) })
+		t.Run(name, func(t *testing.T) { NewWithT(t).Expect(c.median(tc.what)).To(Equal(tc.want)) })
 	}
 }
 
