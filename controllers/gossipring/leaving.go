@@ -21,8 +21,12 @@ func (s *scope) takeLeave(regions []v1alpha1.Region) {
 			s.leavers = append(s.leavers, m)
 		}
 	}
+	byName := make(map[string]*v1alpha1.Region, len(regions))
+	for i := range regions {
+		byName[regions[i].Name] = &regions[i]
+	}
 	for _, before := range s.ring.Status.Members {
-		if slices.ContainsFunc(regions, func(r v1alpha1.Region) bool { return isOf(s.ring, before, &r) }) {
+		if is := byName[before.Region]; is != nil && isOf(s.ring, before, is) {
 			continue
 		}
 		region := &v1alpha1.Region{}
