@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 
 var _ = Describe("A promotion", Ordered, func() {
 	const environment = "promoted"
-	var f *pinned
+	var f, staging *pinned
 	var early, first, second, third v1alpha1.GitRevision
 
 	approve := func(ctx SpecContext, revision v1alpha1.GitRevision) {
@@ -25,12 +26,16 @@ var _ = Describe("A promotion", Ordered, func() {
 	}
 
 	BeforeAll(func(ctx SpecContext) {
-		f = pinFleet(ctx, environment, "10.112.0.0/16", "eu-north-1", "eu-south-1")
+		repository := serveRepository(environment)
+		f = pinFleet(ctx, repository, environment, "10.112.0.0/16", "eu-north-1", "eu-south-1")
+		staging = pinFleet(ctx, repository, "staged", "10.117.0.0/16", "eu-north-1")
 		early = f.configure("Begin", f.regions[0])
-		first = f.configure("Add the second region", f.regions...)
-		f.promotion.Spec.Revision = first
-		Expect(world.Client.Create(ctx, f.promotion)).To(Succeed())
-		createRegions(ctx, f.regions...)
+		first = f.configure("Add the second region", slices.Concat(f.regions, staging.regions)...)
+		for _, fleet := range []*pinned{f, staging} {
+			fleet.promotion.Spec.Revision = first
+			Expect(world.Client.Create(ctx, fleet.promotion)).To(Succeed())
+			createRegions(ctx, fleet.regions...)
+		}
 	})
 
 	It("pins the regions that are born", NodeTimeout(patience), func(ctx SpecContext) {
@@ -130,6 +135,42 @@ var _ = Describe("A promotion", Ordered, func() {
 		f.asks(ctx, map[string]any{"gates": map[string]any{"progressDeadline": "2m"}})
 		f.annotate(ctx, v1alpha1.AnnotationRetry, "1")
 		f.awaitCompleted(ctx, third)
+	})
+
+	It("pins one application elsewhere, until that is cleared", NodeTimeout(patience), func(ctx SpecContext) {
+		for _, step := range []struct {
+			overrides []any
+			want      v1alpha1.GitRevision
+		}{
+			{[]any{map[string]any{"application": ledger, "revision": string(second)}}, second},
+			{nil, third},
+		} {
+			f.asks(ctx, map[string]any{"overrides": step.overrides})
+			Eventually(func(g Gomega) {
+				for _, r := range f.regions {
+					g.Expect(f.pinIs(ctx, g, r)).To(Equal(step.want), r.Name)
+				}
+				g.Expect(f.is(ctx, v1alpha1.ConditionReady)(g)).To(beReady())
+				g.Expect(f.promotion.Status.CurrentRevision).To(Equal(third))
+			}).WithContext(ctx).Should(Succeed())
+			Expect(regionsOf(f.promotion)).To(And(HaveLen(2), HaveEach(HaveField("State", v1alpha1.RegionRolloutPassed))), "it moves as any revision does")
+		}
+	})
+
+	It("waits until another environment has run the revision", NodeTimeout(patience), func(ctx SpecContext) {
+		proven := f.configure("Make it proven (#20)", f.regions...)
+		f.asks(ctx, map[string]any{"revision": string(proven), "gates": map[string]any{"verifiedIn": map[string]any{
+			"namespace": staging.promotion.Namespace, "environment": staging.promotion.Spec.EnvironmentRef.Name,
+		}}})
+		Eventually(f.is(ctx, v1alpha1.PromotionValid)).WithContext(ctx).Should(haveReason(v1alpha1.ReasonNotVerified,
+			"in environment staged, no Promotion has yet completed with "))
+		for _, r := range f.regions {
+			Expect(f.pin(ctx, r)).To(Equal(third), r.Name)
+		}
+		staging.asks(ctx, map[string]any{"revision": string(proven)})
+		f.awaitCompleted(ctx, proven)
+		staging.awaitCompleted(ctx, proven)
+		f.asks(ctx, map[string]any{"gates": map[string]any{"verifiedIn": nil}})
 	})
 
 	It("follows a branch", func(ctx SpecContext) {

@@ -34,13 +34,20 @@ type pinned struct {
 
 const ledger = "ledger"
 
-// pinFleet builds an environment for regions that EKS's Argo CD deploys one application to.
-func pinFleet(ctx context.Context, name string, pool v1alpha1.CIDR, awsRegions ...v1alpha1.AWSRegion) *pinned {
+// serveRepository serves a new git repository until the container ends.
+func serveRepository(name string) *git.Repository {
 	GinkgoHelper()
 	repository, err := git.Create(filepath.Join(world.Dir(), name+".git"))
 	Expect(err).NotTo(HaveOccurred())
 	Expect(repository.Serve()).To(Succeed())
 	DeferCleanup(repository.Stop)
+	return repository
+}
+
+// pinFleet builds an environment for regions that EKS's Argo CD deploys one application to, with their
+// configuration in the repository.
+func pinFleet(ctx context.Context, repository *git.Repository, name string, pool v1alpha1.CIDR, awsRegions ...v1alpha1.AWSRegion) *pinned {
+	GinkgoHelper()
 	f := &pinned{Repository: repository, promotion: newPromotion(name, ""), set: deploying(name, ledger, "core")}
 	for _, awsRegion := range awsRegions {
 		f.regions = append(f.regions, newRegion(name, name+"-"+string(awsRegion), awsRegion))
