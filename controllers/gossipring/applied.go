@@ -11,7 +11,8 @@ import (
 
 // settleApplied compares the seeds of the pods with those that are written.
 func settleApplied(s *scope, m *member) {
-	if !m.hasPods || s.delivery == nil || m.unfinished || s.conceals(m) {
+	m.concealed = s.conceals(m)
+	if !m.hasPods || s.delivery == nil || m.unfinished || m.concealed {
 		return
 	}
 	text, ok := s.startedWith(m)

@@ -49,6 +49,7 @@ type member struct {
 	rolling   bool     // its pods differ or are not all Ready
 	applied   []string // the seeds that its pods have, unless they differ
 	malformed error    // what is wrong with the form of its pods' seeds
+	concealed bool     // nobody knows which they have
 	guessed   bool     // that may be wrong: its pods may be about to restart with them
 	seen      *int32   // its own count of the ring
 	peers     []string // the Regions that it sees, when the metric tells
@@ -123,6 +124,8 @@ func (m *member) seesSeeds(live alive) bool {
 		return false
 	case m.live() && *m.seen >= live.weight: // whatever its seeds are
 		return true
+	case m.concealed && m.before.ChangingSince != nil: // it has its turn, and is not seen to be back
+		return false
 	}
 	return *m.seen >= m.reach(m.applied, live)
 }

@@ -34,6 +34,7 @@ type scope struct {
 	undelivered error                // why
 	refusing    bool                 // somebody's last write has failed
 	split       plan.Partitioning
+	newcomers   bool       // its parts are also those who were never connected
 	blueprint   *blueprint // of the probes; nil when the ring asks for none
 	memo        memo
 }
@@ -68,16 +69,14 @@ func (r *Reconciler) observe(ctx context.Context, ring *v1alpha1.GossipRing) (*s
 	r.depart(s)
 	r.lookAtAll(ctx, s)
 	for _, m := range s.members {
-		m.away, m.lost = m.wentAway(r.Clock.Now(), s.convergeTimeout()), m.vanished(r.Clock.Now(), s.convergeTimeout())
+		now, timeout := r.Clock.Now(), s.convergeTimeout()
+		m.away, m.lost, m.stranded = m.wentAway(now, timeout), m.vanished(now, timeout), m.staysOutside(now, timeout)
 	}
 	r.forgetOthers(s)
 	seedAll(s)
 	s.blueprint = s.memo.probes(func() *blueprint { return s.blueprintFor(r.ProbeImage) })
 	r.memos.keep(key, s.memo)
-	for _, m := range s.members {
-		m.stranded = m.staysOutside(r.Clock.Now(), s.convergeTimeout())
-	}
-	s.split = splitOf(s)
+	s.findParts()
 	return s, nil
 }
 

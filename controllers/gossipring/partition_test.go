@@ -79,7 +79,7 @@ func TestConvergenceNamesTheParts(t *testing.T) {
 			ring := ringWith("")
 			ring.Spec.Membership.PeerLabel = tc.peerLabel
 			s := &scope{ring: ring, members: tc.members}
-			s.split = splitOf(s)
+			s.findParts()
 			r := driver(nil)
 			g.Expect(step.ReasonOf(r.reconcileConvergence(t.Context(), s))).To(Equal(v1alpha1.ReasonNotConverged), "it may be for a moment")
 			r.Clock.(*testingclock.FakeClock).Step(poll)
@@ -144,6 +144,85 @@ func TestWhoIsNeverConnectedIsEvictedInTheEnd(t *testing.T) {
 			if tc.want != "" {
 				g.Expect(names([]*member{s.bridgeToOthers()})).To(HaveExactElements(tc.want))
 			}
+		})
+	}
+}
+
+// A newcomer that can never be connected must not keep those from being healed who were.
+func TestAStrandedNewcomerHidesNoSplit(t *testing.T) {
+	const a, b, c, d = "a.example", "b.example", "c.example", "d.example"
+	newcomer := func() *member {
+		return settled("n", 1, a, b, c, d).but(func(m *member) { m.joined, m.stranded = false, true })
+	}
+	evictions := &v1alpha1.RingRejoin{Region: "n", Attempts: 7, At: metav1.NewTime(start.Add(-time.Minute))}
+	all := func(members ...*member) *scope {
+		for _, m := range members {
+			bridged(m)
+		}
+		s := passOver(members...)
+		s.ring.Status.Rejoin = evictions.DeepCopy()
+		s.ring.Status.Conditions = []metav1.Condition{{
+			Type: v1alpha1.RingConverged, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonPartitioned, LastTransitionTime: metav1.NewTime(start.Add(-time.Hour)),
+		}}
+		return s
+	}
+	g, r := NewWithT(t), driver(nil)
+	whole := all(settled("a", 4, b), settled("b", 4, a), settled("c", 4, d), settled("d", 4, c), newcomer())
+	g.Expect(whole.isSplit()).To(BeTrue())
+	g.Expect(r.lasting(whole)).To(BeFalse())
+	r.Clock.(*testingclock.FakeClock).Step(poll)
+	g.Expect(r.lasting(whole)).To(BeTrue())
+	why, held := r.holdsRejoin(whole)
+	g.Expect(held).To(BeTrue())
+	g.Expect(why).To(HavePrefix("evicting a member was tried 7 times, the last in n"))
+
+	split := all(settled("a", 2, b), settled("b", 2, a, c), settled("c", 2, d), settled("d", 2, a, c), newcomer())
+	g.Expect(split.isSplit()).To(BeTrue())
+	g.Expect(r.lasting(split)).To(BeFalse(), "it has only just begun")
+	r.Clock.(*testingclock.FakeClock).Step(poll)
+	g.Expect(r.lasting(split)).To(BeTrue())
+	why, held = r.holdsRejoin(split)
+	g.Expect(held).To(BeFalse(), why)
+	g.Expect(names([]*member{split.bridgeToOthers()})).NotTo(ContainElement("n"))
+	g.Expect(split.attempts()).To(BeZero())
+}
+
+// One part may be cut off for good: the others must not wait for it.
+func TestEachAttemptIsAnotherParts(t *testing.T) {
+	const a, c, d, f = "a.example", "c.example", "d.example", "f.example"
+	named := func() []*member {
+		return []*member{
+			settled("a", 3, f).but(sees("a", "b", "c")), settled("b", 3, a).but(sees("a", "b", "c")), settled("c", 3, a).but(sees("a", "b", "c")),
+			settled("d", 2, a).but(sees("d", "e")), settled("e", 2, d).but(sees("d", "e")), settled("f", 1, a).but(sees("f")),
+		}
+	}
+	counted := func() []*member {
+		return []*member{settled("a", 2, c), settled("b", 2, a), settled("c", 2, d), settled("d", 2, a), settled("g", 1, a)}
+	}
+	for name, tc := range map[string]struct {
+		members   func() []*member
+		peerLabel string
+		want      []string
+	}{
+		"with names":  {members: named, peerLabel: "region", want: []string{"f", "d", "f"}},
+		"with counts": {members: counted, want: []string{"g", "a", "b", "c", "d", "g"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			members := tc.members()
+			for _, m := range members {
+				bridged(m)
+			}
+			s := passOver(members...)
+			s.ring.Spec.Membership.PeerLabel = tc.peerLabel
+			s.findParts()
+			var evicted []string
+			for attempt := range len(tc.want) {
+				if attempt > 0 {
+					s.ring.Status.Rejoin = &v1alpha1.RingRejoin{Region: evicted[attempt-1], Attempts: int32(attempt)}
+				}
+				evicted = append(evicted, s.bridgeToOthers().name)
+			}
+			NewWithT(t).Expect(evicted).To(Equal(tc.want))
 		})
 	}
 }
@@ -225,7 +304,7 @@ func TestNobodyIsEvictedWhoGetsThroughToNobodyElse(t *testing.T) {
 			}
 			s := passOver(members...)
 			s.ring.Spec.Membership.PeerLabel = peerLabel
-			s.split = splitOf(s)
+			s.findParts()
 			NewWithT(t).Expect(s.split.AtLeast).To(Equal(2))
 			NewWithT(t).Expect(s.bridgeToOthers()).To(BeNil())
 		})

@@ -39,9 +39,10 @@ func (p *places) takeUnseen() bool {
 	return p.unseen >= 0
 }
 
-// isOutside tells whether a member that was never connected sees nobody but itself beside others.
+// isOutside tells whether a member that was never connected sees nobody but itself beside others, or
+// has not seen all of them for long.
 func (m *member) isOutside(live alive) bool {
-	return !m.joined && m.live() && *m.seen <= m.weightOf() && live.weight > m.weightOf()
+	return !m.joined && m.live() && *m.seen < live.weight && (*m.seen <= m.weightOf() || m.stranded)
 }
 
 // settledDown tells whether the member's pods run with what was written for it, or will not

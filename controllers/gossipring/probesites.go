@@ -242,7 +242,7 @@ func (r *Reconciler) removeProbes(ctx context.Context, ring *v1alpha1.GossipRing
 		case !known:
 			unasked = unasked || region.Status.Cluster != nil
 		case cluster.Connected() != nil:
-			unasked = unasked || cluster.Silence() < faltering
+			unasked = unasked || !cluster.Failed() || cluster.Silence() < faltering
 		default:
 			if err := remove(ctx, cluster.Client(), objects); err != nil && !apierrors.IsForbidden(err) {
 				failed = append(failed, fmt.Errorf("removing the probe of %s: %w", region.Name, err))

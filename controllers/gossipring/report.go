@@ -143,7 +143,7 @@ func (s *scope) describeSeeds(m *member, described *v1alpha1.RingMember) {
 		described.WrittenSeedsHash = hash(m.written)
 	}
 	described.DesiredSeeds = s.listed(m.desired)
-	if !m.hasPods || m.rolling || m.malformed != nil || s.conceals(m) {
+	if !m.hasPods || m.rolling || m.malformed != nil || m.concealed {
 		return // they differ, or cannot be read
 	}
 	described.AppliedSeedsHash = hash(m.applied)

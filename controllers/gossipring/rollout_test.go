@@ -288,6 +288,32 @@ func TestNextWrites(t *testing.T) {
 			},
 			maxConcurrent: 1, want: []string{"b"},
 		},
+		"newcomers that have found only each other are written in the end": {
+			members: []*member{
+				settled("a", 2, b, c), settled("d", 2, a),
+				settled("b", 2, c).but(wants(a, c, d)).but(func(m *member) { m.joined, m.stranded = false, true }),
+				settled("c", 2, b).but(wants(a, b, d)).but(func(m *member) { m.joined, m.stranded = false, true }),
+			},
+			maxConcurrent: 1, want: []string{"b"},
+		},
+		"but not before they have had their time": {
+			members: []*member{
+				settled("a", 2, b, c), settled("d", 2, a),
+				settled("b", 2, c).but(wants(a, c, d)).but(func(m *member) { m.joined = false }),
+				settled("c", 2, b).but(wants(a, b, d)).but(func(m *member) { m.joined = false }),
+			},
+			maxConcurrent: 1,
+		},
+		"a turn does not end because a ConfigMap cannot be read": {
+			members: []*member{
+				settled("a", 1, b, c).but(func(m *member) {
+					m.deliverable, m.hidden, m.concealed, m.written, m.applied = false, true, true, nil, nil
+					m.before.ChangingSince, m.before.AppliedSeedsHash, m.before.WrittenSeedsHash = new(metav1.NewTime(start)), "x", "x"
+				}),
+				settled("b", 2, a, c), settled("c", 2, a).but(wants(a, b)),
+			},
+			maxConcurrent: 1,
+		},
 		"who is turned away takes no place": {
 			members: []*member{
 				settled("a", 2, b), settled("b", 2, a).but(wants(a, c)).but(func(m *member) { m.written = []string{a, "gone.example"}; m.applied = m.written }),

@@ -32,7 +32,7 @@ var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 func passOver(members ...*member) *scope {
 	s := &scope{ring: ringWith(""), environment: environmentWith(), members: members}
-	s.split = splitOf(s)
+	s.findParts()
 	return s
 }
 
