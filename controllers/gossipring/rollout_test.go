@@ -310,7 +310,7 @@ func TestNextWrites(t *testing.T) {
 					m.deliverable, m.hidden, m.concealed, m.written, m.applied = false, true, true, nil, nil
 					m.before.ChangingSince, m.before.AppliedSeedsHash, m.before.WrittenSeedsHash = new(metav1.NewTime(start)), "x", "x"
 				}),
-				settled("b", 2, a, c), settled("c", 2, a).but(wants(a, b)),
+				settled("b", 2, c), settled("c", 2, b).but(wants(a, b)),
 			},
 			maxConcurrent: 1,
 		},
