@@ -79,7 +79,7 @@ func (p *planner) before(r *regionState) (pins []v1alpha1.RevisionOverride, left
 		return r.pins(), false
 	case p.sameAgain():
 		return p.recorded(r), stays
-	case at.State == v1alpha1.RegionRolloutPassed || at.State == v1alpha1.RegionRolloutRolledBack:
+	case at.State == v1alpha1.RegionRolloutPassed || p.isBack(at, r):
 		return r.pins(), false
 	case at.MovedAt != nil || stays || p.interrupted(r):
 		return p.recorded(r), true
@@ -88,6 +88,15 @@ func (p *planner) before(r *regionState) (pins []v1alpha1.RevisionOverride, left
 	default:
 		return r.pins(), false
 	}
+}
+
+// isBack tells whether a rollback has come to its end in a region: also while another one still holds it up.
+func (p *planner) isBack(at *v1alpha1.RegionProgress, r *regionState) bool {
+	if p.phase() != v1alpha1.RolloutRollingBack || r.unknown != "" {
+		return at.State == v1alpha1.RegionRolloutRolledBack
+	}
+	previous := p.previous(r.name)
+	return !slices.ContainsFunc(r.apps, func(a appState) bool { return a.untold || a.pinned != previous.Of(a.name) })
 }
 
 // interrupted tells whether a region that waits for its turn has a pin of the rollout's already: that it began to

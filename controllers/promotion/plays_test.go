@@ -163,6 +163,16 @@ func TestRollouts(t *testing.T) {
 			p.event("nothing is known of eu-1", func() { p.away["eu-1"] = true }).run(t, 10)
 			return p.event("eu-1 is back", func() { p.away["eu-1"] = false }).run(t, 3)
 		}, "us-1 aa, eu-1 aa, ap-1 aa"},
+		"rollback-unknown-reverted": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1", "ap-1").asks("all at once, a soak of 10 minutes, roll back on failure", func(s *v1alpha1.PromotionSpec) {
+				rollback(s)
+				soakFor(10 * time.Minute)(s)
+				s.Waves = []v1alpha1.PromotionWave{{Name: "all", Regions: []string{"us-1", "eu-1", "ap-1"}}}
+			}).asks("to c", to(bad)).run(t, 2)
+			p.event("nothing is known of eu-1", func() { p.away["eu-1"] = true }).run(t, 10)
+			p.asks("back to a", to(old)).run(t, 15)
+			return p.event("eu-1 is back", func() { p.away["eu-1"] = false }).run(t, 20)
+		}, "us-1 aa, eu-1 aa, ap-1 aa"},
 		"unseen-unapproved": {func(t *testing.T) *play {
 			p := stageFor("us-1", "eu-1").event("the operator restarts, and sees no region yet", func() {})
 			p.denied, p.unseen = true, map[string]bool{"us-1": true, "eu-1": true}
