@@ -21,8 +21,8 @@ func (r *Reconciler) rollOut(ctx context.Context, s *scope) error {
 		return step.Blocked(v1alpha1.PromotionValid)
 	}
 	d, err := r.carryOut(ctx, s)
-	if err != nil {
-		return err
+	if err != nil { // the other regions wait no longer for that
+		return step.Within(r.pace(s, d), err)
 	}
 	if d.verb == hold { // git may be slow, and nothing that is to be done waits for it
 		r.tell(ctx, s)
@@ -42,7 +42,10 @@ func (r *Reconciler) carryOut(ctx context.Context, s *scope) (*decision, error) 
 		s.world.tried[w.region.name] = true
 	}
 	d, again := r.decideAndAct(ctx, s)
-	return d, first(err, again)
+	if again == nil && d.verb != hold {
+		err = step.Within(atOnce, err)
+	}
+	return d, err
 }
 
 func (r *Reconciler) decideAndAct(ctx context.Context, s *scope) (*decision, error) {
@@ -105,8 +108,8 @@ func (d *decision) forget(missed map[string]bool, before map[string]*v1alpha1.Re
 	}
 }
 
-// outcome is what the condition RolledOut says of a decision.
-func (r *Reconciler) outcome(s *scope, d *decision) error {
+// pace is after which time time alone, or what nobody announces, has something new for a decision.
+func (r *Reconciler) pace(s *scope, d *decision) time.Duration {
 	after := r.Resync
 	if s.promotion.Spec.Track != nil || d.asking || s.unread != "" {
 		after = r.Poll
@@ -114,6 +117,12 @@ func (r *Reconciler) outcome(s *scope, d *decision) error {
 	if !d.until.IsZero() {
 		after = min(after, max(atOnce, d.until.Sub(s.world.now)))
 	}
+	return after
+}
+
+// outcome is what the condition RolledOut says of a decision.
+func (r *Reconciler) outcome(s *scope, d *decision) error {
+	after := r.pace(s, d)
 	switch {
 	case d.verb != hold:
 		return step.Poll(atOnce, d.reasonOr(v1alpha1.ReasonRollingOut), "%s", d.message)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -190,6 +191,42 @@ func TestAPinThatCannotBePutRightHoldsUpNoOtherRegion(t *testing.T) {
 	g.Expect(th.pins(t)).To(Equal("virginia core@b unkey-api@b, dublin core@b unkey-api@b, tokyo core@b unkey-api@b"))
 	g.Expect(p.Status.Rollout.Phase).To(Equal(v1alpha1.RolloutCompleted))
 	g.Expect(conditionOf(p, v1alpha1.PromotionRolledOut).Reason).To(Equal(v1alpha1.ReasonNotDelivered))
+}
+
+// Nothing announces that a soak is over, or what is to be done after what was done.
+func TestAPinThatCannotBePutRightLeavesOthersTheirPace(t *testing.T) {
+	g := NewWithT(t)
+	th := newTheatre(t)
+	th.reconciler.Poll = time.Hour // after which what failed is tried again
+	branch, byGit := th.inGit(t, ownFiles)
+	p := byGit(promotionTo(good))
+	soakFor(90 * time.Second)(&p.Spec)
+	th.set(t, p)
+	for p = th.pass(t, "all"); p.Status.Rollout.Waves[0].Regions[0].State != v1alpha1.RegionRolloutPassed; p = th.pass(t, "all") {
+		th.act(t)
+	}
+	branch.files["promotions/production001/virginia/core.yaml"] = []byte(conflicted)
+	dublin := func() *v1alpha1.RegionProgress { return &p.Status.Rollout.Waves[0].Regions[1] }
+	for asked := false; dublin().State != v1alpha1.RegionRolloutSoaking; asked = dublin().ConfirmAt != nil {
+		th.act(t)
+		g.Expect(th.Get(t.Context(), client.ObjectKeyFromObject(p), p)).To(Succeed())
+		result, err := th.reconciler.Reconcile(t.Context(), p)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(conditionOf(p, v1alpha1.PromotionRolledOut).Reason).To(Equal(v1alpha1.ReasonNotDelivered))
+		if dublin().ConfirmAt != nil && !asked {
+			g.Expect(result.RequeueAfter).To(Equal(atOnce))
+		}
+		if dublin().State == v1alpha1.RegionRolloutSoaking {
+			g.Expect(result.RequeueAfter).To(BeNumerically("<=", 90*time.Second))
+			th.clock.SetTime(th.clock.Now().Add(result.RequeueAfter))
+		}
+		if th.passes++; th.passes > 40 {
+			t.Fatal("dublin never soaks")
+		}
+	}
+	p = th.pass(t, "all")
+	g.Expect(dublin().State).To(Equal(v1alpha1.RegionRolloutPassed))
+	g.Expect(th.pins(t)).To(HaveSuffix("tokyo core@b unkey-api@b"), "it is its turn")
 }
 
 // An application that joins a profile has no Application yet, and the rollout that began without it may be

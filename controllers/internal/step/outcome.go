@@ -61,6 +61,18 @@ func DoneUntil(after time.Duration) error {
 	return &signal{reason: v1alpha1.ReasonSucceeded, after: after, done: true, err: errors.New("")}
 }
 
+// Within reports what err does, to be looked at again after the given time at the latest: something
+// else is due then. A failure is retried at its own pace.
+func Within(after time.Duration, err error) error {
+	sig, ok := errors.AsType[*signal](err)
+	if !ok || sig.after > 0 && sig.after <= after {
+		return err
+	}
+	sooner := *sig
+	sooner.after, sooner.err = after, err
+	return &sooner
+}
+
 // IsTerminal tells whether err came from Terminal or Stuck.
 func IsTerminal(err error) bool {
 	sig, ok := errors.AsType[*signal](err)

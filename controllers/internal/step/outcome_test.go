@@ -60,6 +60,22 @@ func TestOutcomes(t *testing.T) {
 			err:        Stuck(0, "NotOurs", "bucket x is another's"),
 			wantStatus: metav1.ConditionFalse, wantReason: "NotOurs", wantMessage: "bucket x is another's", wantTerminal: true,
 		},
+		"stuck, but something else is due sooner": {
+			err:        Within(time.Second, fmt.Errorf("zone a: %w", Stuck(time.Minute, "NotOurs", "bucket x is another's"))),
+			wantStatus: metav1.ConditionFalse, wantReason: "NotOurs", wantMessage: "zone a: bucket x is another's", wantTerminal: true, wantAfter: time.Second,
+		},
+		"polling, and something else is due later": {
+			err:        Within(time.Minute, Poll(time.Second, "Replicating", "copying x")),
+			wantStatus: metav1.ConditionUnknown, wantReason: "Replicating", wantMessage: "copying x", wantWaiting: true, wantAfter: time.Second,
+		},
+		"waiting, and something else is due": {
+			err:        Within(time.Minute, Wait("Creating", "VPC %s", "x")),
+			wantStatus: metav1.ConditionUnknown, wantReason: "Creating", wantMessage: "VPC x", wantWaiting: true, wantAfter: time.Minute,
+		},
+		"a failure, while something else is due": {
+			err:        Within(time.Minute, errors.New("connection refused")),
+			wantStatus: metav1.ConditionUnknown, wantReason: v1alpha1.ReasonRetrying, wantMessage: "connection refused",
+		},
 		"wrapped by the step": {
 			err:        fmt.Errorf("zone a: %w", Wait("Creating", "subnet")),
 			wantStatus: metav1.ConditionUnknown, wantReason: "Creating", wantMessage: "zone a: subnet", wantWaiting: true,
