@@ -25,9 +25,15 @@ type ArgoCD struct {
 	// clusterLabels are added to every cluster Secret, for generators to select by.
 	// +kubebuilder:validation:MaxProperties=32
 	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('portolan.dev/') && !k.startsWith('argocd.argoproj.io/') && !(k in ['environment', 'region', 'profile']))",message="the labels environment, region, profile, portolan.dev/* and argocd.argoproj.io/* are set by Portolan"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k.indexOf('/') <= 253 && k.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",message="a label's key is a name of at most 63 letters, digits, '-', '_' and '.', with a letter or digit at both ends; before it, there may be a DNS domain and '/'"
 	// +optional
-	ClusterLabels map[string]string `json:"clusterLabels,omitempty"`
+	ClusterLabels map[string]LabelValue `json:"clusterLabels,omitempty"`
 }
+
+// LabelValue is the value of a label, as Kubernetes takes it.
+// +kubebuilder:validation:MaxLength=63
+// +kubebuilder:validation:XValidation:rule="self.matches('^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$')",message="a label's value is empty, or letters, digits, '-', '_' and '.' with a letter or digit at both ends"
+type LabelValue string
 
 // ArgoCDMode says where Argo CD is and how it knows the regional clusters.
 // +kubebuilder:validation:Enum=Hub;PerCluster;EKSCapability

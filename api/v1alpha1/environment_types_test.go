@@ -70,7 +70,14 @@ var _ = Describe("Environment", func() {
 		})),
 		Entry("with an Argo CD in each region", spec(func(s *v1alpha1.EnvironmentSpec) { s.ArgoCD.Mode = v1alpha1.ArgoCDPerCluster })),
 		Entry("with labels of the user's own", spec(func(s *v1alpha1.EnvironmentSpec) {
-			s.ArgoCD.ClusterLabels = map[string]string{"tier": "gold", "clusterSuffix": ""}
+			s.ArgoCD.ClusterLabels = map[string]v1alpha1.LabelValue{"tier": "gold", "clusterSuffix": "", "unkey.cloud/Cost_center.v2": "a-B_c.9"}
+		})),
+		Entry("with as many labels as there may be, of the greatest length", spec(func(s *v1alpha1.EnvironmentSpec) {
+			s.ArgoCD.ClusterLabels = map[string]v1alpha1.LabelValue{}
+			for i := range 32 {
+				key := fmt.Sprintf("%s/%s%02d", strings.Repeat("d", 253), strings.Repeat("n", 61), i)
+				s.ArgoCD.ClusterLabels[key] = v1alpha1.LabelValue(strings.Repeat("v", 63))
+			}
 		})),
 	)
 
@@ -144,14 +151,16 @@ var _ = Describe("Environment", func() {
 			"spec.dns.zones[0].name in body should match"),
 		Entry("secrets in an AWS region that does not exist", func(s *v1alpha1.EnvironmentSpec) { s.Secrets = &v1alpha1.SecretSource{PrimaryRegion: "us-east-9"} },
 			`spec.secrets.primaryRegion: Unsupported value: "us-east-9"`),
-		Entry("a label that Portolan sets", func(s *v1alpha1.EnvironmentSpec) { s.ArgoCD.ClusterLabels = map[string]string{"region": "here"} },
+		Entry("a label that Portolan sets", func(s *v1alpha1.EnvironmentSpec) {
+			s.ArgoCD.ClusterLabels = map[string]v1alpha1.LabelValue{"region": "here"}
+		},
 			"the labels environment, region, profile, portolan.dev/* and argocd.argoproj.io/* are set by Portolan"),
 		Entry("a label of Portolan's", func(s *v1alpha1.EnvironmentSpec) {
-			s.ArgoCD.ClusterLabels = map[string]string{"portolan.dev/managed": "false"}
+			s.ArgoCD.ClusterLabels = map[string]v1alpha1.LabelValue{"portolan.dev/managed": "false"}
 		},
 			"are set by Portolan"),
 		Entry("a label of Argo CD's", func(s *v1alpha1.EnvironmentSpec) {
-			s.ArgoCD.ClusterLabels = map[string]string{"argocd.argoproj.io/secret-type": "repository"}
+			s.ArgoCD.ClusterLabels = map[string]v1alpha1.LabelValue{"argocd.argoproj.io/secret-type": "repository"}
 		},
 			"are set by Portolan"),
 		Entry("an unknown place for Argo CD", func(s *v1alpha1.EnvironmentSpec) { s.ArgoCD.Mode = "Regional" },
@@ -162,6 +171,26 @@ var _ = Describe("Environment", func() {
 			"spec.profiles in body should have at least 1 items"),
 		Entry("two profiles of one name", func(s *v1alpha1.EnvironmentSpec) { s.Profiles = append(s.Profiles, s.Profiles[0]) },
 			"spec.profiles[1]: Duplicate value"),
+	)
+
+	DescribeTable("is rejected for a label that no Secret can have", func(ctx SpecContext, key, value, message string) {
+		expectRejected(ctx, edited(validEnvironment, spec(func(s *v1alpha1.EnvironmentSpec) {
+			s.ArgoCD.ClusterLabels = map[string]v1alpha1.LabelValue{key: v1alpha1.LabelValue(value)}
+		})), message)
+	},
+		Entry("with a blank in its value", "team", "platform team", "a label's value is empty, or letters"),
+		Entry("with a value that ends in a dash", "team", "platform-", "spec.argocd.clusterLabels[team]: Invalid value"),
+		Entry("with a value that is an address", "team", "https://unkey.cloud", "a label's value is"),
+		Entry("with a value of two lines", "team", "a\nb", "a label's value is"),
+		Entry("with a value that is too long", "team", strings.Repeat("v", 64), "may not be more than 63 bytes"),
+		Entry("without key", "", "gold", "a label's key is a name"),
+		Entry("with a blank in its key", "cost center", "7", "a label's key is a name"),
+		Entry("with a key that begins with a dot", ".team", "x", "a label's key is a name"),
+		Entry("with a key that is too long", strings.Repeat("k", 64), "x", "a label's key is a name"),
+		Entry("with a domain in capitals", "Unkey.cloud/team", "x", "a label's key is a name"),
+		Entry("with a domain that is too long", strings.Repeat("d", 254)+"/team", "x", "a label's key is a name"),
+		Entry("with a domain that is empty", "/team", "x", "a label's key is a name"),
+		Entry("with two slashes", "unkey.cloud/a/b", "x", "a label's key is a name"),
 	)
 
 	DescribeTable("is rejected for a profile", func(ctx SpecContext, edit func(*v1alpha1.Environment), message string) {

@@ -14,14 +14,14 @@ import (
 // every region would have to have its turn after an upgrade.
 type ProfileRevision struct {
 	// Profile has all that it extends merged in.
-	Profile           v1alpha1.Profile            `json:"profile"`
-	Tags              map[string]string           `json:"tags,omitempty"`
-	NATGateways       v1alpha1.NATGatewayMode     `json:"natGateways,omitempty"`
-	Gossip            *v1alpha1.GossipIngress     `json:"gossip,omitempty"`
-	ArgoCDRoleARN     string                      `json:"argocdRoleARN,omitempty"`
-	ClusterLabels     map[string]string           `json:"clusterLabels,omitempty"`
-	GlobalAccelerator *v1alpha1.GlobalAccelerator `json:"globalAccelerator,omitempty"`
-	Secrets           *v1alpha1.SecretSource      `json:"secrets,omitempty"`
+	Profile           v1alpha1.Profile               `json:"profile"`
+	Tags              map[string]string              `json:"tags,omitempty"`
+	NATGateways       v1alpha1.NATGatewayMode        `json:"natGateways,omitempty"`
+	Gossip            *v1alpha1.GossipIngress        `json:"gossip,omitempty"`
+	ArgoCDRoleARN     string                         `json:"argocdRoleARN,omitempty"`
+	ClusterLabels     map[string]v1alpha1.LabelValue `json:"clusterLabels,omitempty"`
+	GlobalAccelerator *v1alpha1.GlobalAccelerator    `json:"globalAccelerator,omitempty"`
+	Secrets           *v1alpha1.SecretSource         `json:"secrets,omitempty"`
 }
 
 // ProfileRevisionOf returns what the Environment says now about the regions of a profile. It fails with

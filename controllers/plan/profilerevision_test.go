@@ -34,16 +34,16 @@ func someProfiles(t *rapid.T) []v1alpha1.Profile {
 	return []v1alpha1.Profile{draw("base"), edge, draw("alone")}
 }
 
-func someTags(t *rapid.T, label string) map[string]string {
-	return rapid.MapOfN(rapid.SampledFrom([]string{"team", "cost", "tier"}), rapid.SampledFrom([]string{"x", "y"}), 0, 3).Draw(t, label)
+func someTags[V ~string](t *rapid.T, label string) map[string]V {
+	return rapid.MapOfN(rapid.SampledFrom([]string{"team", "cost", "tier"}), rapid.SampledFrom([]V{"x", "y"}), 0, 3).Draw(t, label)
 }
 
 // someEnvironment draws everything that a revision is made of.
 func someEnvironment(t *rapid.T) *v1alpha1.Environment {
 	env := withProfiles(someProfiles(t)...)
 	env.Spec.AWS.AccountID = "111122223333"
-	env.Spec.AWS.Tags = someTags(t, "tags")
-	env.Spec.ArgoCD.ClusterLabels = someTags(t, "cluster labels")
+	env.Spec.AWS.Tags = someTags[string](t, "tags")
+	env.Spec.ArgoCD.ClusterLabels = someTags[v1alpha1.LabelValue](t, "cluster labels")
 	env.Spec.ArgoCD.RoleARN = rapid.SampledFrom([]string{"", "arn:aws:iam::111122223333:role/argocd"}).Draw(t, "argocd role")
 	env.Spec.Network.NATGateways = rapid.SampledFrom([]v1alpha1.NATGatewayMode{
 		v1alpha1.NATGatewaysPerZone, v1alpha1.NATGatewaysSingle, v1alpha1.NATGatewaysNone,
@@ -140,7 +140,9 @@ var stagedChanges = map[string]func(*v1alpha1.EnvironmentSpec){
 	"NAT":         func(s *v1alpha1.EnvironmentSpec) { s.Network.NATGateways = "" },
 	"gossip":      func(s *v1alpha1.EnvironmentSpec) { s.Network.Gossip = &v1alpha1.GossipIngress{Port: 1} },
 	"argocd role": func(s *v1alpha1.EnvironmentSpec) { s.ArgoCD.RoleARN = "arn:aws:iam::111122223333:role/new" },
-	"labels":      func(s *v1alpha1.EnvironmentSpec) { s.ArgoCD.ClusterLabels = map[string]string{"new": "label"} },
+	"labels": func(s *v1alpha1.EnvironmentSpec) {
+		s.ArgoCD.ClusterLabels = map[string]v1alpha1.LabelValue{"new": "label"}
+	},
 	"accelerator": func(s *v1alpha1.EnvironmentSpec) {
 		s.GlobalAccelerator = &v1alpha1.GlobalAccelerator{ListenerARN: "new"}
 	},

@@ -118,7 +118,7 @@ var _ = Describe("a Region with an Argo CD of its own", Ordered, func() {
 		b.ArgoCD.Homes = &argocd.Homes{Client: b.Client, Clusters: b.Clusters, Scheme: env.Client.Scheme()}
 		way = linkTo(ctx, in.config.Host)
 		b.ACK.Serve(way.url(), string(in.config.CAData))
-		b.environment.Spec.ArgoCD = v1alpha1.ArgoCD{Mode: v1alpha1.ArgoCDPerCluster, ClusterLabels: map[string]string{"tier": "gold"}}
+		b.environment.Spec.ArgoCD = v1alpha1.ArgoCD{Mode: v1alpha1.ArgoCDPerCluster, ClusterLabels: map[string]v1alpha1.LabelValue{"tier": "gold"}}
 		namespace := &corev1.Namespace{}
 		namespace.Name = b.ArgoCD.Namespace
 		Expect(in.Create(ctx, namespace)).To(Succeed())

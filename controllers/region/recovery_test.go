@@ -177,7 +177,7 @@ var _ = Describe("a Region whose management cluster was lost", func() {
 	})
 
 	It("still takes labels from a Secret that came from a backup", func(ctx SpecContext) {
-		b.environment.Spec.ArgoCD.ClusterLabels = map[string]string{"tier": "gold", "cost-center": "7"}
+		b.environment.Spec.ArgoCD.ClusterLabels = map[string]v1alpha1.LabelValue{"tier": "gold", "cost-center": "7"}
 		b.reachReady(ctx)
 		secret, err := b.ArgoCD.Get(ctx, b.region)
 		Expect(err).NotTo(HaveOccurred())

@@ -239,7 +239,9 @@ func (r *Reconciler) registrationFor(s *scope) (argocd.Registration, error) {
 		return argocd.Registration{}, fmt.Errorf("decoding the certificate authority of cluster %s: %w", s.plan.Cluster, err)
 	}
 	labels := map[string]string{}
-	maps.Copy(labels, s.environment.Spec.ArgoCD.ClusterLabels)
+	for key, value := range s.environment.Spec.ArgoCD.ClusterLabels {
+		labels[key] = string(value)
+	}
 	maps.Copy(labels, plan.Labels(s.region))
 	maps.Copy(labels, map[string]string{
 		v1alpha1.LabelManaged: "true",

@@ -280,7 +280,7 @@ var _ = Describe("the registration of a Region", func() {
 		_, err = b.ArgoCD.SetPin(ctx, b.region, build.ApplicationName, string(build.NextRevision))
 		Expect(err).NotTo(HaveOccurred())
 		testenv.ExpectUpdated(ctx, b.Env, b.environment, func(e *v1alpha1.Environment) {
-			e.Spec.ArgoCD.ClusterLabels = map[string]string{"tier": "gold"}
+			e.Spec.ArgoCD.ClusterLabels = map[string]v1alpha1.LabelValue{"tier": "gold"}
 		})
 		b.settle(ctx)
 		Expect(env.Client.Get(ctx, client.ObjectKeyFromObject(secret), secret)).To(Succeed())

@@ -70,7 +70,7 @@ func theProfile() v1alpha1.Profile {
 // edit changes one thing of each kind: in place, a new one, and a replacement.
 func edit(spec *v1alpha1.EnvironmentSpec) {
 	spec.AWS.Tags = map[string]string{"Team": "edge"}
-	spec.ArgoCD.ClusterLabels = map[string]string{"tier": "edge"}
+	spec.ArgoCD.ClusterLabels = map[string]v1alpha1.LabelValue{"tier": "edge"}
 	p := &spec.Profiles[0]
 	p.NodeGroups[0].Max, p.NodeGroups[0].InstanceTypes = 3, []string{"c7a.2xlarge"}
 	p.Addons[0].Configuration = `{"agent":{"additionalArgs":{"-v":"2"}}}`
