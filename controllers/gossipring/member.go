@@ -37,7 +37,7 @@ type member struct {
 	unfinished  bool     // they are written, and what takes them to the pods is not
 	foreign     bool     // they are written by somebody else, or for another delivery, and do not reach the pods
 	undelivered error    // why they could not be read or written
-	refused     bool     // its last write has failed
+	refusals    int      // how many of its last writes have failed
 	hidden      bool     // whether they are written, and what they say, is not known
 	desired     []string // the seeds that it should have
 	writtenAt   *metav1.Time

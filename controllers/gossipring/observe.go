@@ -191,6 +191,9 @@ func (s *scope) port() int32 { return cmp.Or(s.ring.Spec.Port, defaultPort) }
 // glanceAtPods reads the seeds that the pods run with.
 func glanceAtPods(s *scope, m *member) {
 	namespace := s.ring.Spec.Service.Namespace
+	if s.ring.Spec.Probe != nil {
+		m.probes, _ = m.remote.Pods(namespace, probe.Labels(s.ring.Name))
+	}
 	pods, err := m.remote.Pods(namespace, s.ring.Spec.Workload.MatchLabels)
 	if err != nil || len(pods) == 0 {
 		m.vacant = err == nil
@@ -201,9 +204,6 @@ func glanceAtPods(s *scope, m *member) {
 		m.weight = int32(len(pods))
 	}
 	m.rolling = slices.ContainsFunc(pods, func(p *corev1.Pod) bool { return !remote.PodReady(p) })
-	if s.ring.Spec.Probe != nil {
-		m.probes, _ = m.remote.Pods(namespace, probe.Labels(s.ring.Name))
-	}
 }
 
 // forgetOthers drops what was seen of regions that are no members any more.

@@ -6,14 +6,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// refused remembers whose last write has failed. They are written after all others: one that
-// cannot be written at all would have the turn in every pass.
+// refused remembers how many of a region's last writes have failed. One whose first may have landed
+// although nobody heard so is written before all others: the region may be restarting. Who fails again, or
+// is refused, comes after all others: one that cannot be written at all would have the turn in every pass.
 type refused struct {
 	mu sync.Mutex
-	by map[client.ObjectKey]map[string]bool // of each ring, by Region
+	by map[client.ObjectKey]map[string]int // of each ring, by Region
 }
 
-func newRefused() *refused { return &refused{by: map[client.ObjectKey]map[string]bool{}} }
+func newRefused() *refused { return &refused{by: map[client.ObjectKey]map[string]int{}} }
 
 func (r *refused) note(ring client.ObjectKey, region string, failed bool) {
 	r.mu.Lock()
@@ -23,12 +24,18 @@ func (r *refused) note(ring client.ObjectKey, region string, failed bool) {
 		return
 	}
 	if r.by[ring] == nil {
-		r.by[ring] = map[string]bool{}
+		r.by[ring] = map[string]int{}
 	}
-	r.by[ring][region] = true
+	r.by[ring][region]++
 }
 
-func (r *refused) has(ring client.ObjectKey, region string) bool {
+// giveUp lets a region come after all others without another try.
+func (r *refused) giveUp(ring client.ObjectKey, region string) {
+	r.note(ring, region, true)
+	r.note(ring, region, true)
+}
+
+func (r *refused) times(ring client.ObjectKey, region string) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.by[ring][region]

@@ -3,15 +3,16 @@ package gossipring
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/internal/remote"
 	"github.com/portolan-dev/portolan/controllers/probe"
 )
 
@@ -22,6 +23,8 @@ const (
 	// patientRejoins is how often evicting a member is tried before people are asked; from then
 	// on it is tried seldom, so that a ring heals whose network is whole again.
 	patientRejoins = 5
+	// mostTried are asked for in one pass, where budgets protect them.
+	mostTried = 8
 	// seldom is how many convergeTimeouts lie between such attempts.
 	seldom = 6
 )
@@ -29,23 +32,28 @@ const (
 // rejoin evicts one member of a part whose seeds are on another side, so that its successor
 // dials them: members of a gossip ring forget who has been dead for long, and never look for
 // anybody unless they are completely alone.
-func (r *Reconciler) rejoin(ctx context.Context, s *scope) (string, error) {
+func (r *Reconciler) rejoin(ctx context.Context, s *scope) string {
 	if why, held := r.holdsRejoin(s); held {
-		return why, nil
+		return why
 	}
-	m := s.bridgeToOthers()
-	if m == nil {
-		return "no member that could be evicted has a seed on another side and, as far as probes know, gets through to it", nil
+	able := s.bridgesToOthers()
+	if len(able) == 0 {
+		return "no member that could be evicted has a seed on another side and, as far as probes know, gets through to it"
 	}
-	evicted, err := m.remote.Evict(ctx, types.NamespacedName{Namespace: m.bridge.Namespace, Name: m.bridge.Name}, m.bridge.UID)
-	switch {
-	case err != nil:
-		return "", fmt.Errorf("evicting the bridge of %s: %w", m.name, err)
-	case !evicted:
-		return fmt.Sprintf("a disruption budget protects pod %s/%s of %s, whose successor would dial the other side", m.bridge.Namespace, m.bridge.Name, m.name), nil
+	var kept string
+	for _, m := range able[:min(len(able), mostTried)] {
+		err := m.remote.EvictPod(ctx, m.bridge)
+		switch {
+		case err == nil:
+			s.ring.Status.Rejoin = &v1alpha1.RingRejoin{Region: m.name, At: metav1.NewTime(r.Clock.Now()), Attempts: s.attempts() + 1}
+			return "a member of " + m.name + " was evicted, so that its successor dials the other side"
+		case errors.Is(err, remote.ErrBudget):
+			kept = cmp.Or(kept, fmt.Sprintf("a disruption budget protects pod %s/%s of %s, whose successor would dial the other side", m.bridge.Namespace, m.bridge.Name, m.name))
+		default:
+			kept = cmp.Or(kept, fmt.Sprintf("in %s: %s", m.name, err))
+		}
 	}
-	s.ring.Status.Rejoin = &v1alpha1.RingRejoin{Region: m.name, At: metav1.NewTime(r.Clock.Now()), Attempts: s.attempts() + 1}
-	return "a member of " + m.name + " was evicted, so that its successor dials the other side", nil
+	return kept
 }
 
 // lastRejoin is the last eviction for this split; those of newcomers are for none of those who were
@@ -133,10 +141,11 @@ func (m *member) stirredAt(live alive, now metav1.Time) time.Time {
 	return last
 }
 
-// bridgeToOthers picks a member that has a seed in another part and, as far as probes know, gets through
-// to it: of the smallest part, by name, and with each attempt of the next, because one part may be cut
-// off for good. Only where nobody else can is it one of the largest.
-func (s *scope) bridgeToOthers() *member {
+// bridgesToOthers are members, the best one first, that have a seed in another part and, as far as probes
+// know, get through to it: of each part one, by name, of the smallest first, and with each attempt of the
+// next, because one part may be cut off for good. One of the largest is among them only where nobody else
+// can be, and nobody who was connected goes for newcomers.
+func (s *scope) bridgesToOthers() []*member {
 	byName, part := map[string]*member{}, map[string]int{}
 	for _, m := range s.members {
 		byName[m.name], part[m.name] = m, noPart
@@ -151,6 +160,9 @@ func (s *scope) bridgeToOthers() *member {
 		if i == 0 && len(able) > 0 && len(s.split.Partitions) >= s.split.AtLeast {
 			break
 		}
+		if s.newcomers && slices.ContainsFunc(p, func(name string) bool { return byName[name].joined }) {
+			continue
+		}
 		if at := slices.IndexFunc(p, func(name string) bool { return byName[name].evictable() && s.dialsAnotherPart(byName[name], part) }); at >= 0 {
 			able = append(able, byName[p[at]])
 		}
@@ -161,7 +173,8 @@ func (s *scope) bridgeToOthers() *member {
 	if len(able) == 0 {
 		return nil
 	}
-	return able[int(s.attempts())%len(able)]
+	next := int(s.attempts()) % len(able)
+	return slices.Concat(able[next:], able[:next])
 }
 
 // noPart is the part of those of which it is not known which one it is.
@@ -182,7 +195,7 @@ func (m *member) evictable() bool { return m.bridge != nil && m.remote != nil }
 func (s *scope) lonely(but []*member) []*member {
 	var lonely []*member
 	for _, m := range s.members {
-		if m.evictable() && s.takesPart(m) && m.live() && len(m.applied) > 0 && *m.seen < s.within(m) && !slices.Contains(but, m) {
+		if m.evictable() && s.takesPart(m) && !(s.newcomers && m.joined) && m.live() && len(m.applied) > 0 && *m.seen < s.within(m) && !slices.Contains(but, m) {
 			lonely = append(lonely, m)
 		}
 	}

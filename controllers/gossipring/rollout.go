@@ -30,12 +30,12 @@ func (s *scope) maxConcurrent() int { return max(1, int(s.ring.Spec.Rollout.MaxC
 func (r *Reconciler) whoseTurn(s *scope) []*member {
 	key := client.ObjectKeyFromObject(s.ring)
 	for _, m := range s.members {
-		m.refused = r.refused.has(key, m.name)
-		if m.refused && m.deliverable && !m.behind() { // it has what it should, by whomever
+		m.refusals = r.refused.times(key, m.name)
+		if m.refusals > 0 && m.deliverable && !m.behind() { // it has what it should, by whomever
 			r.refused.note(key, m.name, false)
-			m.refused = false
+			m.refusals = 0
 		}
-		s.refusing = s.refusing || m.refused
+		s.refusing = s.refusing || m.refusals > 0
 	}
 	return nextWrites(s.members, s.maxConcurrent()-len(s.departing), r.awaited(s))
 }
@@ -99,12 +99,16 @@ func (m *member) hasNothingToLose() bool {
 	}
 }
 
-// rank is 1 for those that come last.
+// rank is -1 for those that come first, and 1 for those that come last.
 func (m *member) rank() int {
-	if m.refused {
+	switch m.refusals {
+	case 0:
+		return 0
+	case 1:
+		return -1
+	default:
 		return 1
 	}
-	return 0
 }
 
 // urgent tells whether the ring is worse off without the write: the member is not

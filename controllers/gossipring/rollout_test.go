@@ -327,9 +327,15 @@ func TestNextWrites(t *testing.T) {
 			},
 			maxConcurrent: 1, want: []string{"a"},
 		},
-		"whose last write has failed comes last": {
+		"whose write has failed once comes first, because it may have landed": {
 			members: []*member{
-				settled("a", 1).but(wants(b, c)).but(func(m *member) { m.refused = true }), settled("b", 3, a).but(wants(a, c)), settled("c", 3, a, b),
+				settled("a", 3, b, c), settled("b", 3, a).but(wants(a, c)), settled("c", 3, a).but(wants(a, b)).but(func(m *member) { m.refusals = 1 }),
+			},
+			maxConcurrent: 1, want: []string{"c"},
+		},
+		"whose last writes have failed comes last": {
+			members: []*member{
+				settled("a", 1).but(wants(b, c)).but(func(m *member) { m.refusals = 2 }), settled("b", 3, a).but(wants(a, c)), settled("c", 3, a, b),
 			},
 			maxConcurrent: 1, want: []string{"b"},
 		},

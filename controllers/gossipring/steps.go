@@ -195,12 +195,14 @@ func (r *Reconciler) write(ctx context.Context, s *scope, members []*member) err
 	for _, m := range members {
 		writes = append(writes, delivery.Write{Target: s.target(m), Text: s.render(m.desired)})
 	}
-	now := metav1.NewTime(r.Clock.Now())
+	ring, now := client.ObjectKeyFromObject(s.ring), metav1.NewTime(r.Clock.Now())
 	var failed []error
 	for i, err := range s.delivery.Write(ctx, writes) {
 		m := members[i]
 		r.sights.expire(s.lookKey(m))
-		r.refused.note(client.ObjectKeyFromObject(s.ring), m.name, err != nil)
+		if r.refused.note(ring, m.name, err != nil); err != nil && !mayHaveLanded(m, err) {
+			r.refused.giveUp(ring, m.name)
+		}
 		if err == nil {
 			m.text, m.written, m.writtenAt = writes[i].Text, m.desired, &now
 			m.reform, m.unfinished, m.foreign = false, false, false
@@ -223,10 +225,7 @@ func (r *Reconciler) reconcileConvergence(ctx context.Context, s *scope) error {
 		return step.Blocked(v1alpha1.RingEndpointsReady)
 	}
 	if r.lasting(s) {
-		done, err := r.rejoin(ctx, s)
-		if err != nil {
-			done = err.Error()
-		}
+		done := r.rejoin(ctx, s)
 		return step.Stuck(r.Poll, v1alpha1.ReasonPartitioned, "%s", strings.TrimSuffix(s.describeSplit()+"; "+done, "; "))
 	}
 	total := weightOfAll(s.members)
