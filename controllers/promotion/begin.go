@@ -144,7 +144,7 @@ func (p *planner) recollect() *decision {
 			return
 		}
 		if before := p.unless(r, plan.PinSet{Overrides: r.pins()}).Overrides; len(before) > 0 {
-			p.rollout.Previous = addPrevious(withoutPrevious(p.rollout.Previous, at.Region), at.Region, before)
+			p.notePrevious(at.Region, before)
 			names = append(names, at.Region)
 		}
 	})
@@ -152,6 +152,10 @@ func (p *planner) recollect() *decision {
 		return nil
 	}
 	return (&decision{verb: record}).because(v1alpha1.ReasonRollingOut, "noting what %s had", strings.Join(names, ", "))
+}
+
+func (p *planner) notePrevious(region string, pins []v1alpha1.RevisionOverride) {
+	p.rollout.Previous = addPrevious(withoutPrevious(p.rollout.Previous, region), region, pins)
 }
 
 func withoutPrevious(groups []v1alpha1.PreviousPins, region string) []v1alpha1.PreviousPins {

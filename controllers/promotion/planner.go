@@ -146,7 +146,8 @@ func (p *planner) onItsWayBack(region string) bool {
 	return !slices.ContainsFunc(p.region(region).apps, func(a appState) bool { return previous.Of(a.name) != p.target.Of(a.name) })
 }
 
-// resume goes on with a rollout that failed, when somebody asks for it.
+// resume goes on with a rollout that failed, when somebody asks for it. Who came meanwhile was born with what
+// there was before, and takes a turn as well.
 func (p *planner) resume() *decision {
 	failed := p.phase() == v1alpha1.RolloutHalted || p.phase() == v1alpha1.RolloutRolledBack
 	if p.retry == "" || p.retry == p.rollout.Retried || p.next != nil {
@@ -167,6 +168,7 @@ func (p *planner) resume() *decision {
 		}
 		w.FinishedAt = nil
 	})
+	p.enlist()
 	return (&decision{verb: record}).because(v1alpha1.ReasonRollingOut, "going on, as %s asks", v1alpha1.AnnotationRetry)
 }
 

@@ -80,6 +80,29 @@ func TestRollouts(t *testing.T) {
 			p := stageFor("us-1", "eu-1").asks("to b", to(good)).run(t, 2)
 			return p.event("ap-1 is born", func() { p.add("ap-1", good); p.actor("ap-1").stage["api"] = 1 }).run(t, 14)
 		}, "us-1 bb, eu-1 bb, ap-1 bb"},
+		"region-added-after-a-halt": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").asks("to b", to(good)).run(t, 4)
+			p.event("api of us-1 is not well", func() { p.actor("us-1").sick = true }).run(t, 2)
+			p.event("ap-1 and ap-2 are born", func() { p.add("ap-1", old); p.add("ap-2", old) }).run(t, 2)
+			p.asks("pause", func(s *v1alpha1.PromotionSpec) { s.Paused = true })
+			p.event("us-1 is well, and somebody asks for a retry", func() { p.actor("us-1").sick, p.retry = false, "1" }).run(t, 5)
+			NewWithT(t).Expect(p.pinned()).To(Equal("us-1 bb, eu-1 aa, ap-1 aa, ap-2 aa"))
+			return p.asks("resume", func(s *v1alpha1.PromotionSpec) { s.Paused = false }).run(t, 15)
+		}, "us-1 bb, eu-1 bb, ap-1 bb, ap-2 bb"},
+		"region-added-after-a-rollback": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1").asks("roll back on failure, the rest after a canary", func(s *v1alpha1.PromotionSpec) {
+				rollback(s)
+				s.Waves = []v1alpha1.PromotionWave{
+					{Name: "canary", Regions: []string{"us-1"}},
+					{Name: "asia", Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"continent": "ap"}}},
+				}
+			}).asks("to c", to(bad)).run(t, 8)
+			p.event("ap-1 is born, and ap-2, of which nothing is seen", func() { p.add("ap-1", old); p.add("ap-2", old); p.unseen["ap-2"] = true }).run(t, 2)
+			p.event("somebody asks for a retry", func() { p.retry = "1" }).run(t, 1)
+			p.event("ap-2 is seen", func() { p.unseen["ap-2"] = false }).run(t, 2)
+			NewWithT(t).Expect(p.pinned()).To(Equal("us-1 cc, eu-1 aa, ap-1 aa, ap-2 aa"))
+			return p.run(t, 6)
+		}, "us-1 aa, eu-1 aa, ap-1 aa, ap-2 aa"},
 		"region-removed": {func(t *testing.T) *play {
 			p := stageFor("us-1", "eu-1").asks("to b", to(good)).run(t, 2)
 			return p.event("us-1 goes", func() { p.fleet = p.fleet[1:] }).run(t, 8)

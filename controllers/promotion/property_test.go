@@ -240,10 +240,10 @@ func (s *storm) meet() {
 	}
 }
 
-// mayWrite asks that a pin is the rollout's, or one that the region had once, or, of a region that came
-// later, one that others had; and that what was halted writes nothing but what somebody took away. An
-// application that the rollout does not move in the region gets a pin only after one that failed, if it has
-// none: what others have.
+// mayWrite asks that a pin is the rollout's, of a region that has begun to move, or one that the region had once,
+// or, of a region that came later, one that others had; and that what was halted writes nothing but what somebody
+// took away. An application that the rollout does not move in the region gets a pin only after one that failed, if
+// it has none: what others have.
 func (s *storm) mayWrite(g Gomega, before *v1alpha1.PromotionRollout, d *decision, wrote pinning, tale func() string) {
 	region := wrote.region.name
 	unpinned := func(app string) bool { return wrote.region.pinOf(app) == "" }
@@ -258,9 +258,12 @@ func (s *storm) mayWrite(g Gomega, before *v1alpha1.PromotionRollout, d *decisio
 	for _, app := range wrote.region.differing(wrote.pins) {
 		failed := before.Phase != v1alpha1.RolloutProgressing && before.Phase != v1alpha1.RolloutCompleted
 		g.Expect(failed && unpinned(app) || slices.Contains(s.moves[region], app)).To(BeTrue(), tale)
-		known := append([]v1alpha1.GitRevision{pins.Of(app)}, s.had[region+"/"+app]...)
+		known := slices.Clone(s.had[region+"/"+app])
 		if unpinned(app) {
 			known = append(known, plan.Accepted(d.rollout).Of(app))
+		}
+		if at := progressIn(d.rollout)[region]; at != nil && at.MovedAt != nil {
+			known = append(known, pins.Of(app))
 		}
 		if progressIn(d.rollout)[region] == nil {
 			for _, group := range d.rollout.Previous {
@@ -321,7 +324,7 @@ func (s *storm) mayPass(g Gomega, before *v1alpha1.PromotionRollout, w world, be
 			g.Expect(leftInside(before, known[region])).To(BeFalse(), tale)
 			g.Expect(s.rollout.LeftInside).NotTo(ContainElement(region), tale)
 		}
-		g.Expect(s.away[region] || s.unseen[region] || s.blind[region]).To(BeFalse(), tale)
+		g.Expect(w.region(region).unknown).To(BeEmpty(), tale)
 		_, other := w.region(region).healthy(plan.PinSet{Revision: s.rollout.Revision, Overrides: s.rollout.Overrides})
 		g.Expect(other).To(BeNil(), tale)
 		if !begun {

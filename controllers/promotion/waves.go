@@ -89,6 +89,31 @@ func nonEmpty(waves ...v1alpha1.WaveStatus) []v1alpha1.WaveStatus {
 	return slices.DeleteFunc(waves, func(w v1alpha1.WaveStatus) bool { return len(w.Regions) == 0 })
 }
 
+// enlist gives turns to regions that came after the rollout began, where it would change something: in the
+// wave that would have them now or, if there was none of that name, in the last one.
+func (p *planner) enlist() {
+	for i := range p.waves {
+		for _, at := range p.waves[i].Regions {
+			r := p.region(at.Region)
+			if p.at(at.Region) != nil || !r.unseen && r.has(p.pins()) {
+				continue
+			}
+			w := p.waveNamed(p.waves[i].Name)
+			w.Regions = append(w.Regions, at)
+			p.notePrevious(at.Region, r.pins())
+		}
+	}
+}
+
+// waveNamed is the last wave if none has the name.
+func (p *planner) waveNamed(name string) *v1alpha1.WaveStatus {
+	i := slices.IndexFunc(p.rollout.Waves, func(w v1alpha1.WaveStatus) bool { return w.Name == name })
+	if i < 0 {
+		i = len(p.rollout.Waves) - 1
+	}
+	return &p.rollout.Waves[i]
+}
+
 // strangers are regions that waves name and that the environment does not have.
 func strangers(spec *v1alpha1.PromotionSpec, regions []*v1alpha1.Region) []string {
 	var names []string
