@@ -172,15 +172,12 @@ func (p *planner) resume() *decision {
 	return (&decision{verb: record}).because(v1alpha1.ReasonRollingOut, "going on, as %s asks", v1alpha1.AnnotationRetry)
 }
 
-// hurry makes one wave of all that has not passed, when a rollout becomes an emergency.
+// hurry records that a rollout becomes an emergency.
 func (p *planner) hurry() *decision {
 	if !p.policy.emergency() || p.rollout.Urgency == v1alpha1.UrgencyEmergency || p.phase() != v1alpha1.RolloutProgressing || p.next != nil {
 		return nil
 	}
 	p.rollout.Urgency, p.rollout.Reason = p.policy.urgency, p.policy.reason
-	for i := range p.rollout.Waves {
-		p.rollout.Waves[i].MaxConcurrent = 0
-	}
 	return (&decision{verb: record}).because(v1alpha1.ReasonRollingOut, "hurrying: %s", p.policy.reason)
 }
 

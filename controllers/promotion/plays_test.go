@@ -147,6 +147,14 @@ func TestRollouts(t *testing.T) {
 			p := stageFor("us-1", "eu-1", "ap-1").asks("a soak of an hour", soakFor(time.Hour)).asks("to b", to(good)).run(t, 8)
 			return p.asks("an emergency", emergency).run(t, 10)
 		}, "us-1 bb, eu-1 bb, ap-1 bb"},
+		"emergency-over": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1", "ap-1").asks("to b", to(good)).run(t, 2).asks("pause", func(s *v1alpha1.PromotionSpec) { s.Paused = true })
+			p.asks("an emergency", emergency).run(t, 3)
+			p.asks("none any more", func(s *v1alpha1.PromotionSpec) { s.Urgency, s.Reason = v1alpha1.UrgencyNormal, "" }).run(t, 1)
+			p.asks("resume", func(s *v1alpha1.PromotionSpec) { s.Paused = false }).run(t, 2)
+			NewWithT(t).Expect(p.pinned()).To(Equal("us-1 bb, eu-1 bb, ap-1 aa"))
+			return p.run(t, 8)
+		}, "us-1 bb, eu-1 bb, ap-1 bb"},
 		"emergency-refused": {func(t *testing.T) *play {
 			p := stageFor("us-1", "eu-1", "ap-1").asks("to b", to(good)).run(t, 2)
 			p.event("api of us-1 is not well with it, and to d, an emergency, which is refused", func() {
