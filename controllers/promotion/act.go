@@ -54,6 +54,9 @@ func (r *Reconciler) decideAndAct(ctx context.Context, s *scope) (*decision, err
 		r.ask(ctx, s, d)
 		d = decide(s.world)
 	}
+	if r.withhold(ctx, s, d) {
+		d = decide(s.world)
+	}
 	s.decision = d
 	missed, err := r.act(ctx, s, d)
 	if err != nil {

@@ -54,6 +54,8 @@ type decision struct {
 type pinning struct {
 	region *regionState
 	pins   plan.PinSet
+	// fresh are pins that the region never had: nobody knows whether they have its files.
+	fresh bool
 }
 
 func (d *decision) because(reason, format string, args ...any) *decision {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -27,19 +28,68 @@ func (r *Reconciler) complete(ctx context.Context, s *scope, repository gitrepo.
 		if err != nil && len(s.environment.Spec.ArgoCD.Repository.ConfigFiles) > 0 {
 			return step.Poll(r.Poll, v1alpha1.ReasonRegionUnknown, "nobody can tell which files %s needs: %w", region.Name, err)
 		}
-		for _, app := range apps {
-			paths, err := plan.ConfigFiles(s.environment, region.Spec.AWSRegion, app)
-			if err != nil {
-				return step.Stuck(r.SlowPoll, v1alpha1.ReasonNoRepository, "spec.argocd.repository.configFiles of the Environment: %w", err)
-			}
-			revision := string(wanted.Of(app))
-			needs[revision] = append(needs[revision], paths...)
+		if err := r.addNeeds(needs, s, region, apps, wanted.PinSet); err != nil {
+			return err
 		}
 	}
 	for _, revision := range wanted.revisions() {
 		paths := needs[revision]
 		slices.Sort(paths)
 		if err := r.has(ctx, s, repository, revision, slices.Compact(paths)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addNeeds adds the files that applications of a region need, by revision.
+func (r *Reconciler) addNeeds(needs map[string][]string, s *scope, region *v1alpha1.Region, apps []string, pins plan.PinSet) error {
+	for _, app := range apps {
+		paths, err := plan.ConfigFiles(s.environment, region.Spec.AWSRegion, app)
+		if err != nil {
+			return step.Stuck(r.SlowPoll, v1alpha1.ReasonNoRepository, "spec.argocd.repository.configFiles of the Environment: %w", err)
+		}
+		revision := string(pins.Of(app))
+		needs[revision] = append(needs[revision], paths...)
+	}
+	return nil
+}
+
+// withhold notes which regions lack files at pins that they never had, and tells whether there are any.
+func (r *Reconciler) withhold(ctx context.Context, s *scope, d *decision) bool {
+	s.world.withheld = map[string]string{}
+	for _, w := range d.writes {
+		if !w.fresh {
+			continue
+		}
+		err := r.fits(ctx, s, w)
+		if err == nil {
+			continue
+		}
+		s.world.withheld[w.region.name] = err.Error()
+		if errors.Is(err, gitrepo.ErrUnreachable) {
+			s.unread = clip(err.Error())
+		}
+	}
+	return len(s.world.withheld) > 0
+}
+
+// fits asks for the files that a region needs at pins that it does not have yet.
+func (r *Reconciler) fits(ctx context.Context, s *scope, w pinning) error {
+	needs := map[string][]string{}
+	if err := r.addNeeds(needs, s, s.regionOf(w.region.name), w.region.differing(w.pins), w.pins); err != nil {
+		return err
+	}
+	maps.DeleteFunc(needs, func(_ string, paths []string) bool { return len(paths) == 0 })
+	if len(needs) == 0 {
+		return nil
+	}
+	repository, err := r.repository(ctx, s, "spec.onFailure")
+	if err != nil {
+		return err
+	}
+	for _, revision := range slices.Sorted(maps.Keys(needs)) {
+		if err := r.has(ctx, s, repository, revision, needs[revision]); err != nil {
 			return err
 		}
 	}

@@ -9,7 +9,7 @@ import (
 
 // keep writes pins again that somebody took away: what has moved keeps the new ones, what waits
 // keeps the previous ones, and who came later has what it was born with. Applications that the rollout
-// does not move keep what another Promotion gave them.
+// does not move keep what another Promotion gave them. What a region never had, it gets with its files only.
 func (p *planner) keep() *decision {
 	d := &decision{verb: write, again: true}
 	for i := range p.regions {
@@ -18,12 +18,13 @@ func (p *planner) keep() *decision {
 			continue
 		}
 		if want := p.owed(r); !r.has(want) {
-			d.writes = append(d.writes, pinning{r, want})
+			d.writes = append(d.writes, pinning{r, want, p.failed() && p.at(r.name) == nil && !p.policy.shared})
 		}
 		if r := p.unpinned(r); len(r.apps) > 0 {
-			d.writes = append(d.writes, pinning{r, plan.Accepted(p.rollout)})
+			d.writes = append(d.writes, pinning{r, plan.Accepted(p.rollout), true})
 		}
 	}
+	d.writes = slices.DeleteFunc(d.writes, func(w pinning) bool { return w.fresh && p.withheld[w.region.name] != "" })
 	if len(d.writes) == 0 {
 		return nil
 	}

@@ -2,6 +2,7 @@ package promotion
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -26,7 +27,7 @@ func (p *planner) rollBack() *decision {
 			unknown = r
 		case r.has(previous):
 		default:
-			d.writes = append(d.writes, pinning{r, previous})
+			d.writes = append(d.writes, pinning{region: r, pins: previous})
 		}
 	})
 	if len(d.writes) > 0 {
@@ -91,7 +92,7 @@ func (p *planner) move() *decision {
 	d := &decision{verb: write}
 	for _, at := range next {
 		at.State, at.MovedAt, at.Reason, at.Message = v1alpha1.RegionRolloutMoving, p.moment(), "", ""
-		d.writes = append(d.writes, pinning{p.region(at.Region), p.pins()})
+		d.writes = append(d.writes, pinning{region: p.region(at.Region), pins: p.pins()})
 	}
 	for i := range p.rollout.Waves {
 		if w := &p.rollout.Waves[i]; w.StartedAt == nil && slices.ContainsFunc(w.Regions, func(r v1alpha1.RegionProgress) bool { return r.MovedAt != nil }) {
@@ -148,12 +149,13 @@ func (p *planner) wait() *decision {
 	case v1alpha1.RolloutHalted:
 		d.stuck = true
 		return d.because(v1alpha1.ReasonRolloutFailed,
-			"%s. Everything stays as it is: change spec.revision, or go on with kubectl annotate promotion %s=<a new value>", p.rollout.Failure, v1alpha1.AnnotationRetry)
+			"%s. Everything stays as it is: change spec.revision, or go on with kubectl annotate promotion %s=<a new value>%s",
+			p.rollout.Failure, v1alpha1.AnnotationRetry, p.exceptions())
 	case v1alpha1.RolloutRolledBack:
 		d.stuck = true
 		return d.because(v1alpha1.ReasonRolledBack,
-			"%s. %s, and %.7s is not tried again: change spec.revision, or try again with kubectl annotate promotion %s=<a new value>",
-			p.rollout.Failure, p.back(), p.rollout.Revision, v1alpha1.AnnotationRetry)
+			"%s. %s, and %.7s is not tried again: change spec.revision, or try again with kubectl annotate promotion %s=<a new value>%s",
+			p.rollout.Failure, p.back(), p.rollout.Revision, v1alpha1.AnnotationRetry, p.exceptions())
 	case v1alpha1.RolloutCompleted:
 		return p.settledIn(d)
 	default:
@@ -173,6 +175,15 @@ func (p *planner) back() string {
 		return "The previous revisions are back"
 	}
 	return fmt.Sprintf("Nothing is known of what %s had before, so that the pins there stay; elsewhere the previous revisions are back", strings.Join(clipped(names), ", "))
+}
+
+// exceptions says which regions are not given what the others have, and why the first of them is not.
+func (p *planner) exceptions() string {
+	names := slices.Sorted(maps.Keys(p.withheld))
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(". What the others have is not written to %s: %s", strings.Join(clipped(names), ", "), clip(p.withheld[names[0]]))
 }
 
 // onItsWay says what the regions wait for that have begun to move, or else those that are held.

@@ -31,7 +31,7 @@ type scope struct {
 	conflicts   []string                            // applications that another Promotion pins with the same right
 	way         way
 	// undeliverable is what is wrong with the way that a person has to put right, unread why
-	// it could not be looked at which pins there are.
+	// it could not be looked at which pins there are, or which files.
 	undeliverable error
 	unread        string
 	clashes       map[string]string // what is wrong with the way for some Regions only, by their names

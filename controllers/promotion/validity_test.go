@@ -22,7 +22,7 @@ import (
 // git plays a repository. It has everything but what a test takes away.
 type git struct {
 	head, oldest string
-	lacks        []string // files
+	lacks        []string // files, in every commit or, as "a:path", in one
 	malformed    []string // files
 	elsewhere    bool     // what is asked for is on no branch
 	// headErr and so on are what questions fail with.
@@ -37,7 +37,9 @@ func (g *git) notef(format string, args ...any) {
 
 func (g *git) Missing(_ context.Context, _ gitrepo.Repository, commit string, paths []string) ([]string, error) {
 	g.notef("files %.1s %s", commit, strings.Join(paths, " "))
-	missing := slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return !slices.Contains(g.lacks, path) })
+	missing := slices.DeleteFunc(slices.Clone(paths), func(path string) bool {
+		return !slices.Contains(g.lacks, path) && !slices.Contains(g.lacks, fmt.Sprintf("%.1s:%s", commit, path))
+	})
 	return missing, g.filesErr
 }
 

@@ -19,6 +19,8 @@ type world struct {
 	policy  policy
 	// tried are regions whose pins could not be put right a moment ago.
 	tried map[string]bool
+	// withheld says of regions why they are not given pins that they never had.
+	withheld map[string]string
 	// approvedBy approved the target; unapproved says who still has to.
 	approvedBy []string
 	unapproved *holding
