@@ -117,8 +117,8 @@ func (r *Reconciler) pace(s *scope, d *decision) time.Duration {
 	if s.promotion.Spec.Track != nil || d.asking || s.unread != "" {
 		after = r.Poll
 	}
-	if !d.until.IsZero() {
-		after = min(after, max(atOnce, d.until.Sub(s.world.now)))
+	if !d.recheck.IsZero() {
+		after = min(after, max(atOnce, d.recheck.Sub(s.world.now)))
 	}
 	return after
 }

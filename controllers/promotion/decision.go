@@ -35,6 +35,8 @@ type decision struct {
 	// reason, message and until say what is waited for.
 	reason, message string
 	until           time.Time
+	// recheck is the earliest moment at which time alone changes something: here or where nobody looks first.
+	recheck time.Time
 	// held is by a person, a window or a pause.
 	held bool
 	// stuck waits for a person.

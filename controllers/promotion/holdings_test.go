@@ -274,3 +274,35 @@ func TestAWindowHoldsARolloutUntilItOpens(t *testing.T) {
 	g.Expect(p.Status.NextWindow).To(BeNil())
 	g.Expect(th.pins(t)).To(HavePrefix("virginia core@b unkey-api@b, dublin core@a"))
 }
+
+// It is 3:18, us-1 has passed, and eu-1 is on its way.
+func TestAWindowHidesNoEarlierMoment(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(*play)
+		want   time.Duration
+	}{
+		"the end of a soak":                       {func(*play) {}, 4 * time.Minute},
+		"the end of a soak, beside what is next":  {func(p *play) { to(commit("d"))(&p.spec) }, 4 * time.Minute},
+		"a deadline":                              {func(p *play) { p.actor("eu-1").stage["api"] = -60 }, defaultDeadline},
+		"nothing but what is looked at regularly": {func(p *play) { p.fleet = append(p.fleet[:1], p.fleet[2:]...) }, time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			p := stageFor("us-1", "eu-1", "ap-1").asks("two at once, until 3:06", func(s *v1alpha1.PromotionSpec) {
+				s.Waves = []v1alpha1.PromotionWave{{Name: "all", Selector: &metav1.LabelSelector{}, MaxConcurrent: new(int32(2))}}
+				s.Windows = []v1alpha1.PromotionWindow{window(v1alpha1.WindowAllow, "0 3 * * *", 6*time.Minute)}
+				soakFor(10 * time.Minute)(s)
+			}).asks("to b", to(good)).run(t, 1)
+			p.actor("eu-1").stage["api"] = -4
+			p.run(t, 13)
+			tc.change(p)
+			d := p.step(t)
+			g.Expect(d.reason).To(Equal(v1alpha1.ReasonWindowClosed), strings.Join(p.log, "\n"))
+			s := &scope{promotion: &v1alpha1.Promotion{}, world: world{now: p.now}, decision: d}
+			err := (&Reconciler{Deps: Deps{Resync: time.Hour}}).outcome(s, d)
+			g.Expect(step.PollAfter(err)).To(Equal(tc.want), strings.Join(p.log, "\n"))
+			s.report()
+			g.Expect(s.promotion.Status.NextWindow.Time).To(BeTemporally("==", start.Truncate(24*time.Hour).Add(27*time.Hour)))
+		})
+	}
+}

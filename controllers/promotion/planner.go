@@ -33,9 +33,8 @@ func decide(w world) *decision {
 	p.note()
 	d := p.first(p.supersede, p.resume, p.hurry, p.judge, p.recollect, p.keep, p.rollBack, p.confirm, p.finish, p.standBy, p.move, p.wait)
 	d.rollout, d.unasked, d.asking = p.rollout, p.unasked, p.asking
-	if d.until.IsZero() {
-		d.until = p.until
-	}
+	p.recheck(d.until)
+	d.recheck = p.until
 	return d
 }
 
