@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,8 +30,9 @@ type Jobs interface {
 type check struct{ region, gate string }
 
 // checked holds until each query and Job of the spec has let the region pass. What has not been
-// asked yet is noted; the planner knows answers, and no way to get them.
+// asked yet is noted; the planner knows answers, and no way to get them. Of gates that left the spec, nothing is kept.
 func checked(p *planner, at *v1alpha1.RegionProgress, r *regionState) *holding {
+	at.Gates = slices.DeleteFunc(at.Gates, func(g v1alpha1.GateResult) bool { return !slices.Contains(p.policy.checks, g.Name) })
 	if p.urgent() {
 		return nil
 	}

@@ -143,6 +143,20 @@ func TestNobodyIsAskedMoreOftenThanThePollSays(t *testing.T) {
 	g.Expect(len(o.asked)).To(BeNumerically(">", before))
 }
 
+func TestGatesThatLeaveTheSpecLeaveTheStatus(t *testing.T) {
+	g := NewWithT(t)
+	th := newTheatre(t)
+	o, p := th.judged(t)
+	o.errors = 1
+	th.set(t, p)
+	th.play(t, "all")
+	p.Spec.Gates.Prometheus[0].Name = "failures"
+	th.set(t, p)
+	g.Expect(th.play(t, "all").Status.Rollout.Waves[0].Regions[0].Gates).To(HaveExactElements(
+		And(HaveField("Name", "smoke"), HaveField("State", v1alpha1.GatePassed)),
+		And(HaveField("Name", "failures"), HaveField("State", v1alpha1.GateWaiting))))
+}
+
 func TestAGateThatNeverPassesFailsTheRegion(t *testing.T) {
 	g := NewWithT(t)
 	th := newTheatre(t)
