@@ -116,7 +116,7 @@ func (s *storm) strike(rt *rapid.T) {
 		},
 		"plan": func() { s.plan(rt) },
 	}
-	names := append(slices.Sorted(maps.Keys(events)), "target", "list") // twice as often
+	names := append(slices.Sorted(maps.Keys(events)), "target", "list", "fleet", "retry") // twice as often
 	events[rapid.SampledFrom(names).Draw(rt, "event")]()
 }
 
