@@ -146,24 +146,13 @@ func (m *member) stirredAt(live alive, now metav1.Time) time.Time {
 // next, because one part may be cut off for good. One of the largest is among them only where nobody else
 // can be, and nobody who was connected goes for newcomers.
 func (s *scope) bridgesToOthers() []*member {
-	byName, part := map[string]*member{}, map[string]int{}
-	for _, m := range s.members {
-		byName[m.name], part[m.name] = m, noPart
-	}
-	for i, p := range s.split.Partitions {
-		for _, name := range p {
-			part[name] = i
-		}
-	}
+	byName, part := s.byPart()
+	bridges := func(name string) bool { return byName[name].evictable() && s.dialsAnotherPart(byName[name], part) }
 	var able []*member
 	for i, p := range slices.Backward(s.split.Partitions) {
-		if i == 0 && len(able) > 0 && len(s.split.Partitions) >= s.split.AtLeast {
-			break
-		}
-		if s.newcomers && slices.ContainsFunc(p, func(name string) bool { return byName[name].joined }) {
-			continue
-		}
-		if at := slices.IndexFunc(p, func(name string) bool { return byName[name].evictable() && s.dialsAnotherPart(byName[name], part) }); at >= 0 {
+		largest := i == 0 && len(s.split.Partitions) >= s.split.AtLeast
+		stays := s.newcomers && slices.ContainsFunc(p, func(name string) bool { return byName[name].joined })
+		if at := slices.IndexFunc(p, bridges); at >= 0 && !stays && (!largest || len(able) == 0) {
 			able = append(able, byName[p[at]])
 		}
 	}
@@ -175,6 +164,20 @@ func (s *scope) bridgesToOthers() []*member {
 	}
 	next := int(s.attempts()) % len(able)
 	return slices.Concat(able[next:], able[:next])
+}
+
+// byPart indexes the members, and tells in which part each is.
+func (s *scope) byPart() (byName map[string]*member, part map[string]int) {
+	byName, part = map[string]*member{}, map[string]int{}
+	for _, m := range s.members {
+		byName[m.name], part[m.name] = m, noPart
+	}
+	for i, p := range s.split.Partitions {
+		for _, name := range p {
+			part[name] = i
+		}
+	}
+	return byName, part
 }
 
 // noPart is the part of those of which it is not known which one it is.
@@ -195,7 +198,7 @@ func (m *member) evictable() bool { return m.bridge != nil && m.remote != nil }
 func (s *scope) lonely(but []*member) []*member {
 	var lonely []*member
 	for _, m := range s.members {
-		if m.evictable() && s.takesPart(m) && !(s.newcomers && m.joined) && m.live() && len(m.applied) > 0 && *m.seen < s.within(m) && !slices.Contains(but, m) {
+		if m.evictable() && s.takesPart(m) && (!s.newcomers || !m.joined) && m.live() && len(m.applied) > 0 && *m.seen < s.within(m) && !slices.Contains(but, m) {
 			lonely = append(lonely, m)
 		}
 	}

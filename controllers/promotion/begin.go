@@ -74,20 +74,25 @@ func (p *planner) before(r *regionState) (pins []v1alpha1.RevisionOverride, left
 	if p.rollout != nil && p.phase() != v1alpha1.RolloutCompleted {
 		at = p.at(r.name)
 	}
-	switch stays := p.rollout != nil && slices.Contains(p.rollout.LeftInside, r.name); {
+	switch {
 	case at == nil:
 		return r.pins(), false
 	case p.sameAgain():
-		return p.recorded(r), stays
+		return p.recorded(r), p.stays(at)
 	case at.State == v1alpha1.RegionRolloutPassed || p.isBack(at, r):
 		return r.pins(), false
-	case at.MovedAt != nil || stays || p.interrupted(r):
+	case at.MovedAt != nil || p.stays(at) || p.interrupted(r):
 		return p.recorded(r), true
 	case r.unseen:
 		return p.recorded(r), false
 	default:
 		return r.pins(), false
 	}
+}
+
+// stays tells whether what the rollout before left inside a region is not found to be good yet.
+func (p *planner) stays(at *v1alpha1.RegionProgress) bool {
+	return slices.Contains(p.rollout.LeftInside, at.Region) && at.State != v1alpha1.RegionRolloutPassed
 }
 
 // isBack tells whether a rollback has come to its end in a region: also while another one still holds it up.
