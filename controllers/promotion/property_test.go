@@ -321,7 +321,7 @@ func (s *storm) mayPass(g Gomega, before *v1alpha1.PromotionRollout, w world, be
 		case at.State != v1alpha1.RegionRolloutPassed || again && known[region].State == v1alpha1.RegionRolloutPassed:
 			continue
 		case begun:
-			g.Expect(leftInside(before, known[region])).To(BeFalse(), tale)
+			g.Expect(leftInside(before, known[region]) && !isPutBack(before, w.region(region))).To(BeFalse(), tale)
 			g.Expect(s.rollout.LeftInside).NotTo(ContainElement(region), tale)
 		}
 		g.Expect(w.region(region).unknown).To(BeEmpty(), tale)
@@ -341,6 +341,13 @@ func leftInside(rollout *v1alpha1.PromotionRollout, at *v1alpha1.RegionProgress)
 	}
 	unconfirmed := at.State != v1alpha1.RegionRolloutPassed && at.State != v1alpha1.RegionRolloutRolledBack && at.ConfirmAt == nil
 	return unconfirmed || at.State == v1alpha1.RegionRolloutFailed
+}
+
+// isPutBack tells whether a rollback that goes on has given a region what it had.
+func isPutBack(rollout *v1alpha1.PromotionRollout, r *regionState) bool {
+	previous := previousIn(rollout, r.name)
+	return rollout.Phase == v1alpha1.RolloutRollingBack &&
+		!slices.ContainsFunc(r.apps, func(a appState) bool { return a.pinned != previous.Of(a.name) })
 }
 
 // mayProve asks that a revision is only proven while all regions that it went to, and that can be judged, are healthy with it.
