@@ -87,7 +87,7 @@ func NewReconciler(d Deps) *Reconciler {
 	r := &Reconciler{
 		Deps: d, changes: newChanges(), splits: newChanges(), memos: newMemos(), refused: newRefused(), route: remote.NewRoute(),
 		sights: newLooks[sight](d.Clock), names: newLooks[nameSight](d.Clock), balancers: newLooks[balancerSight](d.Clock),
-		slowSights: newLooks[slowSight](d.Clock), installs: newLooks[installSight](d.Clock),
+		slowSights: newLooks[slowSight](d.Clock), installs: newVisits[installSight](d.Clock),
 	}
 	r.pipeline = step.Pipeline[*scope]{
 		Kind:   kind,

@@ -72,3 +72,9 @@ func (s *scope) collision() error {
 	}
 	return nil
 }
+
+// inRegions tells whether seeds are written into the regions' own Argo CD, where nobody gets them to a
+// region that cannot be reached.
+func (s *scope) inRegions() bool {
+	return s.fromCache() && s.environment != nil && s.environment.Spec.ArgoCD.Mode == v1alpha1.ArgoCDPerCluster
+}

@@ -28,6 +28,8 @@ type lookKey struct{ ring, region client.ObjectKey }
 type looks[A any] struct {
 	clock clock.Clock
 	slots chan struct{}
+	// alone are those that change what they look at: there is never a second one under way at a region.
+	alone bool
 
 	mu   sync.Mutex
 	seen map[lookKey]*look[A]
@@ -38,6 +40,7 @@ type look[A any] struct {
 	answer   A
 	at       time.Time // of the answer; zero when there is none
 	pending  bool
+	outdated bool // what is under way may have begun before a change
 }
 
 // job is a look that may be due.
@@ -76,6 +79,13 @@ func (l *looks[A]) refresh(ctx context.Context, jobs []job[A]) {
 	}
 }
 
+// newVisits are looks that change what they look at.
+func newVisits[A any](clk clock.Clock) *looks[A] {
+	l := newLooks[A](clk)
+	l.alone = true
+	return l
+}
+
 // begin returns the look if it is due, and claims it.
 func (l *looks[A]) begin(j job[A]) *look[A] {
 	l.mu.Lock()
@@ -86,7 +96,7 @@ func (l *looks[A]) begin(j job[A]) *look[A] {
 		l.seen[j.key] = current
 	}
 	fresh := !current.at.IsZero() && current.question == j.question && l.clock.Since(current.at) < j.every
-	if fresh || current.pending && current.question == j.question {
+	if fresh || current.pending && (l.alone || current.question == j.question) {
 		return nil
 	}
 	if current.question != j.question {
@@ -107,7 +117,12 @@ func (l *looks[A]) take(ctx context.Context, j job[A], begun *look[A]) {
 	defer l.mu.Unlock()
 	// Somebody may have asked something else in the meantime, changed what was looked at, or forgotten
 	// the region: then nobody finds this look any more.
-	begun.answer, begun.at, begun.pending = answer, l.clock.Now(), false
+	begun.pending = false
+	if begun.outdated {
+		begun.outdated = false
+		return
+	}
+	begun.answer, begun.at = answer, l.clock.Now()
 }
 
 // last returns the answer to the question, unless there is none or it is older than that.
@@ -126,7 +141,23 @@ func (l *looks[A]) last(key lookKey, question string, within time.Duration) (ans
 func (l *looks[A]) expire(key lookKey) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if current := l.seen[key]; l.alone && current != nil && current.pending {
+		current.at, current.outdated = time.Time{}, true
+		return
+	}
 	delete(l.seen, key)
+}
+
+// busy tells whether a look at a region of the ring is under way.
+func (l *looks[A]) busy(ring client.ObjectKey) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for key, current := range l.seen {
+		if key.ring == ring && current.pending {
+			return true
+		}
+	}
+	return false
 }
 
 // keep forgets all regions of a ring but these; nil forgets the ring.

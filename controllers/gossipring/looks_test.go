@@ -69,6 +69,24 @@ func TestLooks(t *testing.T) {
 		g.Expect(asked.Load()).To(BeEquivalentTo(1))
 	})
 
+	t.Run("are never two at once where they change what they look at", func(t *testing.T) {
+		g := NewWithT(t)
+		l := newVisits[string](testingclock.NewFakeClock(start))
+		begun := l.begin(ask("install"))
+		g.Expect(l.busy(ring)).To(BeTrue())
+		g.Expect(l.begin(ask("remove"))).To(BeNil(), "what is under way might put back what is removed")
+		l.take(t.Context(), ask("install"), begun)
+		g.Expect(l.busy(ring)).To(BeFalse())
+		removing := l.begin(ask("remove"))
+		g.Expect(removing).NotTo(BeNil())
+		l.expire(dublin)
+		g.Expect(l.begin(ask("remove"))).To(BeNil(), "it is still under way")
+		l.take(t.Context(), ask("remove"), removing)
+		_, ok := l.last(dublin, "remove", every)
+		g.Expect(ok).To(BeFalse(), "it began before the change")
+		g.Expect(l.begin(ask("remove"))).NotTo(BeNil())
+	})
+
 	t.Run("do not wait for a region that does not answer, and do not ask it twice", func(t *testing.T) {
 		g, clk := NewWithT(t), testingclock.NewFakeClock(start)
 		l := newLooks[string](clk)

@@ -142,6 +142,22 @@ func TestWhoIsNeverConnectedIsEvictedInTheEnd(t *testing.T) {
 			},
 			after: defaultConvergeTimeout, want: "c",
 		},
+		"parts of both kinds, each with newcomers": {
+			members: []*member{
+				settled("a", 2, b, "n1.example", "n2.example", "n3.example"), settled("b", 3, a, "n1.example", "n2.example", "n3.example"),
+				settled("n1", 2, a, b, "n2.example", "n3.example").but(newcomer).but(is(v1alpha1.MemberSeeded)),
+				settled("n2", 3, a, b, "n1.example", "n3.example").but(newcomer).but(is(v1alpha1.MemberSeeded)),
+				settled("n3", 3, a, b, "n1.example", "n2.example").but(newcomer).but(is(v1alpha1.MemberSeeded)),
+			},
+			after: defaultConvergeTimeout, want: "n1",
+		},
+		"one that was connected, where only it dials them": {
+			members: []*member{
+				settled("a", 3, b, "n1.example"), settled("b", 3, a), settled("c", 3, a),
+				settled("n1", 2, "n2.example").but(newcomer).but(is(v1alpha1.MemberSeeded)), settled("n2", 2, "n1.example").but(newcomer).but(is(v1alpha1.MemberSeeded)),
+			},
+			after: defaultConvergeTimeout, want: "a",
+		},
 		"those that have found only each other": {
 			members: []*member{
 				settled("a", 2, b).but(newcomer).but(is(v1alpha1.MemberSeeded)), settled("b", 2, c).but(newcomer).but(is(v1alpha1.MemberSeeded)),
@@ -202,6 +218,16 @@ func TestAStrandedNewcomerHidesNoSplit(t *testing.T) {
 	g.Expect(held).To(BeFalse(), why)
 	g.Expect(names(split.bridgesToOthers())).To(And(Not(BeEmpty()), Not(ContainElement("n"))))
 	g.Expect(split.attempts()).To(BeZero())
+}
+
+// A budget may protect one member of a part and not another.
+func TestOthersOfAPartMayGo(t *testing.T) {
+	const a, d, e = "a.example", "d.example", "e.example"
+	members := []*member{settled("a", 3, d), settled("b", 3, a), settled("c", 3, a), settled("d", 2, e, a), settled("e", 2, d, a)}
+	for _, m := range members {
+		bridged(m)
+	}
+	NewWithT(t).Expect(names(passOver(members...).bridgesToOthers())).To(Equal([]string{"d", "e"}), "and none of the largest part")
 }
 
 // One part may be cut off for good: the others must not wait for it.

@@ -214,6 +214,9 @@ func (r *Reconciler) finalize(ctx context.Context, ring *v1alpha1.GossipRing) (r
 		r.forgetRing(key)
 		return reconcile.Result{}, nil
 	}
+	if r.installs.busy(key) { // it may be putting one there
+		return reconcile.Result{RequeueAfter: r.Poll}, nil
+	}
 	unasked, err := r.removeProbes(ctx, ring)
 	switch {
 	case err != nil:

@@ -42,18 +42,24 @@ func (r *Reconciler) rejoin(ctx context.Context, s *scope) string {
 	}
 	var kept string
 	for _, m := range able[:min(len(able), mostTried)] {
-		err := m.remote.EvictPod(ctx, m.bridge)
-		switch {
+		switch err := m.remote.EvictPod(ctx, m.bridge); {
 		case err == nil:
-			s.ring.Status.Rejoin = &v1alpha1.RingRejoin{Region: m.name, At: metav1.NewTime(r.Clock.Now()), Attempts: s.attempts() + 1}
+			r.recordEviction(s, m)
 			return "a member of " + m.name + " was evicted, so that its successor dials the other side"
 		case errors.Is(err, remote.ErrBudget):
 			kept = cmp.Or(kept, fmt.Sprintf("a disruption budget protects pod %s/%s of %s, whose successor would dial the other side", m.bridge.Namespace, m.bridge.Name, m.name))
-		default:
-			kept = cmp.Or(kept, fmt.Sprintf("in %s: %s", m.name, err))
+		case errors.Is(err, remote.ErrRefused):
+			kept = cmp.Or(kept, fmt.Sprintf("the API server of %s evicts no pod: %s", m.name, remote.Explain(err)))
+		default: // it may be on its way out
+			r.recordEviction(s, m)
+			return fmt.Sprintf("whether a member of %s was evicted is not known: %s", m.name, remote.Explain(err))
 		}
 	}
 	return kept
+}
+
+func (r *Reconciler) recordEviction(s *scope, m *member) {
+	s.ring.Status.Rejoin = &v1alpha1.RingRejoin{Region: m.name, At: metav1.NewTime(r.Clock.Now()), Attempts: s.attempts() + 1}
 }
 
 // lastRejoin is the last eviction for this split; those of newcomers are for none of those who were
@@ -141,29 +147,45 @@ func (m *member) stirredAt(live alive, now metav1.Time) time.Time {
 	return last
 }
 
-// bridgesToOthers are members, the best one first, that have a seed in another part and, as far as probes
-// know, get through to it: of each part one, by name, of the smallest first, and with each attempt of the
-// next, because one part may be cut off for good. One of the largest is among them only where nobody else
-// can be, and nobody who was connected goes for newcomers.
+// bridgesToOthers are members, the best one first, whose successors would find somebody new. Who was
+// connected goes for newcomers only where nobody else can.
 func (s *scope) bridgesToOthers() []*member {
+	able := s.bridgesAmong(func(m *member) bool { return !s.newcomers || !m.joined })
+	if len(able) == 0 && s.newcomers {
+		able = s.bridgesAmong(func(*member) bool { return true })
+	}
+	return able
+}
+
+// bridgesAmong are those who have a seed in another part and, as far as probes know, get through to it: one
+// of each part, by name, of the smallest first, and with each attempt of the next, because one part may be
+// cut off for good; then the others of these parts. The largest part's are among them only where nobody
+// else's are.
+func (s *scope) bridgesAmong(may func(*member) bool) []*member {
 	byName, part := s.byPart()
-	bridges := func(name string) bool { return byName[name].evictable() && s.dialsAnotherPart(byName[name], part) }
-	var able []*member
-	for i, p := range slices.Backward(s.split.Partitions) {
-		largest := i == 0 && len(s.split.Partitions) >= s.split.AtLeast
-		stays := s.newcomers && slices.ContainsFunc(p, func(name string) bool { return byName[name].joined })
-		if at := slices.IndexFunc(p, bridges); at >= 0 && !stays && (!largest || len(able) == 0) {
-			able = append(able, byName[p[at]])
+	var first, more []*member
+	for i, names := range slices.Backward(s.split.Partitions) {
+		if i == 0 && len(first) > 0 && len(s.split.Partitions) >= s.split.AtLeast {
+			break
+		}
+		var able []*member
+		for _, name := range names {
+			if m := byName[name]; m.evictable() && may(m) && s.dialsAnotherPart(m, part) {
+				able = append(able, m)
+			}
+		}
+		if len(able) > 0 {
+			first, more = append(first, able[0]), append(more, able[1:]...)
 		}
 	}
 	if len(s.split.Partitions)+1 < s.split.AtLeast { // more than one part has no names
-		able = append(able, s.lonely(able)...)
+		first = append(first, s.lonely(may, slices.Concat(first, more))...)
 	}
-	if len(able) == 0 {
+	if len(first) == 0 {
 		return nil
 	}
-	next := int(s.attempts()) % len(able)
-	return slices.Concat(able[next:], able[:next])
+	next := int(s.attempts()) % len(first)
+	return slices.Concat(first[next:], first[:next], more)
 }
 
 // byPart indexes the members, and tells in which part each is.
@@ -195,10 +217,10 @@ func (m *member) evictable() bool { return m.bridge != nil && m.remote != nil }
 
 // lonely are those who see fewest first, where counts do not say who is with whom: all that, as far as
 // their probes know, get through to more than they see.
-func (s *scope) lonely(but []*member) []*member {
+func (s *scope) lonely(may func(*member) bool, but []*member) []*member {
 	var lonely []*member
 	for _, m := range s.members {
-		if m.evictable() && s.takesPart(m) && (!s.newcomers || !m.joined) && m.live() && len(m.applied) > 0 && *m.seen < s.within(m) && !slices.Contains(but, m) {
+		if m.evictable() && may(m) && s.takesPart(m) && m.live() && len(m.applied) > 0 && *m.seen < s.within(m) && !slices.Contains(but, m) {
 			lonely = append(lonely, m)
 		}
 	}

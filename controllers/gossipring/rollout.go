@@ -36,6 +36,9 @@ func (r *Reconciler) whoseTurn(s *scope) []*member {
 			m.refusals = 0
 		}
 		s.refusing = s.refusing || m.refusals > 0
+		if !m.reachable && s.inRegions() { // it has yet to be found out that it cannot be written
+			m.refusals = max(m.refusals, cannotBe)
+		}
 	}
 	return nextWrites(s.members, s.maxConcurrent()-len(s.departing), r.awaited(s))
 }
@@ -98,6 +101,9 @@ func (m *member) hasNothingToLose() bool {
 		return m.reform && m.seen != nil && *m.seen <= m.weightOf()
 	}
 }
+
+// cannotBe is how many failures are enough to come last.
+const cannotBe = 2
 
 // rank is -1 for those that come first, and 1 for those that come last.
 func (m *member) rank() int {

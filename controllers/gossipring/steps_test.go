@@ -281,6 +281,19 @@ func TestWhoFailsAfterOthersIsReportedAtOnce(t *testing.T) {
 	g.Expect(r.refused.times(ring, "a")).To(BeZero(), "somebody else has written it")
 }
 
+// With an Argo CD in each region, those that are out of reach cannot be written: healthy ones must not wait
+// until each of them has failed.
+func TestWhoCannotBeReachedComesLastWhereArgoCDIsThere(t *testing.T) {
+	g := NewWithT(t)
+	a := settled("a", 3, "b.example").but(wants("b.example", "c.example")).but(func(m *member) { m.seen, m.reachable, m.hasPods = nil, false, false })
+	b := settled("b", 3, "a.example").but(wants("a.example", "c.example"))
+	clusters := registry(t, argocd.ErrUnreachable, "a", a, b)
+	s := passOver(a, b).deliveringTo(clusters)
+	s.environment.Spec.ArgoCD.Mode = v1alpha1.ArgoCDPerCluster
+	g.Expect(step.ReasonOf(driver(clusters).reconcileSeeds(t.Context(), s))).To(Equal(v1alpha1.ReasonRollingSeeds))
+	g.Expect(seedsIn(t, clusters, b)).To(Equal("a.example,c.example"))
+}
+
 func TestOneThatCannotBeWrittenDoesNotKeepTheTurn(t *testing.T) {
 	for name, tc := range map[string]struct {
 		failure   error

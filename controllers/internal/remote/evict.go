@@ -25,12 +25,18 @@ func (c *Cluster) Evict(ctx context.Context, pod types.NamespacedName, uid types
 // ErrBudget means that a disruption budget does not let a pod go for now.
 var ErrBudget = errors.New("refused for now")
 
+// ErrRefused means that the API server has answered, and that the pod stays.
+var ErrRefused = errors.New("refused")
+
 // EvictPod is Evict for those who have to tell what keeps a pod: the error is ErrBudget when
-// a disruption budget does, and nil when the pod is on its way out, gone or replaced.
+// a disruption budget does, ErrRefused when the API server otherwise does, any other when nobody
+// knows, and nil when the pod is on its way out, gone or replaced.
 func (c *Cluster) EvictPod(ctx context.Context, pod *corev1.Pod) error {
 	name := types.NamespacedName{Namespace: pod.Namespace, Name: pod.Name}
 	answer, err := c.evict(ctx, name, pod.UID)
 	switch {
+	case apierrors.ReasonForError(err) != metav1.StatusReasonUnknown && !apierrors.IsInternalError(err):
+		return fmt.Errorf("%w: %w", ErrRefused, err)
 	case err != nil:
 		return err
 	case answer.verdict != refused:
@@ -38,7 +44,7 @@ func (c *Cluster) EvictPod(ctx context.Context, pod *corev1.Pod) error {
 	case answer.why != "":
 		return fmt.Errorf("evicting pod %s: %w: %s", name, ErrBudget, answer.why)
 	default:
-		return fmt.Errorf("evicting pod %s: the API server is busy", name)
+		return fmt.Errorf("%w: evicting pod %s: the API server is busy", ErrRefused, name)
 	}
 }
 

@@ -97,6 +97,7 @@ var _ = Describe("evicting a pod", func() {
 			allow(ctx, budget(ctx, victim), 0)
 			err := cluster.EvictPod(ctx, victim)
 			Expect(err).To(MatchError(remote.ErrBudget))
+			Expect(err).NotTo(MatchError(remote.ErrRefused))
 			Expect(err).To(MatchError("evicting pod " + victim.Namespace + "/victim: refused for now: PodDisruptionBudget " +
 				victim.Namespace + "/b allows no disruption"))
 			Expect(remains(ctx)).To(BeTrue())
@@ -116,6 +117,7 @@ var _ = Describe("evicting a pod", func() {
 			err := connect(ctx, "").EvictPod(ctx, victim)
 			Expect(err).To(MatchError(ContainSubstring("forbidden")))
 			Expect(err).NotTo(MatchError(remote.ErrBudget))
+			Expect(err).To(MatchError(remote.ErrRefused))
 		})
 	})
 
