@@ -22,7 +22,7 @@ func (r *Reconciler) rollOut(ctx context.Context, s *scope) error {
 	}
 	d, err := r.carryOut(ctx, s)
 	if err != nil { // the other regions wait no longer for that
-		return step.Within(r.pace(s, d), err)
+		return step.Within(r.due(s, d), err)
 	}
 	if d.verb == hold { // git may be slow, and nothing that is to be done waits for it
 		r.tell(ctx, s)
@@ -113,9 +113,21 @@ func (d *decision) forget(missed map[string]bool, before map[string]*v1alpha1.Re
 
 // pace is after which time time alone, or what nobody announces, has something new for a decision.
 func (r *Reconciler) pace(s *scope, d *decision) time.Duration {
+	after := r.due(s, d)
+	if s.promotion.Spec.Track != nil {
+		after = min(after, r.Poll)
+	}
+	return after
+}
+
+// due is pace without the branch that the spec may follow.
+func (r *Reconciler) due(s *scope, d *decision) time.Duration {
 	after := r.Resync
-	if s.promotion.Spec.Track != nil || d.asking || s.unread != "" {
+	if d.asking || s.unread != "" {
 		after = r.Poll
+	}
+	if s.withheldFor > 0 {
+		after = min(after, s.withheldFor)
 	}
 	if !d.recheck.IsZero() {
 		after = min(after, max(atOnce, d.recheck.Sub(s.world.now)))

@@ -1,6 +1,7 @@
 package promotion
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,18 +59,24 @@ func (r *Reconciler) addNeeds(needs map[string][]string, s *scope, region *v1alp
 // withhold notes which regions lack files at pins that they never had, and tells whether there are any.
 func (r *Reconciler) withhold(ctx context.Context, s *scope, d *decision) bool {
 	s.world.withheld = map[string]string{}
+	var silent error // git is asked once in a pass
 	for _, w := range d.writes {
 		if !w.fresh {
 			continue
 		}
-		err := r.fits(ctx, s, w)
+		err := silent
+		if err == nil {
+			err = r.fits(ctx, s, w)
+		}
 		if err == nil {
 			continue
 		}
-		s.world.withheld[w.region.name] = err.Error()
 		if errors.Is(err, gitrepo.ErrUnreachable) {
-			s.unread = clip(err.Error())
+			silent = err
 		}
+		again := cmp.Or(step.PollAfter(err), r.SlowPoll)
+		s.withheldFor = min(cmp.Or(s.withheldFor, again), again)
+		s.world.withheld[w.region.name] = err.Error()
 	}
 	return len(s.world.withheld) > 0
 }

@@ -84,3 +84,33 @@ func TestARollbackWritesNothingThatLacksARegionsFiles(t *testing.T) {
 		})
 	}
 }
+
+// A rollout was judged for the regions that there were: others must not get it without their files.
+func TestARetryIsJudgedForRegionsThatCameSince(t *testing.T) {
+	g := NewWithT(t)
+	th := newTheatre(t)
+	repository := th.withGit(t)
+	for _, object := range born("tokyo", 2) {
+		g.Expect(th.Delete(t.Context(), object)).To(Succeed())
+	}
+	th.set(t, promotionTo(bad))
+	p := th.playToTheDeadline(t, "all")
+	g.Expect(p.Status.Rollout.Phase).To(Equal(v1alpha1.RolloutHalted))
+	th.bearTokyo(t, old)
+	repository.lacks, repository.oldest = []string{"c:core/tokyo.yaml"}, string(good)
+	before := th.pins(t)
+
+	p.Annotations = map[string]string{v1alpha1.AnnotationRetry: "1"}
+	g.Expect(th.Update(t.Context(), p)).To(Succeed())
+	p = th.pass(t, "all")
+	said := conditionOf(p, v1alpha1.PromotionValid)
+	g.Expect(said.Reason).To(Equal(v1alpha1.ReasonRevisionLacksRegionConfig))
+	g.Expect(said.Message).To(ContainSubstring("lacks core/tokyo.yaml"))
+	g.Expect(p.Status.Rollout.Phase).To(Equal(v1alpha1.RolloutHalted))
+	g.Expect(th.pins(t)).To(Equal(before))
+
+	repository.lacks = nil
+	th.clock.SetTime(th.clock.Now().Add(th.reconciler.SlowPoll))
+	p = th.pass(t, "all")
+	g.Expect(p.Status.Rollout.Phase).To(Equal(v1alpha1.RolloutProgressing), "the retry is not used up")
+}

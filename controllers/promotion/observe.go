@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -34,6 +35,7 @@ type scope struct {
 	// it could not be looked at which pins there are, or which files.
 	undeliverable error
 	unread        string
+	withheldFor   time.Duration     // until it is asked again for files that pins lack, or zero
 	clashes       map[string]string // what is wrong with the way for some Regions only, by their names
 	accepted      bool              // the target may be rolled out, as far as git and other Promotions tell
 	decision      *decision

@@ -89,7 +89,7 @@ func (r *Reconciler) accept(ctx context.Context, s *scope) error {
 	if s.world.waves, err = wavesOf(&s.promotion.Spec, s.moving()); err != nil {
 		return step.Stuck(r.SlowPoll, v1alpha1.ReasonInvalidWave, "%w", err)
 	}
-	if !wanted.servedBy(s.promotion.Status.Rollout) {
+	if !wanted.servedBy(s.promotion.Status.Rollout) || s.retriesElsewhere() {
 		if err := r.judge(ctx, s, wanted); err != nil {
 			return err
 		}
@@ -100,6 +100,15 @@ func (r *Reconciler) accept(ctx context.Context, s *scope) error {
 		return err
 	}
 	return s.clash()
+}
+
+// retriesElsewhere tells whether a rollout that failed is to go on also where it was never judged for: in
+// regions that came since.
+func (s *scope) retriesElsewhere() bool {
+	rollout, asked := s.promotion.Status.Rollout, s.promotion.Annotations[v1alpha1.AnnotationRetry]
+	failed := rollout.Phase == v1alpha1.RolloutHalted || rollout.Phase == v1alpha1.RolloutRolledBack
+	return failed && asked != "" && asked != rollout.Retried &&
+		slices.ContainsFunc(s.moving(), func(region *v1alpha1.Region) bool { return s.progress[region.Name] == nil })
 }
 
 // moving are the Regions that a rollout may go to: also those of which nothing is seen now, which
