@@ -97,6 +97,8 @@ func (p *pass) managed() bool {
 	return slices.Contains(p.cr.GetFinalizers(), p.kind.finalizer())
 }
 
+// manage fails when the custom resource is gone: nothing may be created for it then (runtime v0.62.0,
+// pkg/runtime/reconciler.go, setResourceManaged).
 func (p *pass) manage(ctx context.Context) error {
 	if p.managed() {
 		return nil
@@ -114,13 +116,13 @@ func (p *pass) manageAdopted(ctx context.Context) error {
 }
 
 func (p *pass) unmanage(ctx context.Context) error {
-	return p.setFinalizers(ctx, slices.DeleteFunc(p.cr.GetFinalizers(), func(finalizer string) bool {
+	return client.IgnoreNotFound(p.setFinalizers(ctx, slices.DeleteFunc(p.cr.GetFinalizers(), func(finalizer string) bool {
 		return finalizer == p.kind.finalizer()
-	}))
+	})))
 }
 
 func (p *pass) setFinalizers(ctx context.Context, finalizers []string) error {
 	before := p.cr.DeepCopy()
 	p.cr.SetFinalizers(finalizers)
-	return client.IgnoreNotFound(p.client.Patch(ctx, p.cr, client.MergeFrom(before)))
+	return p.client.Patch(ctx, p.cr, client.MergeFrom(before))
 }
