@@ -48,7 +48,8 @@ type PinFiles struct {
 	Key string `json:"key,omitempty"`
 
 	// summary is the path of a file that Portolan writes as a whole: revision and overrides of the
-	// environment, as new regions would get them. It may hold {{ .environment }}. Default: none.
+	// environment, as new regions would get them when a pin last moved: a halted rollout's stays there.
+	// It may hold {{ .environment }}. Default: none.
 	// +kubebuilder:validation:MaxLength=512
 	// +optional
 	Summary string `json:"summary,omitempty"`

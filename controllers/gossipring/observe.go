@@ -68,8 +68,8 @@ func (r *Reconciler) observe(ctx context.Context, ring *v1alpha1.GossipRing) (*s
 	s.takeLeave(regions.Items)
 	r.depart(s)
 	r.lookAtAll(ctx, s)
+	now, timeout := r.Clock.Now(), s.convergeTimeout()
 	for _, m := range s.members {
-		now, timeout := r.Clock.Now(), s.convergeTimeout()
 		m.away, m.lost, m.stranded = m.wentAway(now, timeout), m.vanished(now, timeout), m.staysOutside(now, timeout)
 	}
 	r.forgetOthers(s)

@@ -16,23 +16,21 @@ type refused struct {
 
 func newRefused() *refused { return &refused{by: map[client.ObjectKey]map[string]int{}} }
 
-func (r *refused) note(ring client.ObjectKey, region string, failed bool) {
+// cannotBe is how many failures are enough to come last.
+const cannotBe = 2
+
+// note adds failures; none forgets those that there were.
+func (r *refused) note(ring client.ObjectKey, region string, failures int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !failed {
+	if failures == 0 {
 		delete(r.by[ring], region)
 		return
 	}
 	if r.by[ring] == nil {
 		r.by[ring] = map[string]int{}
 	}
-	r.by[ring][region]++
-}
-
-// giveUp lets a region come after all others without another try.
-func (r *refused) giveUp(ring client.ObjectKey, region string) {
-	r.note(ring, region, true)
-	r.note(ring, region, true)
+	r.by[ring][region] += failures
 }
 
 func (r *refused) times(ring client.ObjectKey, region string) int {

@@ -32,7 +32,7 @@ func (r *Reconciler) whoseTurn(s *scope) []*member {
 	for _, m := range s.members {
 		m.refusals = r.refused.times(key, m.name)
 		if m.refusals > 0 && m.deliverable && !m.behind() { // it has what it should, by whomever
-			r.refused.note(key, m.name, false)
+			r.refused.note(key, m.name, 0)
 			m.refusals = 0
 		}
 		s.refusing = s.refusing || m.refusals > 0
@@ -102,15 +102,12 @@ func (m *member) hasNothingToLose() bool {
 	}
 }
 
-// cannotBe is how many failures are enough to come last.
-const cannotBe = 2
-
 // rank is -1 for those that come first, and 1 for those that come last.
 func (m *member) rank() int {
-	switch m.refusals {
-	case 0:
+	switch {
+	case m.refusals == 0:
 		return 0
-	case 1:
+	case m.refusals < cannotBe:
 		return -1
 	default:
 		return 1

@@ -335,7 +335,7 @@ func TestNextWrites(t *testing.T) {
 		},
 		"whose last writes have failed comes last": {
 			members: []*member{
-				settled("a", 1).but(wants(b, c)).but(func(m *member) { m.refusals = 2 }), settled("b", 3, a).but(wants(a, c)), settled("c", 3, a, b),
+				settled("a", 1).but(wants(b, c)).but(func(m *member) { m.refusals = cannotBe }), settled("b", 3, a).but(wants(a, c)), settled("c", 3, a, b),
 			},
 			maxConcurrent: 1, want: []string{"b"},
 		},

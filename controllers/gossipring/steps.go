@@ -200,9 +200,7 @@ func (r *Reconciler) write(ctx context.Context, s *scope, members []*member) err
 	for i, err := range s.delivery.Write(ctx, writes) {
 		m := members[i]
 		r.sights.expire(s.lookKey(m))
-		if r.refused.note(ring, m.name, err != nil); err != nil && !mayHaveLanded(m, err) {
-			r.refused.giveUp(ring, m.name)
-		}
+		r.refused.note(ring, m.name, failures(m, err))
 		if err == nil {
 			m.text, m.written, m.writtenAt = writes[i].Text, m.desired, &now
 			m.reform, m.unfinished, m.foreign = false, false, false

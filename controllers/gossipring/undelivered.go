@@ -57,6 +57,18 @@ func (s *scope) passes(err error) bool {
 	return s.fromCache() && !errors.Is(err, argocd.ErrUnreachable)
 }
 
+// failures is what a write's outcome counts for among those that have failed.
+func failures(m *member, err error) int {
+	switch {
+	case err == nil:
+		return 0
+	case mayHaveLanded(m, err):
+		return 1
+	default:
+		return cannotBe
+	}
+}
+
 // mayHaveLanded tells whether a write that failed may have been done, and only its answer been lost.
 func mayHaveLanded(m *member, err error) bool {
 	var answer apierrors.APIStatus

@@ -32,7 +32,7 @@ type scope struct {
 	conflicts   []string                            // applications that another Promotion pins with the same right
 	way         way
 	// undeliverable is what is wrong with the way that a person has to put right, unread why
-	// it could not be looked at which pins there are, or which files.
+	// it could not be looked at which pins there are.
 	undeliverable error
 	unread        string
 	withheldFor   time.Duration     // until it is asked again for files that pins lack, or zero
