@@ -106,7 +106,7 @@ type RingMember struct {
 	// +kubebuilder:validation:MaxItems=8
 	// +optional
 	UnexpectedSeeds []string `json:"unexpectedSeeds,omitempty"`
-	// seedsWrittenAt is when its seeds were last changed.
+	// seedsWrittenAt is when its seeds were last changed, or may have been: the answer was lost.
 	// +optional
 	SeedsWrittenAt *metav1.Time `json:"seedsWrittenAt,omitempty"`
 	// changingSince is since when its pods restart, or are not connected again: meanwhile, it has a turn
@@ -184,6 +184,12 @@ type RingRejoin struct {
 	// attempts since the ring split.
 	// +required
 	Attempts int32 `json:"attempts"`
+	// inVain is how many of them there were since the ring last had fewer parts than before.
+	// +optional
+	InVain int32 `json:"inVain,omitempty"`
+	// parts are the fewest that the ring had at any of them.
+	// +optional
+	Parts int32 `json:"parts,omitempty"`
 }
 
 // GossipRingStatus is what was seen of the ring.
@@ -234,6 +240,9 @@ type GossipRingStatus struct {
 	// rejoin is what was done about the partition that there is.
 	// +optional
 	Rejoin *RingRejoin `json:"rejoin,omitempty"`
+	// rejoinNewcomers is what was done for members that have never been connected.
+	// +optional
+	RejoinNewcomers *RingRejoin `json:"rejoinNewcomers,omitempty"`
 
 	// probes are where probes of the ring may be. One is listed until it was removed.
 	// +listType=map

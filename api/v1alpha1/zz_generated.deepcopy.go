@@ -933,6 +933,11 @@ func (in *GossipRingStatus) DeepCopyInto(out *GossipRingStatus) {
 		*out = new(RingRejoin)
 		(*in).DeepCopyInto(*out)
 	}
+	if in.RejoinNewcomers != nil {
+		in, out := &in.RejoinNewcomers, &out.RejoinNewcomers
+		*out = new(RingRejoin)
+		(*in).DeepCopyInto(*out)
+	}
 	if in.Probes != nil {
 		in, out := &in.Probes, &out.Probes
 		*out = make([]InstalledProbe, len(*in))

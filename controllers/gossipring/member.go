@@ -37,7 +37,8 @@ type member struct {
 	unfinished  bool     // they are written, and what takes them to the pods is not
 	foreign     bool     // they are written by somebody else, or for another delivery, and do not reach the pods
 	undelivered error    // why they could not be read or written
-	refusals    int      // how many of its last writes have failed
+	failing     bool     // its last write has failed
+	unheard     bool     // nobody knows whether it was written lately: the answer was lost
 	hidden      bool     // whether they are written, and what they say, is not known
 	desired     []string // the seeds that it should have
 	writtenAt   *metav1.Time
@@ -106,7 +107,7 @@ func (m *member) vanished(now time.Time, timeout time.Duration) bool {
 // cannot be made worse.
 func (m *member) changing(live alive) bool {
 	switch {
-	case m.away:
+	case m.away, m.unheard && m.reachable:
 		return true
 	case !m.hasPods || !m.deliverable && !m.joined:
 		return false

@@ -1,6 +1,7 @@
 package gossipring
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -187,13 +188,13 @@ func TestAStrandedNewcomerHidesNoSplit(t *testing.T) {
 	newcomer := func() *member {
 		return settled("n", 1, a, b, c, d).but(func(m *member) { m.joined, m.stranded = false, true })
 	}
-	evictions := &v1alpha1.RingRejoin{Region: "n", Attempts: 7, At: metav1.NewTime(start.Add(-time.Minute))}
+	evictions := &v1alpha1.RingRejoin{Region: "n", Attempts: 7, InVain: 7, At: metav1.NewTime(start.Add(-time.Minute))}
 	all := func(members ...*member) *scope {
 		for _, m := range members {
 			bridged(m)
 		}
 		s := passOver(members...)
-		s.ring.Status.Rejoin = evictions.DeepCopy()
+		s.ring.Status.RejoinNewcomers = evictions.DeepCopy()
 		s.ring.Status.Conditions = []metav1.Condition{{
 			Type: v1alpha1.RingConverged, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonPartitioned, LastTransitionTime: metav1.NewTime(start.Add(-time.Hour)),
 		}}
@@ -207,7 +208,7 @@ func TestAStrandedNewcomerHidesNoSplit(t *testing.T) {
 	g.Expect(r.lasting(whole)).To(BeTrue())
 	why, held := r.holdsRejoin(whole)
 	g.Expect(held).To(BeTrue())
-	g.Expect(why).To(HavePrefix("evicting a member was tried 7 times, the last in n"))
+	g.Expect(why).To(HavePrefix("evicting a member was tried 7 times in vain, the last in n"))
 
 	split := all(settled("a", 2, b), settled("b", 2, a, c), settled("c", 2, d), settled("d", 2, a, c), newcomer())
 	g.Expect(split.isSplit()).To(BeTrue())
@@ -242,12 +243,16 @@ func TestEachAttemptIsAnotherParts(t *testing.T) {
 	counted := func() []*member {
 		return []*member{settled("a", 2, c), settled("b", 2, a), settled("c", 2, d), settled("d", 2, a), settled("g", 1, a)}
 	}
+	two := func() []*member {
+		return []*member{settled("a", 3, d), settled("b", 3, a), settled("c", 3, a), settled("d", 2, a), settled("e", 2, a)}
+	}
 	for name, tc := range map[string]struct {
 		members   func() []*member
 		peerLabel string
 		want      []string
 	}{
 		"with names":  {members: named, peerLabel: "region", want: []string{"f", "d", "f"}},
+		"of one part": {members: two, want: []string{"d", "e", "d"}},
 		"with counts": {members: counted, want: []string{"g", "a", "b", "c", "d", "g"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -268,6 +273,79 @@ func TestEachAttemptIsAnotherParts(t *testing.T) {
 			NewWithT(t).Expect(evicted).To(Equal(tc.want))
 		})
 	}
+}
+
+// Who has no seed of a newcomer would only restart.
+func TestWhoIsConnectedGoesOnlyForNewcomersThatItDials(t *testing.T) {
+	const a, b, c, n1, n2, n3 = "a.example", "b.example", "c.example", "n1.example", "n2.example", "n3.example"
+	blocked := probes(row("a", silent, silent), row("b", silent, silent), row("c", silent, silent))
+	newcomer := func(m *member) { m.joined, m.stranded = false, true }
+	all := func(n *member) []*member {
+		members := []*member{
+			settled("a", 3, b, n1), settled("b", 3, a, c), settled("c", 3, a, b),
+			settled("n2", 3, n1, a).but(newcomer).but(blocked), settled("n3", 3, n1, n2).but(newcomer).but(blocked),
+		}
+		for _, m := range members {
+			bridged(m)
+		}
+		return append(members, n.but(newcomer)) // its pod is not known
+	}
+	g := NewWithT(t)
+	s := passOver(all(settled("n1", 3, n2, n3))...)
+	g.Expect(s.split.AtLeast).To(Equal(2))
+	g.Expect(names(s.bridgesToOthers())).To(Equal([]string{"a"}))
+	g.Expect(passOver(all(settled("n1", 3, n2, n3).but(blocked))...).bridgesToOthers()).To(BeEmpty(), "a's successor would not get through")
+}
+
+// Twelve newcomers that are alone need twelve evictions: those that help use up nobody's patience.
+func TestEvictionsThatHelpAreNotInVain(t *testing.T) {
+	g, r := NewWithT(t), driver(nil)
+	s := passOver(settled("a", 1), settled("b", 1), settled("c", 1), settled("d", 1))
+	g.Expect(s.newcomers).To(BeFalse())
+	parts := func(atLeast int) { s.split.AtLeast = atLeast }
+	for _, tc := range []struct {
+		atLeast          int
+		attempts, inVain int32
+		pause            time.Duration
+	}{
+		{atLeast: 4, attempts: 1, inVain: 1, pause: 8 * poll},
+		{atLeast: 4, attempts: 2, inVain: 2, pause: 16 * poll},
+		{atLeast: 3, attempts: 3, inVain: 1, pause: 8 * poll},
+		{atLeast: 4, attempts: 4, inVain: 2, pause: 16 * poll}, // it has had fewer already
+		{atLeast: 3, attempts: 5, inVain: 3, pause: 32 * poll},
+		{atLeast: 2, attempts: 6, inVain: 1, pause: 8 * poll},
+	} {
+		parts(tc.atLeast)
+		r.recordEviction(s, s.members[0])
+		done := s.ring.Status.Rejoin
+		g.Expect([]int32{done.Attempts, done.InVain}).To(Equal([]int32{tc.attempts, tc.inVain}))
+		g.Expect(r.rejoinPause(s, s.inVain())).To(Equal(tc.pause))
+		g.Expect(s.ring.Status.RejoinNewcomers).To(BeNil())
+	}
+	parts(2)
+	g.Expect(s.inVain()).To(BeEquivalentTo(1))
+	parts(1)
+	g.Expect(s.inVain()).To(BeZero(), "the last one has helped")
+}
+
+func TestAllAreAskedInTheEndWhereBudgetsProtectMany(t *testing.T) {
+	g, r := NewWithT(t), driver(nil)
+	var able []*member
+	for i := range 2*mostTried + 3 {
+		able = append(able, settled(fmt.Sprintf("m%02d", i), 1))
+	}
+	g.Expect(r.asked(able[:mostTried])).To(Equal(able[:mostTried]))
+	asked := map[*member]bool{}
+	for range len(able) {
+		now := r.asked(able)
+		g.Expect(now).To(HaveLen(mostTried))
+		g.Expect(now[0]).To(Equal(able[0]), "whose turn it is")
+		for _, m := range now {
+			asked[m] = true
+		}
+		r.Clock.(*testingclock.FakeClock).Step(poll)
+	}
+	g.Expect(asked).To(HaveLen(len(able)))
 }
 
 func sees(regions ...string) func(*member) {
@@ -379,27 +457,27 @@ func TestRejoinIsPatient(t *testing.T) {
 		},
 		"the last attempt is given time": {
 			after: time.Hour, change: func(s *scope) {
-				s.ring.Status.Rejoin = &v1alpha1.RingRejoin{Region: "c", At: metav1.NewTime(start.Add(time.Hour - poll)), Attempts: 1}
+				s.ring.Status.Rejoin = &v1alpha1.RingRejoin{Region: "c", At: metav1.NewTime(start.Add(time.Hour - poll)), InVain: 1}
 			},
 			want: "a member of c was evicted, so that its successor dials the other side",
 		},
 		"also where members should be back at once": {
 			after: time.Hour, change: func(s *scope) {
 				s.ring.Spec.Rollout.ConvergeTimeout = &metav1.Duration{}
-				s.ring.Status.Rejoin = &v1alpha1.RingRejoin{Region: "c", At: metav1.NewTime(start.Add(time.Hour - poll)), Attempts: 3}
+				s.ring.Status.Rejoin = &v1alpha1.RingRejoin{Region: "c", At: metav1.NewTime(start.Add(time.Hour - poll)), InVain: 3}
 			},
 			want: "a member of c was evicted, so that its successor dials the other side",
 		},
 		"seldom after many": {
 			after: time.Hour, change: func(s *scope) {
-				s.ring.Status.Rejoin = &v1alpha1.RingRejoin{Region: "c", At: metav1.NewTime(start.Add(time.Minute)), Attempts: patientRejoins}
+				s.ring.Status.Rejoin = &v1alpha1.RingRejoin{Region: "c", At: metav1.NewTime(start.Add(time.Minute)), Attempts: 2 * patientRejoins, InVain: patientRejoins}
 			},
-			want: "evicting a member was tried 5 times, the last in c, and will be every 1h0m0s: " +
+			want: "evicting a member was tried 5 times in vain, the last in c, and will be every 1h0m0s: " +
 				"look whether the regions reach each other at port 7947, over TCP and UDP",
 		},
 		"but not never": {
 			after: time.Hour, change: func(s *scope) {
-				s.ring.Status.Rejoin = &v1alpha1.RingRejoin{Region: "c", At: metav1.NewTime(start), Attempts: 2 * patientRejoins}
+				s.ring.Status.Rejoin = &v1alpha1.RingRejoin{Region: "c", At: metav1.NewTime(start), InVain: 2 * patientRejoins}
 			},
 			want: "no member that could be evicted has a seed on another side and, as far as probes know, gets through to it",
 		},

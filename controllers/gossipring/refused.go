@@ -4,39 +4,41 @@ import (
 	"sync"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/portolan-dev/portolan/controllers/internal/delivery"
 )
 
-// refused remembers how many of a region's last writes have failed. One whose first may have landed
-// although nobody heard so is written before all others: the region may be restarting. Who fails again, or
-// is refused, comes after all others: one that cannot be written at all would have the turn in every pass.
+// refused remembers the regions whose last write has failed, of each ring, and of which of them nobody
+// knows whether one was done.
 type refused struct {
 	mu sync.Mutex
-	by map[client.ObjectKey]map[string]int // of each ring, by Region
+	by map[client.ObjectKey]map[string]bool
 }
 
-func newRefused() *refused { return &refused{by: map[client.ObjectKey]map[string]int{}} }
+func newRefused() *refused { return &refused{by: map[client.ObjectKey]map[string]bool{}} }
 
-// cannotBe is how many failures are enough to come last.
-const cannotBe = 2
-
-// note adds failures; none forgets those that there were.
-func (r *refused) note(ring client.ObjectKey, region string, failures int) {
+// note takes down what came of a write. It tells whether it is the first since one was known to be done, or
+// seen, that may have been done although nobody heard so.
+func (r *refused) note(ring client.ObjectKey, region string, err error) (unheard bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if failures == 0 {
+	if err == nil {
 		delete(r.by[ring], region)
-		return
+		return false
 	}
 	if r.by[ring] == nil {
-		r.by[ring] = map[string]int{}
+		r.by[ring] = map[string]bool{}
 	}
-	r.by[ring][region] += failures
+	before := r.by[ring][region]
+	r.by[ring][region] = before || delivery.MayHaveLanded(err)
+	return r.by[ring][region] && !before
 }
 
-func (r *refused) times(ring client.ObjectKey, region string) int {
+func (r *refused) of(ring client.ObjectKey, region string) (failing, unheard bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.by[ring][region]
+	unheard, failing = r.by[ring][region]
+	return failing, unheard
 }
 
 func (r *refused) forget(ring client.ObjectKey) {

@@ -71,21 +71,28 @@ func (r *Reconciler) report(s *scope) {
 	matrix.report(s)
 }
 
-// endRejoin forgets the evictions when all are together, or when there has been no split for longer
+// endRejoin forgets the evictions when all are together, or when there has been no such split for longer
 // than whoever was evicted may be away, even if somebody else stays away for other reasons: the next
 // split is another one. Who was never connected is no part of any until it has been outside for long,
 // each time.
 func (r *Reconciler) endRejoin(s *scope, together bool) {
-	done := s.ring.Status.Rejoin
+	status := &s.ring.Status
+	over := func(done *v1alpha1.RingRejoin) bool {
+		return done != nil && r.Clock.Since(done.At.Time) > max(s.convergeTimeout(), r.rejoinPause(s, done.InVain))
+	}
+	if together || (!s.isSplit() || s.newcomers) && over(status.Rejoin) {
+		status.Rejoin = nil
+	}
 	outside := slices.ContainsFunc(s.members, func(m *member) bool { return s.wasEvicted(m) && !m.joined && m.hasPods })
-	if together || done != nil && !outside && !s.isSplit() && r.Clock.Since(done.At.Time) > max(s.convergeTimeout(), r.rejoinPause(s, done.Attempts)) {
-		s.ring.Status.Rejoin = nil
+	if together || !s.isSplit() && !outside && over(status.RejoinNewcomers) {
+		status.RejoinNewcomers = nil
 	}
 }
 
 // wasEvicted tells whether the last eviction was one of the member's pods.
 func (s *scope) wasEvicted(m *member) bool {
-	return s.ring.Status.Rejoin != nil && s.ring.Status.Rejoin.Region == m.name
+	of := func(done *v1alpha1.RingRejoin) bool { return done != nil && done.Region == m.name }
+	return of(s.ring.Status.Rejoin) || of(s.ring.Status.RejoinNewcomers)
 }
 
 // wasConverged tells whether a "converged/all" says all of some.
@@ -139,7 +146,7 @@ func (s *scope) describeSeeds(m *member, described *v1alpha1.RingMember) {
 		return hashOf(seeds)
 	}
 	described.DesiredSeedsHash = desired
-	if m.remember(described); m.deliverable && !m.unfinished && !m.reform && !m.foreign && !m.unrecorded() {
+	if m.remember(described); m.deliverable && !m.unfinished && !m.reform && !m.foreign && !m.unrecorded() && !m.unheard {
 		described.WrittenSeedsHash = hash(m.written)
 	}
 	described.DesiredSeeds = s.listed(m.desired)

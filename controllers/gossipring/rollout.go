@@ -28,19 +28,25 @@ func (s *scope) maxConcurrent() int { return max(1, int(s.ring.Spec.Rollout.MaxC
 
 // whoseTurn returns the members to write in this pass.
 func (r *Reconciler) whoseTurn(s *scope) []*member {
-	key := client.ObjectKeyFromObject(s.ring)
 	for _, m := range s.members {
-		m.refusals = r.refused.times(key, m.name)
-		if m.refusals > 0 && m.deliverable && !m.behind() { // it has what it should, by whomever
-			r.refused.note(key, m.name, 0)
-			m.refusals = 0
-		}
-		s.refusing = s.refusing || m.refusals > 0
-		if !m.reachable && s.inRegions() { // it has yet to be found out that it cannot be written
-			m.refusals = max(m.refusals, cannotBe)
-		}
+		r.recallWrites(s, m)
+		s.refusing = s.refusing || m.failing
+		// It has yet to be found out that it cannot be written.
+		m.failing = m.failing || !m.reachable && s.inRegions()
 	}
 	return nextWrites(s.members, s.maxConcurrent()-len(s.departing), r.awaited(s))
+}
+
+// recallWrites tells what came of a member's last writes. One whose answer was lost counts for as long as
+// anybody waits for a restart.
+func (r *Reconciler) recallWrites(s *scope, m *member) {
+	key := client.ObjectKeyFromObject(s.ring)
+	if m.deliverable && !m.behind() { // it has what it should, by whomever
+		r.refused.note(key, m.name, nil)
+	}
+	failing, unheard := r.refused.of(key, m.name)
+	m.failing = failing
+	m.unheard = unheard && m.joined && m.writtenAt != nil && r.Clock.Since(m.writtenAt.Time) < s.convergeTimeout()
 }
 
 // nextWrites returns the members whose seeds may be written now, in the order in
@@ -53,7 +59,8 @@ func (r *Reconciler) whoseTurn(s *scope) []*member {
 //
 // A region that is connected already and would only learn about more peers is left
 // alone while another is about to get its endpoint: regions that join together cost
-// their peers one restart. Those whose last write has failed come after all others.
+// their peers one restart. A write whose answer was lost is repeated before all others, because the region
+// may be restarting; those whose last write has failed otherwise come after them.
 //
 // While the pods of one read what was written for it as one bogus host, those of all others may:
 // nobody is written then who has something to lose.
@@ -71,7 +78,7 @@ func nextWrites(members []*member, maxConcurrent int, awaited func(*member) bool
 		}
 		switch {
 		case !m.writable(changing[m]), misread && !m.hasNothingToLose():
-		case m.urgent(live):
+		case m.unheard, m.urgent(live):
 			urgent = append(urgent, m)
 		case !expecting:
 			others = append(others, m)
@@ -102,15 +109,16 @@ func (m *member) hasNothingToLose() bool {
 	}
 }
 
-// rank is -1 for those that come first, and 1 for those that come last.
+// rank is -1 for those that come first, and 1 for those that come last: one that cannot be written at all
+// would have the turn in every pass.
 func (m *member) rank() int {
 	switch {
-	case m.refusals == 0:
-		return 0
-	case m.refusals < cannotBe:
+	case m.unheard && m.reachable:
 		return -1
-	default:
+	case m.failing:
 		return 1
+	default:
+		return 0
 	}
 }
 

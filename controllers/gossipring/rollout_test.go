@@ -33,6 +33,8 @@ func (m *member) but(change func(*member)) *member {
 	return m
 }
 
+func unheard(m *member) { m.unheard, m.failing = true, true }
+
 func wants(seeds ...string) func(*member) {
 	slices.Sort(seeds)
 	return func(m *member) { m.desired = seeds }
@@ -327,15 +329,28 @@ func TestNextWrites(t *testing.T) {
 			},
 			maxConcurrent: 1, want: []string{"a"},
 		},
-		"whose write has failed once comes first, because it may have landed": {
+		"a write whose answer was lost is repeated first, because it may have landed": {
 			members: []*member{
-				settled("a", 3, b, c), settled("b", 3, a).but(wants(a, c)), settled("c", 3, a).but(wants(a, b)).but(func(m *member) { m.refusals = 1 }),
+				settled("a", 3, b, c), settled("b", 3, a).but(wants(a, c)), settled("c", 3, a).but(wants(a, b)).but(unheard),
 			},
 			maxConcurrent: 1, want: []string{"c"},
 		},
-		"whose last writes have failed comes last": {
+		"and before one that has lost others": {
 			members: []*member{
-				settled("a", 1).but(wants(b, c)).but(func(m *member) { m.refusals = cannotBe }), settled("b", 3, a).but(wants(a, c)), settled("c", 3, a, b),
+				settled("a", 1, b).but(wants(b, c)), settled("b", 3, a), settled("c", 3, a).but(wants(a, b)).but(unheard),
+			},
+			maxConcurrent: 1, want: []string{"c"},
+		},
+		"also while a newcomer is expected": {
+			members: []*member{
+				settled("a", 3, b).but(wants(b, c)), settled("b", 3, a).but(wants(a, c)).but(unheard), settled("c", 3, a, b),
+				settled("d", 1).but(func(m *member) { m.joined, m.endpoint, m.hasPods, m.seen = false, "", false, nil }),
+			},
+			maxConcurrent: 1, want: []string{"b"},
+		},
+		"whose last write has failed comes last": {
+			members: []*member{
+				settled("a", 1).but(wants(b, c)).but(func(m *member) { m.failing = true }), settled("b", 3, a).but(wants(a, c)), settled("c", 3, a, b),
 			},
 			maxConcurrent: 1, want: []string{"b"},
 		},

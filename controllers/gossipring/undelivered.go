@@ -2,10 +2,7 @@ package gossipring
 
 import (
 	"errors"
-	"slices"
 	"strings"
-
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/argocd"
@@ -46,7 +43,7 @@ func (r *Reconciler) notDelivered(s *scope, members []*member) error {
 // cure it, and nobody's failed the last time. What fails again must not make the pass fail, which
 // would have nobody looked at for longer and longer.
 func (s *scope) isFirst(m *member) bool {
-	return m.refusals == 0 && !s.refusing && s.passes(m.undelivered)
+	return !m.failing && !s.refusing && s.passes(m.undelivered)
 }
 
 // passes tells whether an error of a delivery is one that a moment may cure.
@@ -55,31 +52,6 @@ func (s *scope) passes(err error) bool {
 		return errors.Is(err, gitrepo.ErrConflict) || errors.Is(err, gitrepo.ErrUnreachable)
 	}
 	return s.fromCache() && !errors.Is(err, argocd.ErrUnreachable)
-}
-
-// failures is what a write's outcome counts for among those that have failed.
-func failures(m *member, err error) int {
-	switch {
-	case err == nil:
-		return 0
-	case mayHaveLanded(m, err):
-		return 1
-	default:
-		return cannotBe
-	}
-}
-
-// mayHaveLanded tells whether a write that failed may have been done, and only its answer been lost.
-func mayHaveLanded(m *member, err error) bool {
-	var answer apierrors.APIStatus
-	switch {
-	case errors.As(err, &answer):
-		return apierrors.IsTimeout(err) || apierrors.IsServerTimeout(err) || apierrors.IsInternalError(err)
-	case errors.Is(err, argocd.ErrUnreachable):
-		return m.reachable // else nobody was asked
-	}
-	return !slices.ContainsFunc([]error{gitrepo.ErrCredentials, gitrepo.ErrNotFound, gitrepo.ErrNoBranch, gitrepo.ErrPushRefused, gitrepo.ErrConflict},
-		func(refusal error) bool { return errors.Is(err, refusal) })
 }
 
 // remedy is what to do where the error does not say it.

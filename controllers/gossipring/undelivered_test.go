@@ -19,7 +19,7 @@ func fails(format string, args ...any) func(*member) {
 }
 
 // again is for one whose last write has failed as well.
-func again(m *member) { m.refusals = 1 }
+func again(m *member) { m.failing = true }
 
 func TestWhatCannotBeDeliveredIsSaidOnceWithARemedy(t *testing.T) {
 	const a, b = "a.example", "b.example"

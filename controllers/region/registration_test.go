@@ -59,7 +59,7 @@ var _ = Describe("the registration of a Region", func() {
 			b.Recorder.ExpectNoWrites(func() { b.reconcile(ctx) })
 		},
 			Entry("before the access entry is effective", http.StatusUnauthorized, "does not accept Portolan's role yet"),
-			Entry("while the entry's policy does not suffice", http.StatusForbidden, "forbids Portolan's role to read"),
+			Entry("while the entry's policy does not suffice", http.StatusForbidden, "forbids it to Portolan's role"),
 			Entry("while the API server is not up", http.StatusServiceUnavailable, "answers with ServiceUnavailable"),
 		)
 	})

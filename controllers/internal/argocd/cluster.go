@@ -106,7 +106,8 @@ func (c *Clusters) Bear(ctx context.Context, region *v1alpha1.Region, annotation
 	return c.apply(ctx, h, secret, ownerBirth, client.DisableReadYourWritesConsistency)
 }
 
-// SetSeeds writes a ring's seeds, if the Secret does not have them already.
+// SetSeeds writes a ring's seeds, if the Secret does not have them already; changed is true as soon as the
+// API server was asked to.
 func (c *Clusters) SetSeeds(ctx context.Context, region *v1alpha1.Region, ring, seeds string) (changed bool, err error) {
 	return c.annotate(ctx, region, client.FieldOwner(ownerGossipPrefix+ring), v1alpha1.AnnotationWANSeedsPrefix+ring, seeds)
 }

@@ -41,7 +41,10 @@ func (d *clusterSecret) Read(ctx context.Context, targets []Target) []Found {
 // Write implements Delivery.
 func (d *clusterSecret) Write(ctx context.Context, writes []Write) []error {
 	return each(len(writes), func(i int) error {
-		_, err := d.clusters.SetSeeds(ctx, writes[i].Region, d.ring.Name, writes[i].Text)
+		requested, err := d.clusters.SetSeeds(ctx, writes[i].Region, d.ring.Name, writes[i].Text)
+		if requested {
+			return asked(err, err)
+		}
 		return err
 	})
 }

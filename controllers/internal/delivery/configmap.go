@@ -153,7 +153,7 @@ func (d *configMap) put(ctx context.Context, cluster client.Client, text string)
 	if apierrors.IsNotFound(err) {
 		return fmt.Errorf("namespace %s does not exist yet: ConfigMap %s is written as soon as it does", d.namespace, d.wanted.Name)
 	}
-	return d.explain(err, verb, "configmaps", d.wanted.Name)
+	return asked(err, d.explain(err, verb, "configmaps", d.wanted.Name))
 }
 
 // explain says what to do about an error in words that stay the same while its cause does.

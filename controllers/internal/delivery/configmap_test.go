@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"io"
 	"maps"
 	"slices"
 
@@ -245,6 +246,22 @@ var _ = Describe("delivering by a ConfigMap", func() {
 			found(ctx, d)
 			Expect(d.Spec.Template.Annotations).To(HaveKeyWithValue(annotation, "h"))
 		})
+	})
+
+	It("may have written what it heard no answer to", func(ctx context.Context) {
+		deaf := interceptor.NewClient(admin, interceptor.Funcs{
+			Apply: func(context.Context, client.WithWatch, runtime.ApplyConfiguration, ...client.ApplyOption) error {
+				return io.ErrUnexpectedEOF
+			},
+		})
+		Expect(MayHaveLanded(delivery.(*configMap).put(ctx, deaf, "a"))).To(BeTrue())
+		Expect(admin.Create(ctx, deployment(ns, "api"))).To(Succeed())
+		Expect(MayHaveLanded(delivery.(*configMap).restart(ctx, deaf, api, "h"))).To(BeTrue())
+
+		cluster = connect(ctx, ns)
+		err := write(ctx, "a")
+		Expect(err).To(MatchError(ContainSubstring("forbids Portolan's role")))
+		Expect(MayHaveLanded(err)).To(BeFalse())
 	})
 
 	Context("without a namespace", func() {

@@ -21,7 +21,8 @@ import (
 type GitEditor interface {
 	// Read returns the files that exist at the head, as it was at most maxAge ago.
 	Read(ctx context.Context, b gitrepo.Branch, paths []string, maxAge time.Duration) (map[string][]byte, error)
-	// Commit makes one commit of all changes, and none where they change nothing.
+	// Commit makes one commit of all changes, and none where they change nothing. It has changed
+	// something with an error where nobody knows what became of a push.
 	Commit(ctx context.Context, b gitrepo.Branch, message string, changes []gitrepo.Change) (commit string, changed bool, err error)
 }
 
@@ -106,7 +107,10 @@ func (d *git) Write(ctx context.Context, writes []Write) []error {
 	if len(changes) == 0 {
 		return errs
 	}
-	if _, _, err := d.editor.Commit(ctx, d.branch, d.message(regions), changes); err != nil {
+	if _, pushed, err := d.editor.Commit(ctx, d.branch, d.message(regions), changes); err != nil {
+		if pushed {
+			err = unheard{err}
+		}
 		for i := range errs {
 			if errs[i] == nil {
 				errs[i] = err

@@ -25,6 +25,8 @@ type repository struct {
 	// before are the files that a first attempt to push was made of, if it lost a race.
 	before map[string][]byte
 	broken error
+	// lost tells that broken is about a push that may have been taken.
+	lost bool
 
 	read     [][]string
 	maxAge   time.Duration
@@ -53,7 +55,7 @@ func (r *repository) Commit(_ context.Context, _ gitrepo.Branch, message string,
 		return "", false, err
 	}
 	if r.broken != nil {
-		return "", false, r.broken
+		return "", r.lost, r.broken
 	}
 	if maps.EqualFunc(r.files, after, bytes.Equal) {
 		return "", false, nil
@@ -171,6 +173,15 @@ func TestARefusedPushIsEverybodysError(t *testing.T) {
 		{Target: to("b", "eu-west-3"), Text: "c"},
 	})
 	g.Expect(errs).To(HaveExactElements(Equal(r.broken), MatchError(ContainSubstring("missing.yaml")), Equal(r.broken)))
+}
+
+func TestAPushWithoutAnAnswerMayHaveLanded(t *testing.T) {
+	g := NewWithT(t)
+	r := &repository{files: map[string][]byte{"a.yaml": []byte(document)}, broken: gitrepo.ErrUnreachable, lost: true}
+	errs := byGit(r, "{{ .name }}.yaml").Write(t.Context(), []Write{{Target: to("a", "eu-west-1"), Text: "c"}, {Target: to("missing", "eu-west-2"), Text: "c"}})
+	g.Expect(errs[0]).To(MatchError(gitrepo.ErrUnreachable))
+	g.Expect(MayHaveLanded(errs[0])).To(BeTrue())
+	g.Expect(MayHaveLanded(errs[1])).To(BeFalse())
 }
 
 func TestWhatCountsIsTheEditOfTheNewestFile(t *testing.T) {

@@ -73,5 +73,5 @@ func (d *configMap) restart(ctx context.Context, cluster client.Client, ref v1al
 	if apierrors.IsConflict(err) { // the UID is nobody's: ownership is forced
 		return nil
 	}
-	return d.explain(err, "patch", w.resource, ref.Name)
+	return asked(err, d.explain(err, "patch", w.resource, ref.Name))
 }

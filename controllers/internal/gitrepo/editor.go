@@ -82,7 +82,7 @@ func (e *Editor) Read(ctx context.Context, b Branch, paths []string, maxAge time
 // change nothing. When others were faster, the changes are made again to what they
 // left; nobody's commits are ever replaced. Beside the errors of Read there are those of the
 // edits, ErrPushRefused and ErrConflict; with any of them there is no commit, unless the server
-// took it and did not get to say so: the next Commit finds it then.
+// took it and did not get to say so: the next Commit finds it then. Where it may have, changed is true.
 func (e *Editor) Commit(ctx context.Context, b Branch, message string, changes []Change) (commit string, changed bool, err error) {
 	h := e.heads.of(b, e.clock.Now())
 	if err := h.take(ctx); err != nil {
@@ -99,7 +99,7 @@ func (e *Editor) Commit(ctx context.Context, b Branch, message string, changes [
 		}
 	}
 	if err != nil {
-		return "", false, fmt.Errorf("committing to %s: %w", b, err)
+		return "", changed, fmt.Errorf("committing to %s: %w", b, err)
 	}
 	return commit, changed, nil
 }
@@ -137,9 +137,9 @@ func (e *Editor) try(ctx context.Context, b Branch, h *head, message string, cha
 	if err != nil {
 		return "", false, err
 	}
-	if err := e.push(ctx, b, before, after); err != nil {
+	if unheard, err := e.push(ctx, b, before, after); err != nil {
 		h.seen.Store(nil) // what the branch holds now is not known
-		return "", false, err
+		return "", unheard, err
 	}
 	after.snapshot.at = e.clock.Now()
 	h.seen.Store(after.snapshot)

@@ -46,25 +46,27 @@ type refused struct{ reason string }
 
 func (r *refused) Error() string { return r.reason }
 
-// push makes the branch's head the commit, if it is still the one before.
-func (e *Editor) push(ctx context.Context, b Branch, before *snapshot, after *committed) error {
+// push makes the branch's head the commit, if it is still the one before. With an error, it tells whether the
+// server may have taken the commit.
+func (e *Editor) push(ctx context.Context, b Branch, before *snapshot, after *committed) (unheard bool, err error) {
 	limited, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	sent, err := b.send(limited, before, after)
 	if err == nil || !sent {
-		return b.explainPush(ctx, err)
+		return false, b.explainPush(ctx, err)
 	}
 	// Whatever went wrong, and however a server puts it into words: the branch tells.
 	tip, lost := b.tip(ctx)
 	switch {
 	case lost != nil:
-		return b.explainPush(ctx, err)
+		_, said := errors.AsType[*refused](err)
+		return !said, b.explainPush(ctx, err)
 	case tip == after.snapshot.head:
-		return nil
+		return false, nil
 	case tip != before.head:
-		return ErrConflict
+		return false, ErrConflict
 	default:
-		return b.explainPush(ctx, err)
+		return false, b.explainPush(ctx, err)
 	}
 }
 

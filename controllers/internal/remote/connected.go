@@ -78,15 +78,18 @@ func (c *Cluster) Failed() bool {
 // Explain reduces what an API server, or the way to it, said to what does not change from one
 // attempt to the next.
 func Explain(err error) string {
+	var answer apierrors.APIStatus
 	switch {
 	case err == nil:
 		return ""
 	case apierrors.IsUnauthorized(err):
 		return "the API server does not accept Portolan's role yet: an access entry takes up to a minute to become effective"
 	case apierrors.IsForbidden(err):
-		return "the API server forbids Portolan's role to read: check the access entry's policies"
+		return "the API server forbids it to Portolan's role: check the access entry's policies"
 	case apierrors.ReasonForError(err) != "":
 		return "the API server answers with " + string(apierrors.ReasonForError(err))
+	case errors.As(err, &answer):
+		return "the API server answers: " + answer.Status().Message
 	default:
 		return "the API server does not answer: " + innermost(err).Error()
 	}

@@ -70,9 +70,9 @@ func (c *Cluster) Drain(ctx context.Context, nodeGroup string) (Drained, error) 
 		answers, err = c.evictAll(ctx, pods)
 	}
 	for i, p := range pods {
-		if answers[i].verdict != gone {
+		if !answers[i].gone {
 			name := types.NamespacedName{Namespace: p.Namespace, Name: p.Name}
-			d.Pods = append(d.Pods, UndrainedPod{Name: name, Node: p.Spec.NodeName, Why: answers[i].why})
+			d.Pods = append(d.Pods, UndrainedPod{Name: name, Node: p.Spec.NodeName, Why: budgetOf(answers[i].err, p.Namespace)})
 		}
 	}
 	return d, err
@@ -92,10 +92,16 @@ func (c *Cluster) undrained(nodes map[string]bool) []*corev1.Pod {
 	return pods
 }
 
+// answer to an eviction, as evict returns it.
+type answer struct {
+	gone bool
+	err  error
+}
+
 // evictAll evicts the pods that are not on their way out yet, and returns the answers in
-// their order, with the first failure.
+// their order, with the first failure that is not one for now.
 func (c *Cluster) evictAll(ctx context.Context, pods []*corev1.Pod) ([]answer, error) {
-	answers, failures := make([]answer, len(pods)), make([]error, len(pods))
+	answers := make([]answer, len(pods))
 	var evictions errgroup.Group
 	evictions.SetLimit(evictionsAtOnce)
 	for i, p := range pods {
@@ -103,16 +109,18 @@ func (c *Cluster) evictAll(ctx context.Context, pods []*corev1.Pod) ([]answer, e
 			continue
 		}
 		evictions.Go(func() error {
-			answers[i], failures[i] = c.evict(ctx, types.NamespacedName{Namespace: p.Namespace, Name: p.Name}, p.UID)
+			gone, err := c.evict(ctx, types.NamespacedName{Namespace: p.Namespace, Name: p.Name}, p.UID)
+			answers[i] = answer{gone: gone, err: err}
 			return nil // one that fails holds up no other
 		})
 	}
-	_ = evictions.Wait() // they return nothing
-	i := slices.IndexFunc(failures, func(err error) bool { return err != nil })
-	if i < 0 {
-		return answers, nil
+	_ = evictions.Wait()        // they return nothing
+	for _, a := range answers { // in the pods' order, so that the text is stable
+		if a.err != nil && !comeBack(a.err) {
+			return answers, a.err
+		}
 	}
-	return answers, failures[i] // in the pods' order, so that the text is stable
+	return answers, nil
 }
 
 // hasToGo tells whether a pod counts when its node is emptied. The pods of DaemonSets

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -18,8 +19,10 @@ import (
 // done is false then. It is true when the pod is on its way out or already gone, and never
 // evicts a pod that has replaced it.
 func (c *Cluster) Evict(ctx context.Context, pod types.NamespacedName, uid types.UID) (done bool, err error) {
-	answer, err := c.evict(ctx, pod, uid)
-	return answer.verdict != refused, err
+	if _, err = c.evict(ctx, pod, uid); err == nil || comeBack(err) {
+		return err == nil, nil
+	}
+	return false, err
 }
 
 // ErrBudget means that a disruption budget does not let a pod go for now.
@@ -33,59 +36,59 @@ var ErrRefused = errors.New("refused")
 // knows, and nil when the pod is on its way out, gone or replaced.
 func (c *Cluster) EvictPod(ctx context.Context, pod *corev1.Pod) error {
 	name := types.NamespacedName{Namespace: pod.Namespace, Name: pod.Name}
-	answer, err := c.evict(ctx, name, pod.UID)
+	_, err := c.evict(ctx, name, pod.UID)
+	budget := budgetOf(err, pod.Namespace)
 	switch {
-	case apierrors.ReasonForError(err) != metav1.StatusReasonUnknown && !apierrors.IsInternalError(err):
-		return fmt.Errorf("%w: %w", ErrRefused, err)
-	case err != nil:
-		return err
-	case answer.verdict != refused:
+	case err == nil:
 		return nil
-	case answer.why != "":
-		return fmt.Errorf("evicting pod %s: %w: %s", name, ErrBudget, answer.why)
+	case budget != "":
+		return fmt.Errorf("evicting pod %s: %w: %s", name, ErrBudget, budget)
+	case stays(err):
+		return fmt.Errorf("%w: %w", ErrRefused, err)
 	default:
-		return fmt.Errorf("%w: evicting pod %s: the API server is busy", ErrRefused, name)
+		return err
 	}
 }
 
-// verdict is what the API server did about an eviction.
-type verdict int
-
-const (
-	refused verdict = iota // for now
-	accepted
-	gone
-)
-
-// answer to an eviction.
-type answer struct {
-	verdict verdict
-	// why an eviction is refused, or empty when the API server is only busy.
-	why string
-}
-
-func (c *Cluster) evict(ctx context.Context, pod types.NamespacedName, uid types.UID) (answer, error) {
+// evict has no error when the pod is on its way out, or gone or replaced already.
+func (c *Cluster) evict(ctx context.Context, pod types.NamespacedName, uid types.UID) (gone bool, err error) {
 	eviction := &policyv1.Eviction{
 		ObjectMeta:    metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name},
 		DeleteOptions: &metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}},
 	}
 	// Without retries: the API server's "not now" names a time to come back, and the
 	// client would sleep until then.
-	err := c.requests.CoreV1().RESTClient().Post().
+	err = c.requests.CoreV1().RESTClient().Post().
 		Namespace(pod.Namespace).Resource("pods").Name(pod.Name).SubResource("eviction").
 		Body(eviction).MaxRetries(0).Do(ctx).Error()
 	switch {
 	case err == nil:
-		return answer{verdict: accepted}, nil
+		return false, nil
 	case apierrors.IsNotFound(err), apierrors.IsConflict(err):
-		return answer{verdict: gone}, nil
-	case apierrors.IsTooManyRequests(err):
-		return answer{verdict: refused, why: budgetOf(err, pod.Namespace)}, nil
-	case apierrors.IsTimeout(err):
-		return answer{verdict: refused}, nil // other evictions under the same budget were faster
+		return true, nil
 	default:
-		return answer{}, fmt.Errorf("evicting pod %s: %w", pod, err)
+		return false, fmt.Errorf("evicting pod %s: %w", pod, err)
 	}
+}
+
+// comeBack tells whether an eviction is to be asked for again: a budget refuses it for now, the API
+// server is busy, or other evictions under the same budget were faster.
+func comeBack(err error) bool { return apierrors.IsTooManyRequests(err) || apierrors.IsTimeout(err) }
+
+// stays tells whether an error is the API server's word that the pod stays. Where several budgets cover
+// the pod it has no reason and the code of a fault, and where other evictions under one budget were faster
+// the reason of a timeout, with a time to come back (kubernetes 1.37,
+// pkg/registry/core/pod/storage/eviction.go). Other faults and timeouts may have come after the eviction.
+func stays(err error) bool {
+	var answer apierrors.APIStatus
+	if !errors.As(err, &answer) {
+		return false
+	}
+	status := answer.Status()
+	_, later := apierrors.SuggestsClientDelay(err)
+	return status.Code >= http.StatusBadRequest && status.Code < http.StatusInternalServerError ||
+		status.Reason == metav1.StatusReasonTimeout && later ||
+		strings.Contains(status.Message, "more than one PodDisruptionBudget")
 }
 
 // budgetOf names the disruption budget that refused an eviction. The API server tells its
@@ -94,7 +97,7 @@ func (c *Cluster) evict(ctx context.Context, pod types.NamespacedName, uid types
 // and would change with each of them.
 func budgetOf(err error, namespace string) string {
 	var status apierrors.APIStatus
-	if !errors.As(err, &status) || status.Status().Details == nil {
+	if !apierrors.IsTooManyRequests(err) || !errors.As(err, &status) || status.Status().Details == nil {
 		return ""
 	}
 	causes := status.Status().Details.Causes

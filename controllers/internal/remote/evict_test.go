@@ -19,14 +19,18 @@ import (
 // server takes it for one that nobody has looked at.
 func budget(ctx context.Context, covered *corev1.Pod) *policyv1.PodDisruptionBudget {
 	GinkgoHelper()
-	b := &policyv1.PodDisruptionBudget{
-		ObjectMeta: metav1.ObjectMeta{Namespace: covered.Namespace, Name: "b"},
+	b := budgetFor(covered, "b")
+	Expect(admin.Create(ctx, b)).To(Succeed())
+	return b
+}
+
+func budgetFor(covered *corev1.Pod, name string) *policyv1.PodDisruptionBudget {
+	return &policyv1.PodDisruptionBudget{
+		ObjectMeta: metav1.ObjectMeta{Namespace: covered.Namespace, Name: name},
 		Spec: policyv1.PodDisruptionBudgetSpec{
 			MinAvailable: new(intstr.FromInt32(1)), Selector: &metav1.LabelSelector{MatchLabels: covered.Labels},
 		},
 	}
-	Expect(admin.Create(ctx, b)).To(Succeed())
-	return b
 }
 
 // allow plays the disruption controller.
@@ -100,6 +104,17 @@ var _ = Describe("evicting a pod", func() {
 			Expect(err).NotTo(MatchError(remote.ErrRefused))
 			Expect(err).To(MatchError("evicting pod " + victim.Namespace + "/victim: refused for now: PodDisruptionBudget " +
 				victim.Namespace + "/b allows no disruption"))
+			Expect(remains(ctx)).To(BeTrue())
+		})
+
+		It("is no budget where two cover it, which nothing but a person changes", func(ctx context.Context) {
+			allow(ctx, budget(ctx, victim), 1)
+			other := budgetFor(victim, "other")
+			Expect(admin.Create(ctx, other)).To(Succeed())
+			allow(ctx, other, 1)
+			err := cluster.EvictPod(ctx, victim)
+			Expect(err).To(MatchError(remote.ErrRefused))
+			Expect(remote.Explain(err)).To(Equal("the API server answers: This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."))
 			Expect(remains(ctx)).To(BeTrue())
 		})
 

@@ -53,7 +53,7 @@ func TestProxy(t *testing.T) {
 		"what is no exposition": {path: "/page", want: ("<html>" + strings.Repeat("up ", 1<<20))[:64<<10]},
 		"a path that is none":   {path: "/other", wantErr: "scraping pod p: the API server answers with NotFound"},
 		"one that has too much": {path: "/long", wantErr: "scraping pod p: it has more than 8 MiB of metrics"},
-		"one that refuses":      {path: "/refused", wantErr: "scraping pod p: the API server does not answer: the server responded with the status code 418"},
+		"one that refuses":      {path: "/refused", wantErr: "scraping pod p: the API server answers: the server responded with the status code 418"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
