@@ -16,7 +16,10 @@ func (s *scope) bridgesToOthers() []*member {
 	}
 	able := s.bridgesAmong(func(m *member) bool { return !m.joined })
 	if len(able) == 0 {
-		able = s.bridgesAmong(s.dialsNewcomer)
+		_, part := s.byPart()
+		able = s.bridgesAmong(func(m *member) bool {
+			return s.dials(m, func(o *member) bool { return !o.joined && s.apart(m, o, part) })
+		})
 	}
 	return able
 }
@@ -32,7 +35,7 @@ func (s *scope) bridgesAmong(may func(*member) bool) []*member {
 		}
 		var able []*member
 		for _, name := range names {
-			if m := byName[name]; m.evictable() && may(m) && s.dialsAnotherPart(m, part) {
+			if m := byName[name]; m.evictable() && may(m) && s.dials(m, func(o *member) bool { return s.apart(m, o, part) }) {
 				able = append(able, m)
 			}
 		}
@@ -80,17 +83,22 @@ func (s *scope) byPart() (byName map[string]*member, part map[string]int) {
 // noPart is the part of those of which it is not known which one it is.
 const noPart = -1
 
-// dialsAnotherPart tells whether a successor of the member would find somebody new.
-func (s *scope) dialsAnotherPart(m *member, part map[string]int) bool {
-	return slices.ContainsFunc(s.members, func(o *member) bool {
-		return part[o.name] != part[m.name] && slices.Contains(m.applied, o.endpoint) && m.reaches(o.name) && o.reaches(m.name)
-	})
+// apart tells whether a member need not have found another one. Who is in no part may be in the member's own.
+func (s *scope) apart(m, o *member, part map[string]int) bool {
+	switch {
+	case o == m:
+		return false
+	case part[o.name] != noPart && part[m.name] != noPart:
+		return part[o.name] != part[m.name]
+	default:
+		return !s.split.Exact || !slices.Contains(m.peers, string(o.region.Spec.AWSRegion))
+	}
 }
 
-// dialsNewcomer tells whether a successor of the member would find one that was never connected.
-func (s *scope) dialsNewcomer(m *member) bool {
+// dials tells whether a successor of the member would get through to one of those by its seeds.
+func (s *scope) dials(m *member, which func(*member) bool) bool {
 	return slices.ContainsFunc(s.members, func(o *member) bool {
-		return !o.joined && slices.Contains(m.applied, o.endpoint) && m.reaches(o.name) && o.reaches(m.name)
+		return which(o) && slices.Contains(m.applied, o.endpoint) && m.reaches(o.name) && o.reaches(m.name)
 	})
 }
 

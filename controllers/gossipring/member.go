@@ -102,12 +102,21 @@ func (m *member) vanished(now time.Time, timeout time.Duration) bool {
 	return !m.reachable && m.before.State == v1alpha1.MemberUnknown && now.Sub(m.before.LastTransitionTime.Time) >= timeout
 }
 
+// mayHave takes down since when the member may have seeds of which nobody heard: that counts for as long as
+// anybody waits for a restart.
+func (m *member) mayHave(lost, now time.Time, timeout time.Duration) {
+	m.unheard = m.joined && !lost.IsZero() && now.Sub(lost) < timeout
+	if m.unheard && (m.writtenAt == nil || m.writtenAt.Time.Before(lost)) {
+		m.writtenAt = &metav1.Time{Time: lost}
+	}
+}
+
 // changing tells whether the member's pods are still to pick up what was written, or
 // have not come back from it. Only members that were connected before count: others
 // cannot be made worse.
 func (m *member) changing(live alive) bool {
 	switch {
-	case m.away, m.unheard && m.reachable:
+	case m.away, m.unheard && m.writtenInSight():
 		return true
 	case !m.hasPods || !m.deliverable && !m.joined:
 		return false

@@ -153,7 +153,12 @@ func (m *member) wentAway(now time.Time, timeout time.Duration) bool {
 	if !m.joined || m.hasPods && m.deliverable || m.landed() || m.writtenAt == nil || now.Sub(m.writtenAt.Time) > timeout {
 		return false
 	}
-	return m.before.State != v1alpha1.MemberUnknown || !m.writtenAt.After(m.before.LastTransitionTime.Time)
+	return m.writtenInSight()
+}
+
+// writtenInSight tells whether a member was not Unknown yet when it was last written to.
+func (m *member) writtenInSight() bool {
+	return m.before.State != v1alpha1.MemberUnknown || m.writtenAt == nil || !m.writtenAt.After(m.before.LastTransitionTime.Time)
 }
 
 func (s *scope) target(m *member) delivery.Target {

@@ -275,6 +275,27 @@ func TestEachAttemptIsAnotherParts(t *testing.T) {
 	}
 }
 
+// A member that is out of sight, and that another one counts, is nobody new to that one.
+func TestNobodyIsEvictedToDialWhomItHas(t *testing.T) {
+	g := NewWithT(t)
+	cut := probes(row("x", silent, silent))
+	dark := settled("a", 3).but(func(m *member) { m.reachable, m.hasPods, m.seen, m.applied = false, false, nil, nil })
+	members := []*member{
+		dark, settled("b", 3, "a.example", "c.example").but(sees("a", "b", "c")).but(cut), settled("c", 3, "a.example", "b.example").but(sees("a", "b", "c")).but(cut),
+		settled("x", 1, "a.example", "b.example").but(sees("x")).but(probes(row("a", silent, silent), row("b", silent, silent), row("c", silent, silent))),
+	}
+	for _, m := range members[1:] {
+		bridged(m)
+	}
+	s := passOver(members...)
+	s.ring.Spec.Membership.PeerLabel = "region"
+	s.findParts()
+	g.Expect(s.split.Partitions).To(Equal([][]string{{"b", "c"}, {"x"}}))
+	g.Expect(s.bridgesToOthers()).To(BeEmpty())
+	members[1].but(sees("b", "c"))
+	g.Expect(names(s.bridgesToOthers())).To(Equal([]string{"b"}), "it has lost the one out of sight")
+}
+
 // Who has no seed of a newcomer would only restart.
 func TestWhoIsConnectedGoesOnlyForNewcomersThatItDials(t *testing.T) {
 	const a, b, c, n1, n2, n3 = "a.example", "b.example", "c.example", "n1.example", "n2.example", "n3.example"
@@ -324,6 +345,10 @@ func TestEvictionsThatHelpAreNotInVain(t *testing.T) {
 	}
 	parts(2)
 	g.Expect(s.inVain()).To(BeEquivalentTo(1))
+	s.members[3].seen = nil
+	parts(1)
+	g.Expect(s.inVain()).To(BeEquivalentTo(1), "it may be another part, and is not seen")
+	s.members[3].seen = new(int32(1))
 	parts(1)
 	g.Expect(s.inVain()).To(BeZero(), "the last one has helped")
 }

@@ -76,12 +76,20 @@ func (s *scope) rejoins() **v1alpha1.RingRejoin {
 }
 
 func (r *Reconciler) recordEviction(s *scope, m *member) {
-	parts := int32(s.split.AtLeast)
-	done := v1alpha1.RingRejoin{Region: m.name, At: metav1.NewTime(r.Clock.Now()), Attempts: 1, InVain: 1, Parts: parts}
+	done := v1alpha1.RingRejoin{Region: m.name, At: metav1.NewTime(r.Clock.Now()), Attempts: 1, InVain: 1, Parts: int32(s.split.AtLeast)}
 	if last := *s.rejoins(); last != nil {
-		done.Attempts, done.InVain, done.Parts = last.Attempts+1, s.inVain()+1, min(last.Parts, parts)
+		done.Attempts, done.InVain = last.Attempts+1, s.inVain()+1
+		if last.Parts > 0 && !s.hasFewerParts() {
+			done.Parts = last.Parts
+		}
 	}
 	*s.rejoins() = &done
+}
+
+// hasFewerParts tells whether the ring has fewer parts than at any eviction before. One that is not seen may be
+// another part.
+func (s *scope) hasFewerParts() bool {
+	return int32(s.split.AtLeast) < (*s.rejoins()).Parts && !slices.ContainsFunc(s.members, func(m *member) bool { return m.joined && !m.live() })
 }
 
 // attempts are the evictions for this split.
@@ -96,7 +104,7 @@ func (s *scope) attempts() int {
 // one is not waited for longer and longer.
 func (s *scope) inVain() int32 {
 	done := *s.rejoins()
-	if done == nil || int32(s.split.AtLeast) < done.Parts {
+	if done == nil || s.hasFewerParts() {
 		return 0
 	}
 	return done.InVain

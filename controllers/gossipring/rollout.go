@@ -37,16 +37,15 @@ func (r *Reconciler) whoseTurn(s *scope) []*member {
 	return nextWrites(s.members, s.maxConcurrent()-len(s.departing), r.awaited(s))
 }
 
-// recallWrites tells what came of a member's last writes. One whose answer was lost counts for as long as
-// anybody waits for a restart.
+// recallWrites tells what came of a member's last writes.
 func (r *Reconciler) recallWrites(s *scope, m *member) {
 	key := client.ObjectKeyFromObject(s.ring)
 	if m.deliverable && !m.behind() { // it has what it should, by whomever
-		r.refused.note(key, m.name, nil)
+		r.refused.note(key, m.name, nil, r.Clock.Now())
 	}
-	failing, unheard := r.refused.of(key, m.name)
+	lost, failing := r.refused.of(key, m.name)
 	m.failing = failing
-	m.unheard = unheard && m.joined && m.writtenAt != nil && r.Clock.Since(m.writtenAt.Time) < s.convergeTimeout()
+	m.mayHave(lost, r.Clock.Now(), s.convergeTimeout())
 }
 
 // nextWrites returns the members whose seeds may be written now, in the order in

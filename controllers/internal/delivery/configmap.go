@@ -95,8 +95,13 @@ func (d *configMap) write(ctx context.Context, cluster client.Client, text strin
 	if err := d.put(ctx, cluster, text); err != nil {
 		return err
 	}
-	for _, ref := range d.wanted.Restart {
-		if err := d.restart(ctx, cluster, ref, hashOf(text)); err != nil {
+	for i, ref := range d.wanted.Restart {
+		err := d.restart(ctx, cluster, ref, hashOf(text))
+		switch {
+		case err == nil:
+		case i > 0: // those before it restart
+			return unheard{err}
+		default:
 			return err
 		}
 	}

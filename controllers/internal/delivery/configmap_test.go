@@ -258,8 +258,18 @@ var _ = Describe("delivering by a ConfigMap", func() {
 		Expect(admin.Create(ctx, deployment(ns, "api"))).To(Succeed())
 		Expect(MayHaveLanded(delivery.(*configMap).restart(ctx, deaf, api, "h"))).To(BeTrue())
 
+		blind := interceptor.NewClient(admin, interceptor.Funcs{
+			Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+				if _, second := obj.(*appsv1.StatefulSet); second {
+					return io.ErrUnexpectedEOF
+				}
+				return c.Get(ctx, key, obj, opts...)
+			},
+		})
+		Expect(MayHaveLanded(delivery.(*configMap).write(ctx, blind, "a"))).To(BeTrue(), "the first workload restarts")
+
 		cluster = connect(ctx, ns)
-		err := write(ctx, "a")
+		err := write(ctx, "b")
 		Expect(err).To(MatchError(ContainSubstring("forbids Portolan's role")))
 		Expect(MayHaveLanded(err)).To(BeFalse())
 	})

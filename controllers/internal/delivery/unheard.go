@@ -6,12 +6,14 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// unheard is why a request to write has no answer that tells whether it was carried out.
+// unheard is why a request to write has no answer that tells whether it was carried out, or was carried
+// out in part.
 type unheard struct{ error }
 
 func (u unheard) Unwrap() error { return u.error }
 
-// MayHaveLanded tells whether a Write that failed may have been done, and only its answer was lost.
+// MayHaveLanded tells whether a Write that failed may have been done, in part or because only its answer was
+// lost: pods may be restarting.
 func MayHaveLanded(err error) bool {
 	_, may := errors.AsType[unheard](err)
 	return may
