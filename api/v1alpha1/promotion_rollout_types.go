@@ -71,7 +71,8 @@ type PromotionRollout struct {
 	// +optional
 	Retried string `json:"retried,omitempty"`
 
-	// waves in the order in which they move. They are fixed when the rollout begins.
+	// waves in the order in which they move. They are fixed when the rollout begins; what a retry adds for
+	// regions that came since is last.
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=17
 	// +optional

@@ -103,6 +103,18 @@ func TestRollouts(t *testing.T) {
 			NewWithT(t).Expect(p.pinned()).To(Equal("us-1 cc, eu-1 aa, ap-1 aa, ap-2 aa"))
 			return p.run(t, 6)
 		}, "us-1 aa, eu-1 aa, ap-1 aa, ap-2 aa"},
+		"regions-added-to-a-canary-that-failed": {func(t *testing.T) *play {
+			p := stageFor("ap-1").asks("a canary, of which all move at once", func(s *v1alpha1.PromotionSpec) {
+				s.Waves = []v1alpha1.PromotionWave{{Name: "canary", Regions: []string{"ap-1"}}}
+			}).asks("to b", to(good)).run(t, 4)
+			p.event("api of ap-1 is not well", func() { p.actor("ap-1").sick = true }).run(t, 2)
+			p.event("us-1 and us-2 are born", func() { p.add("us-1", old); p.add("us-2", old) }).run(t, 2)
+			p.event("somebody asks for a retry", func() { p.retry = "1" }).run(t, 2)
+			NewWithT(t).Expect(p.pinned()).To(Equal("ap-1 bb, us-1 aa, us-2 aa"))
+			p.event("ap-1 is well", func() { p.actor("ap-1").sick = false }).run(t, 4)
+			NewWithT(t).Expect(p.pinned()).To(Equal("ap-1 bb, us-1 bb, us-2 aa"))
+			return p.run(t, 8)
+		}, "ap-1 bb, us-1 bb, us-2 bb"},
 		"region-removed": {func(t *testing.T) *play {
 			p := stageFor("us-1", "eu-1").asks("to b", to(good)).run(t, 2)
 			return p.event("us-1 goes", func() { p.fleet = p.fleet[1:] }).run(t, 8)

@@ -18,6 +18,9 @@ const (
 	waveShared    = "all at once"
 )
 
+// mostWaves is how many a status holds: those of a spec, and the rest.
+const mostWaves = 17
+
 // wavesOf puts regions, which come by age, into the waves of a spec. Those that no wave selects
 // come last, one at a time; in an emergency, and where all read the same pins, there is one wave.
 func wavesOf(spec *v1alpha1.PromotionSpec, regions []*v1alpha1.Region) ([]v1alpha1.WaveStatus, error) {
@@ -90,7 +93,7 @@ func nonEmpty(waves ...v1alpha1.WaveStatus) []v1alpha1.WaveStatus {
 }
 
 // enlist gives turns to regions that came after the rollout began, where it would change something: in the
-// wave that would have them now or, if there was none of that name, in the last one.
+// wave that would have them now.
 func (p *planner) enlist() {
 	for i := range p.waves {
 		for _, at := range p.waves[i].Regions {
@@ -98,20 +101,27 @@ func (p *planner) enlist() {
 			if p.at(at.Region) != nil || !r.unseen && r.has(p.pins()) {
 				continue
 			}
-			w := p.waveNamed(p.waves[i].Name)
+			w := p.waveLike(&p.waves[i])
 			w.Regions = append(w.Regions, at)
 			p.notePrevious(at.Region, r.pins())
 		}
 	}
 }
 
-// waveNamed is the last wave if none has the name.
-func (p *planner) waveNamed(name string) *v1alpha1.WaveStatus {
-	i := slices.IndexFunc(p.rollout.Waves, func(w v1alpha1.WaveStatus) bool { return w.Name == name })
-	if i < 0 {
-		i = len(p.rollout.Waves) - 1
+// waveLike is the rollout's wave of that name. One that it does not have, because it was of nobody, comes after
+// all others; where there is no room for it, its regions move one at a time with the last one.
+func (p *planner) waveLike(wanted *v1alpha1.WaveStatus) *v1alpha1.WaveStatus {
+	i := slices.IndexFunc(p.rollout.Waves, func(w v1alpha1.WaveStatus) bool { return w.Name == wanted.Name })
+	if i >= 0 {
+		return &p.rollout.Waves[i]
 	}
-	return &p.rollout.Waves[i]
+	if len(p.rollout.Waves) < mostWaves {
+		p.rollout.Waves = append(p.rollout.Waves, v1alpha1.WaveStatus{Name: wanted.Name, MaxConcurrent: wanted.MaxConcurrent})
+		return &p.rollout.Waves[len(p.rollout.Waves)-1]
+	}
+	last := &p.rollout.Waves[len(p.rollout.Waves)-1]
+	last.MaxConcurrent = 1
+	return last
 }
 
 // strangers are regions that waves name and that the environment does not have.

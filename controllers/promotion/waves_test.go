@@ -2,6 +2,7 @@ package promotion
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -122,6 +123,40 @@ func TestAWaveThatSelectsByNonsense(t *testing.T) {
 	g.Expect(valid.Reason).To(Equal(v1alpha1.ReasonInvalidWave))
 	g.Expect(p.Status.Rollout).To(BeNil())
 	g.Expect(th.pins(t)).NotTo(ContainSubstring("@b"))
+}
+
+// Waves that a rollout never had come last, in the order of the spec; there is room for so many in a status.
+func TestWavesOfRegionsThatCameSince(t *testing.T) {
+	full := make([]v1alpha1.WaveStatus, mostWaves)
+	for i := range full {
+		full[i] = v1alpha1.WaveStatus{Name: fmt.Sprint(i)}
+	}
+	for name, tc := range map[string]struct {
+		had, waves []v1alpha1.WaveStatus
+		want       string
+	}{
+		"one that it has": {had: []v1alpha1.WaveStatus{waveOf("a", 2, fleetOf("eu-1"))}, waves: []v1alpha1.WaveStatus{waveOf("a", 0, fleetOf("us-1"))}, want: "a/2: eu-1 us-1"},
+		"some that it does not have": {
+			had:   []v1alpha1.WaveStatus{waveOf("a", 0, fleetOf("eu-1")), waveOf("the rest", 1, fleetOf("eu-2"))},
+			waves: []v1alpha1.WaveStatus{waveOf("b", 3, fleetOf("us-1")), waveOf("the rest", 1, fleetOf("us-2")), waveOf("c", 0, fleetOf("us-3"))},
+			want:  "a/0: eu-1; the rest/1: eu-2 us-2; b/3: us-1; c/0: us-3",
+		},
+		"it has none":               {waves: []v1alpha1.WaveStatus{waveOf("a", 2, fleetOf("us-1"))}, want: "a/2: us-1"},
+		"there is no room for more": {had: full, waves: []v1alpha1.WaveStatus{waveOf("a", 0, fleetOf("us-1"))}, want: described(full[:mostWaves-1]) + "; 16/1: us-1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &planner{world: world{waves: tc.waves, rollout: &v1alpha1.PromotionRollout{Revision: good, Waves: slices.Clone(tc.had)}}}
+			for _, w := range tc.waves {
+				for _, at := range w.Regions {
+					p.regions = append(p.regions, regionState{name: at.Region, apps: []appState{{name: "api", pinned: old}}})
+				}
+			}
+			p.enlist()
+			g := NewWithT(t)
+			g.Expect(described(p.rollout.Waves)).To(Equal(tc.want))
+			g.Expect(p.rollout).To(fitTheAPI())
+		})
+	}
 }
 
 func TestStrangersInWaves(t *testing.T) {
