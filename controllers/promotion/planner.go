@@ -52,12 +52,11 @@ func (p *planner) pins() plan.PinSet {
 	return plan.PinSet{Revision: p.rollout.Revision, Overrides: p.rollout.Overrides}
 }
 
-// urgent tells whether the rollout is an emergency. One that the spec asks for next makes none of it.
+// urgent tells whether the rollout is an emergency. One that the spec asks for next makes none of it, and has it go on
+// as one only if it is one itself.
 func (p *planner) urgent() bool {
-	if p.target.ID() != p.rollout.ID {
-		return p.rollout.Urgency == v1alpha1.UrgencyEmergency
-	}
-	return p.policy.emergency()
+	same := p.target.ID() == p.rollout.ID
+	return p.policy.emergency() && (same || p.rollout.Urgency == v1alpha1.UrgencyEmergency)
 }
 
 func (p *planner) phase() v1alpha1.RolloutPhase { return p.rollout.Phase }

@@ -16,6 +16,8 @@ func soakFor(d time.Duration) func(*v1alpha1.PromotionSpec) {
 
 func emergency(s *v1alpha1.PromotionSpec) { s.Urgency, s.Reason = v1alpha1.UrgencyEmergency, "CVE" }
 
+func calm(s *v1alpha1.PromotionSpec) { s.Urgency, s.Reason = v1alpha1.UrgencyNormal, "" }
+
 // Each of these is a whole rollout; its golden log is the specification.
 func TestRollouts(t *testing.T) {
 	waves := func(s *v1alpha1.PromotionSpec) {
@@ -162,7 +164,7 @@ func TestRollouts(t *testing.T) {
 		"emergency-over": {func(t *testing.T) *play {
 			p := stageFor("us-1", "eu-1", "ap-1").asks("to b", to(good)).run(t, 2).asks("pause", func(s *v1alpha1.PromotionSpec) { s.Paused = true })
 			p.asks("an emergency", emergency).run(t, 3)
-			p.asks("none any more", func(s *v1alpha1.PromotionSpec) { s.Urgency, s.Reason = v1alpha1.UrgencyNormal, "" }).run(t, 1)
+			p.asks("none any more", calm).run(t, 1)
 			p.asks("resume", func(s *v1alpha1.PromotionSpec) { s.Paused = false }).run(t, 2)
 			NewWithT(t).Expect(p.pinned()).To(Equal("us-1 bb, eu-1 bb, ap-1 aa"))
 			return p.run(t, 8)
@@ -183,6 +185,21 @@ func TestRollouts(t *testing.T) {
 			p.asks("to d, an emergency that nobody has approved", func(s *v1alpha1.PromotionSpec) { to(commit("d"))(s); emergency(s) }).run(t, 20)
 			return p.event("approved", func() { p.denied = false }).run(t, 6)
 		}, "us-1 dd"},
+		"emergency-called-off-refused": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1", "ap-1").asks("to b", to(good)).run(t, 2).asks("pause", func(s *v1alpha1.PromotionSpec) { s.Paused = true })
+			p.asks("an emergency", emergency).run(t, 1)
+			p.event("no emergency any more, but to d, which is refused", func() { p.refused = true })
+			p.asks("resume", func(s *v1alpha1.PromotionSpec) { to(commit("d"))(s); calm(s); s.Paused = false }).run(t, 1)
+			NewWithT(t).Expect(p.pinned()).To(Equal("us-1 bb, eu-1 aa, ap-1 aa"))
+			return p.run(t, 8)
+		}, "us-1 bb, eu-1 bb, ap-1 bb"},
+		"emergency-called-off-unapproved": {func(t *testing.T) *play {
+			p := stageFor("us-1").asks("a soak of 10 minutes", soakFor(10*time.Minute)).asks("to b, an emergency", func(s *v1alpha1.PromotionSpec) { to(good)(s); emergency(s) }).run(t, 2)
+			p.denied = true
+			p.asks("to d, no emergency, which nobody has approved", func(s *v1alpha1.PromotionSpec) { to(commit("d"))(s); calm(s) }).run(t, 5)
+			NewWithT(t).Expect(p.rollout.Waves[0].Regions[0].State).To(Equal(v1alpha1.RegionRolloutSoaking))
+			return p.run(t, 10)
+		}, "us-1 bb"},
 		"status-lost": {func(t *testing.T) *play {
 			p := stageFor("us-1", "eu-1", "ap-1").asks("to b", to(good)).run(t, 8)
 			return p.event("the status is lost", func() { p.rollout = nil }).run(t, 14)

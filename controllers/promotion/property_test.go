@@ -301,12 +301,10 @@ func (s *storm) mayMove(g Gomega, before, after *v1alpha1.PromotionRollout, tale
 	}
 }
 
-// urgent tells whether a rollout may go everywhere at once: as the spec says if it asks for this one.
+// urgent tells whether a rollout may go everywhere at once: as the spec says if it asks for this one, else if both say so.
 func (s *storm) urgent(rollout *v1alpha1.PromotionRollout) bool {
-	if rollout.ID != (plan.PinSet{Revision: s.spec.Revision, Overrides: s.spec.Overrides}).ID() {
-		return rollout.Urgency == v1alpha1.UrgencyEmergency
-	}
-	return s.spec.Urgency == v1alpha1.UrgencyEmergency
+	same := rollout.ID == (plan.PinSet{Revision: s.spec.Revision, Overrides: s.spec.Overrides}).ID()
+	return s.spec.Urgency == v1alpha1.UrgencyEmergency && (same || rollout.Urgency == v1alpha1.UrgencyEmergency)
 }
 
 // mayPass asks that who is found to be good is good, by Argo CD's word after it was asked once more. A rollout that

@@ -59,6 +59,44 @@ func TestWhatAnEmergencyThatIsRefusedIsWorth(t *testing.T) {
 	}
 }
 
+// Both have to say so: what nobody calls an emergency any more is none because the spec is refused.
+func TestWhatAnEmergencyIsWorthWhenAnotherRevisionIsRefused(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change     func(*v1alpha1.PromotionSpec)
+		git        func(*git)
+		wantUrgent bool
+	}{
+		"called off": {
+			change: func(s *v1alpha1.PromotionSpec) { to(bad)(s); calm(s) }, git: func(g *git) { g.lacks = []string{"core/tokyo.yaml"} },
+		},
+		"called off, and the head that nobody knows may be it": {
+			change: func(s *v1alpha1.PromotionSpec) { tracking(s); calm(s) }, git: func(g *git) { g.headErr = errUnreachable },
+		},
+		"still one": {change: to(bad), git: func(g *git) { g.lacks = []string{"core/tokyo.yaml"} }, wantUrgent: true},
+		"still one, and the head that nobody knows may be it": {
+			change: tracking, git: func(g *git) { g.headErr = errUnreachable }, wantUrgent: true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			th := newTheatre(t)
+			repository := th.withGit(t)
+			p := promotionTo(good)
+			emergency(&p.Spec)
+			th.set(t, p)
+			p = th.pass(t, "all")
+			g.Expect(p.Status.Rollout.Urgency).To(Equal(v1alpha1.UrgencyEmergency))
+			tc.git(repository)
+			tc.change(&p.Spec)
+			p.Spec.Windows = []v1alpha1.PromotionWindow{window(v1alpha1.WindowDeny, "0 0 * * *", 24*time.Hour)}
+			s, err := th.validated(t, p)
+			g.Expect(err).To(HaveOccurred())
+			g.Expect(s.world.policy.emergency()).To(Equal(tc.wantUrgent))
+			g.Expect(s.world.closed == nil).To(Equal(tc.wantUrgent))
+		})
+	}
+}
+
 // soon is a deadline that passes while a play goes on.
 var soon = &metav1.Duration{Duration: 5 * time.Minute}
 

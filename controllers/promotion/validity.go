@@ -45,11 +45,12 @@ func policyOf(spec *v1alpha1.PromotionSpec) policy {
 }
 
 // lastPolicy holds until the spec is accepted: how urgent that is says nothing about the rollout that
-// is on its way meanwhile, unless it is the same.
+// is on its way meanwhile, unless it is the same. But what it does not call an emergency is none.
 func (s *scope) lastPolicy() policy {
 	spec, rollout := &s.promotion.Spec, s.promotion.Status.Rollout
 	p := policyOf(spec)
-	if asked := (plan.PinSet{Revision: spec.Revision, Overrides: spec.Overrides}); rollout != nil && rollout.ID != asked.ID() {
+	asked := plan.PinSet{Revision: spec.Revision, Overrides: spec.Overrides}
+	if rollout != nil && rollout.ID != asked.ID() && rollout.Urgency != v1alpha1.UrgencyEmergency {
 		p.urgency, p.reason = rollout.Urgency, rollout.Reason
 	}
 	return p
