@@ -200,6 +200,13 @@ func TestRollouts(t *testing.T) {
 			NewWithT(t).Expect(p.rollout.Waves[0].Regions[0].State).To(Equal(v1alpha1.RegionRolloutSoaking))
 			return p.run(t, 10)
 		}, "us-1 bb"},
+		"emergency-retried-calmly": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1", "ap-1").asks("roll back on failure", rollback).asks("waves", waves)
+			p.asks("to c, an emergency", func(s *v1alpha1.PromotionSpec) { to(bad)(s); emergency(s) }).run(t, 6)
+			p.asks("no emergency any more", calm).event("somebody asks for a retry", func() { p.retry = "1" }).run(t, 2)
+			NewWithT(t).Expect(p.pinned()).To(Equal("us-1 cc, eu-1 aa, ap-1 aa"))
+			return p.run(t, 5)
+		}, "us-1 aa, eu-1 aa, ap-1 aa"},
 		"status-lost": {func(t *testing.T) *play {
 			p := stageFor("us-1", "eu-1", "ap-1").asks("to b", to(good)).run(t, 8)
 			return p.event("the status is lost", func() { p.rollout = nil }).run(t, 14)

@@ -12,22 +12,19 @@ import (
 
 // Names of waves that no spec names.
 const (
-	waveOneByOne  = "one by one"
-	waveRest      = "the rest"
-	waveEmergency = "emergency"
-	waveShared    = "all at once"
+	waveOneByOne = "one by one"
+	waveRest     = "the rest"
+	waveShared   = "all at once"
 )
 
 // mostWaves is how many a status holds: those of a spec, and the rest.
 const mostWaves = 17
 
 // wavesOf puts regions, which come by age, into the waves of a spec. Those that no wave selects
-// come last, one at a time; in an emergency, and where all read the same pins, there is one wave.
+// come last, one at a time; where all read the same pins, there is one wave. An emergency has them too: one that fails may
+// be tried again without a hurry.
 func wavesOf(spec *v1alpha1.PromotionSpec, regions []*v1alpha1.Region) ([]v1alpha1.WaveStatus, error) {
-	switch {
-	case spec.Urgency == v1alpha1.UrgencyEmergency:
-		return nonEmpty(waveOf(waveEmergency, 0, regions)), nil
-	case shared(spec):
+	if shared(spec) {
 		return nonEmpty(waveOf(waveShared, 0, regions)), nil
 	}
 	var waves []v1alpha1.WaveStatus

@@ -84,11 +84,10 @@ func TestWaves(t *testing.T) {
 			waves:   []v1alpha1.PromotionWave{{Name: "africa", Selector: onContinent("af")}, {Name: "gone", Regions: []string{"eu-9"}}, canary},
 			want:    "canary/0: us-1",
 		},
-		"in an emergency there is one": {
+		"in an emergency they are the same": {
 			regions: []string{"eu-1", "us-1"}, waves: []v1alpha1.PromotionWave{canary}, urgency: v1alpha1.UrgencyEmergency,
-			want: "emergency/0: eu-1 us-1",
+			want: "canary/0: us-1; the rest/1: eu-1",
 		},
-		"an emergency of nobody has none": {urgency: v1alpha1.UrgencyEmergency},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
