@@ -75,6 +75,8 @@ func (p *planner) before(r *regionState) (pins []v1alpha1.RevisionOverride, left
 		at = p.at(r.name)
 	}
 	switch {
+	case at == nil && p.sameAgain(): // it may have been born with the rollout's
+		return p.unless(r, plan.PinSet{Overrides: r.pins()}).Overrides, false
 	case at == nil:
 		return r.pins(), false
 	case p.sameAgain():

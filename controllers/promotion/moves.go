@@ -163,18 +163,34 @@ func (p *planner) wait() *decision {
 	}
 }
 
-// back says what a rollback has come to: of regions that nothing was recorded of, nothing is put back.
+// back says what a rollback has come to: where nothing was recorded of what there was, nothing is put back.
 func (p *planner) back() string {
-	var names []string
+	var kept []string
 	p.progress(func(_ *v1alpha1.WaveStatus, at *v1alpha1.RegionProgress) {
-		if at.MovedAt != nil && len(p.previous(at.Region).Overrides) == 0 && len(p.region(at.Region).apps) > 0 {
-			names = append(names, at.Region)
+		r := p.region(at.Region)
+		switch apps := p.keptIn(r); len(apps) {
+		case 0:
+		case len(r.apps):
+			kept = append(kept, r.name)
+		default:
+			kept = append(kept, strings.Join(clipped(apps), " and ")+" of "+r.name)
 		}
 	})
-	if len(names) == 0 {
+	if len(kept) == 0 {
 		return "The previous revisions are back"
 	}
-	return fmt.Sprintf("Nothing is known of what %s had before, so that the pins there stay; elsewhere the previous revisions are back", strings.Join(clipped(names), ", "))
+	return fmt.Sprintf("Nothing is known of what %s had before, so that the pins there stay; elsewhere the previous revisions are back", strings.Join(clipped(kept), ", "))
+}
+
+// keptIn are the applications of a region that keep the rollout's revision because nobody knows another one.
+func (p *planner) keptIn(r *regionState) []string {
+	var names []string
+	for _, a := range r.apps {
+		if p.previous(r.name).Of(a.name) == "" && a.pinned == p.pins().Of(a.name) {
+			names = append(names, a.name)
+		}
+	}
+	return names
 }
 
 // exceptions says which regions are not given what the others have, and why the first of them is not.

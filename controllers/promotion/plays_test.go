@@ -266,6 +266,16 @@ func TestRollouts(t *testing.T) {
 			p.event("there is another application", func() { p.apps = append(p.apps, "web") }).run(t, 6)
 			return p.asks("to b", to(good)).run(t, 14)
 		}, "us-1 bbb, eu-1 bbb"},
+		"application-added-after-regions-were-born": {func(t *testing.T) *play {
+			p := stageFor("us-1").asks("roll back on failure", rollback).asks("to c", to(bad)).run(t, 2)
+			p.event("ap-1 and ap-2 are born, and there is another application, which another Promotion has pinned in ap-2", func() {
+				p.add("ap-1", bad)
+				p.add("ap-2", bad)
+				p.actor("ap-2").pins["web"], p.actor("ap-2").stage["web"] = old, healthyAfter
+				p.takeOver()
+			})
+			return p.run(t, 35)
+		}, "us-1 aac, ap-1 cc, ap-2 cca"},
 		"application-added-in-a-soak": {func(t *testing.T) *play {
 			p := stageFor("us-1", "eu-1").asks("a soak of 10 minutes", soakFor(10*time.Minute)).asks("to b", to(good)).run(t, 9)
 			p.elsewhere(good).event("web, which has its pin, is ours from now on", p.takeOver)
