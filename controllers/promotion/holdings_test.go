@@ -306,3 +306,21 @@ func TestAWindowHidesNoEarlierMoment(t *testing.T) {
 		})
 	}
 }
+
+// What waits for it is not the first that the rollout before has to say.
+func TestAWindowIsLookedForWhileARollbackWaits(t *testing.T) {
+	g := NewWithT(t)
+	p := stageFor("us-1", "eu-1").asks("all at once, roll back on failure", func(s *v1alpha1.PromotionSpec) {
+		s.OnFailure = v1alpha1.FailureRollback
+		s.Waves = []v1alpha1.PromotionWave{{Name: "all", Regions: []string{"us-1", "eu-1"}}}
+	}).asks("to c", to(bad)).run(t, 2)
+	p.event("nothing is known of eu-1", func() { p.away["eu-1"] = true }).run(t, 6)
+	p.asks("to b, from 5:00 on", func(s *v1alpha1.PromotionSpec) {
+		to(good)(s)
+		s.Windows = []v1alpha1.PromotionWindow{window(v1alpha1.WindowAllow, "0 5 * * *", time.Hour)}
+	})
+	d := p.step(t)
+	g.Expect(p.rollout.Phase).To(Equal(v1alpha1.RolloutRollingBack))
+	g.Expect(d.reason).To(Equal(v1alpha1.ReasonRegionUnknown))
+	g.Expect(d.recheck).To(BeTemporally("==", time.Date(2026, 1, 2, 5, 0, 0, 0, time.UTC)))
+}

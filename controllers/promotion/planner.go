@@ -103,6 +103,7 @@ func (p *planner) supersede() *decision {
 		p.next = (&decision{verb: hold}).by(p.unapproved)
 	case p.closed != nil:
 		p.next = (&decision{verb: hold}).by(p.closed)
+		p.recheck(p.closed.until) // the one before may have more to say first
 	case inside != nil:
 		p.next = (&decision{verb: hold}).because(v1alpha1.ReasonRollingOut, "%s finishes the rollout of %.7s first: %s", inside.Region, p.rollout.Revision, inside.Message)
 	default:
