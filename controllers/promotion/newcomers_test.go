@@ -5,6 +5,7 @@ import (
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
@@ -113,4 +114,26 @@ func TestARetryIsJudgedForRegionsThatCameSince(t *testing.T) {
 	th.clock.SetTime(th.clock.Now().Add(th.reconciler.SlowPoll))
 	p = th.pass(t, "all")
 	g.Expect(p.Status.Rollout.Phase).To(Equal(v1alpha1.RolloutProgressing), "the retry is not used up")
+}
+
+// Nothing would be written to them.
+func TestARetryIsNotJudgedForRegionsThatHaveItAlready(t *testing.T) {
+	g := NewWithT(t)
+	th := newTheatre(t)
+	repository := th.withGit(t)
+	for _, object := range born("tokyo", 2) {
+		g.Expect(th.Delete(t.Context(), object)).To(Succeed())
+	}
+	th.set(t, promotionTo(bad))
+	th.pass(t, "all")
+	th.bearTokyo(t, bad)
+	p := th.playToTheDeadline(t, "all")
+	g.Expect(p.Status.Rollout.Phase).To(Equal(v1alpha1.RolloutHalted))
+	repository.filesErr = errUnreachable
+
+	p.Annotations = map[string]string{v1alpha1.AnnotationRetry: "1"}
+	g.Expect(th.Update(t.Context(), p)).To(Succeed())
+	p = th.pass(t, "all")
+	g.Expect(conditionOf(p, v1alpha1.PromotionValid).Status).To(Equal(metav1.ConditionTrue))
+	g.Expect(p.Status.Rollout.Phase).To(Equal(v1alpha1.RolloutProgressing))
 }

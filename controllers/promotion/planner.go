@@ -119,7 +119,7 @@ func (p *planner) supersede() *decision {
 func (p *planner) standBy() *decision { return p.next }
 
 func (p *planner) anythingMoves() bool {
-	return slices.ContainsFunc(p.regions, func(r regionState) bool { return r.unseen || !r.whole().has(p.target.PinSet) })
+	return slices.ContainsFunc(p.regions, func(r regionState) bool { return r.whole().mayLack(p.target.PinSet) })
 }
 
 // inside returns a region in which Argo CD is at work on the rollout before.

@@ -90,7 +90,7 @@ func (r *Reconciler) accept(ctx context.Context, s *scope) error {
 	if s.world.waves, err = wavesOf(&s.promotion.Spec, s.moving()); err != nil {
 		return step.Stuck(r.SlowPoll, v1alpha1.ReasonInvalidWave, "%w", err)
 	}
-	if !wanted.servedBy(s.promotion.Status.Rollout) || s.retriesElsewhere() {
+	if !wanted.servedBy(s.promotion.Status.Rollout) || s.retriesElsewhere(wanted) {
 		if err := r.judge(ctx, s, wanted); err != nil {
 			return err
 		}
@@ -104,12 +104,14 @@ func (r *Reconciler) accept(ctx context.Context, s *scope) error {
 }
 
 // retriesElsewhere tells whether a rollout that failed is to go on also where it was never judged for: in
-// regions that came since.
-func (s *scope) retriesElsewhere() bool {
+// regions that came since, and may not have it.
+func (s *scope) retriesElsewhere(wanted target) bool {
 	rollout, asked := s.promotion.Status.Rollout, s.promotion.Annotations[v1alpha1.AnnotationRetry]
 	failed := rollout.Phase == v1alpha1.RolloutHalted || rollout.Phase == v1alpha1.RolloutRolledBack
 	return failed && asked != "" && asked != rollout.Retried &&
-		slices.ContainsFunc(s.moving(), func(region *v1alpha1.Region) bool { return s.progress[region.Name] == nil })
+		slices.ContainsFunc(s.moving(), func(region *v1alpha1.Region) bool {
+			return s.progress[region.Name] == nil && s.world.region(region.Name).mayLack(wanted.PinSet)
+		})
 }
 
 // moving are the Regions that a rollout may go to: also those of which nothing is seen now, which

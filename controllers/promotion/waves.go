@@ -95,7 +95,7 @@ func (p *planner) enlist() {
 	for i := range p.waves {
 		for _, at := range p.waves[i].Regions {
 			r := p.region(at.Region)
-			if p.at(at.Region) != nil || !r.unseen && r.has(p.pins()) {
+			if p.at(at.Region) != nil || !r.mayLack(p.pins()) {
 				continue
 			}
 			w := p.waveLike(&p.waves[i])

@@ -138,6 +138,9 @@ func (r *regionState) pins() []v1alpha1.RevisionOverride {
 // has tells whether each application has its revision of these pins, as far as they say one.
 func (r *regionState) has(pins plan.PinSet) bool { return len(r.differing(pins)) == 0 }
 
+// mayLack tells whether the region does not have these pins, as far as anybody can tell.
+func (r *regionState) mayLack(pins plan.PinSet) bool { return r.unseen || !r.has(pins) }
+
 // differing are the applications whose revision is another one.
 func (r *regionState) differing(pins plan.PinSet) []string {
 	var names []string
