@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
 	"github.com/portolan-dev/portolan/controllers/internal/gitrepo"
@@ -71,7 +72,7 @@ func (r *Reconciler) withhold(ctx context.Context, s *scope, d *decision) bool {
 		if err == nil {
 			continue
 		}
-		if errors.Is(err, gitrepo.ErrUnreachable) {
+		if errors.Is(err, gitrepo.ErrUnreachable) || errors.Is(err, gitrepo.ErrCredentials) || errors.Is(err, gitrepo.ErrNotFound) {
 			silent = err
 		}
 		again := cmp.Or(step.PollAfter(err), r.SlowPoll)
@@ -109,6 +110,7 @@ func (r *Reconciler) has(ctx context.Context, s *scope, repository gitrepo.Repos
 	case errors.Is(err, gitrepo.ErrUnknownRevision):
 		return step.Stuck(r.SlowPoll, v1alpha1.ReasonUnknownRevision, "%s has no commit %s%s", repository, revision, r.hint(ctx, s, repository))
 	case err != nil:
+		s.unheard = max(s.unheard, 1)
 		return r.unanswered("looking into "+revision, err)
 	case len(missing) > 0:
 		return step.Stuck(r.SlowPoll, v1alpha1.ReasonRevisionLacksRegionConfig, "%s lacks %s%s",
@@ -144,9 +146,11 @@ func clipped(names []string) []string {
 
 // oldest names the first commit that has what is missing.
 func (r *Reconciler) oldest(ctx context.Context, s *scope, repository gitrepo.Repository, missing []string) string {
-	commit, err := r.Commits.FirstWith(ctx, repository, s.branch(), missing, r.Poll)
+	commit, known := s.recall(r.Poll, func(maxAge time.Duration) (string, error) {
+		return r.Commits.FirstWith(ctx, repository, s.branch(), missing, maxAge)
+	})
 	switch {
-	case err != nil:
+	case !known:
 		return ""
 	case commit == "":
 		return fmt.Sprintf(", and so does %s: add them", s.branch())

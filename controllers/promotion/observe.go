@@ -35,6 +35,7 @@ type scope struct {
 	// it could not be looked at which pins there are.
 	undeliverable error
 	unread        string
+	unheard       int               // how often git gave no answer, as far as hints go
 	withheldFor   time.Duration     // until it is asked again for files that pins lack, or zero
 	clashes       map[string]string // what is wrong with the way for some Regions only, by their names
 	accepted      bool              // the target may be rolled out, as far as git and other Promotions tell

@@ -146,6 +146,7 @@ func (r *Reconciler) target(ctx context.Context, s *scope) (target, error) {
 	}
 	head, err := r.Commits.Head(ctx, repository, spec.Track.Branch, r.Poll)
 	if err != nil {
+		s.unheard = 1
 		return target{}, r.unanswered("looking for the head of "+spec.Track.Branch, err)
 	}
 	wanted.Revision = v1alpha1.GitRevision(head)
@@ -249,8 +250,10 @@ func (s *scope) branch() string {
 
 // hint names a commit that exists.
 func (r *Reconciler) hint(ctx context.Context, s *scope, repository gitrepo.Repository) string {
-	head, err := r.Commits.Head(ctx, repository, s.branch(), r.Poll)
-	if err != nil {
+	head, known := s.recall(r.Poll, func(maxAge time.Duration) (string, error) {
+		return r.Commits.Head(ctx, repository, s.branch(), maxAge)
+	})
+	if !known {
 		return ""
 	}
 	return fmt.Sprintf("; the head of %s is %s", s.branch(), head)

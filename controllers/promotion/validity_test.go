@@ -27,6 +27,7 @@ type git struct {
 	elsewhere    bool     // what is asked for is on no branch
 	// headErr and so on are what questions fail with.
 	headErr, containsErr, oldestErr, filesErr, malformedErr, betweenErr error
+	recalls                                                             bool                        // how the branch was, when asked for nothing newer
 	commits                                                             map[string][]gitrepo.Commit // by "from..to" of letters
 	asked                                                               []string
 }
@@ -64,8 +65,11 @@ func (g *git) Contains(_ context.Context, _ gitrepo.Repository, branch, commit s
 	return !g.elsewhere, g.containsErr
 }
 
-func (g *git) FirstWith(_ context.Context, _ gitrepo.Repository, branch string, paths []string, _ time.Duration) (string, error) {
+func (g *git) FirstWith(_ context.Context, _ gitrepo.Repository, branch string, paths []string, maxAge time.Duration) (string, error) {
 	g.notef("first %s %s", branch, strings.Join(paths, " "))
+	if g.recalls && maxAge == anyAge {
+		return g.oldest, nil
+	}
 	return g.oldest, g.oldestErr
 }
 

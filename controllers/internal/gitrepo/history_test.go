@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -335,6 +336,28 @@ func TestOutageTakesNothingBack(t *testing.T) {
 	c.around(broken(http.StatusBadGateway))
 	_, err = contains(c.commits["merge"])
 	g.Expect(err).To(MatchError(ErrUnreachable))
+}
+
+func TestOutageLeavesABranchAsItWasSeen(t *testing.T) {
+	g := NewWithT(t)
+	c := told(t)
+	h := newHistory()
+	ask := func(maxAge time.Duration) (head, first string, err error) {
+		head, err = h.Head(t.Context(), c.branch().Repository, "main", maxAge)
+		if err != nil {
+			return "", "", err
+		}
+		first, err = h.FirstWith(t.Context(), c.branch().Repository, "main", []string{"apps/a/eu.yaml"}, maxAge)
+		return head, first, err
+	}
+	head, first, err := ask(0)
+	g.Expect(err).NotTo(HaveOccurred())
+	c.around(broken(http.StatusBadGateway))
+	_, _, err = ask(0)
+	g.Expect(err).To(MatchError(ErrUnreachable))
+	then, firstThen, err := ask(math.MaxInt64)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect([]string{then, firstThen}).To(Equal([]string{head, first}))
 }
 
 // A mirror need not have everything.
