@@ -60,12 +60,11 @@ func (r *Reconciler) addNeeds(needs map[string][]string, s *scope, region *v1alp
 // withhold notes which regions lack files at pins that they never had, and tells whether there are any.
 func (r *Reconciler) withhold(ctx context.Context, s *scope, d *decision) bool {
 	s.world.withheld = map[string]string{}
-	var silent error // git is asked once in a pass
 	for _, w := range d.writes {
 		if !w.fresh {
 			continue
 		}
-		err := silent
+		err := s.silent
 		if err == nil {
 			err = r.fits(ctx, s, w)
 		}
@@ -73,7 +72,7 @@ func (r *Reconciler) withhold(ctx context.Context, s *scope, d *decision) bool {
 			continue
 		}
 		if errors.Is(err, gitrepo.ErrUnreachable) || errors.Is(err, gitrepo.ErrCredentials) || errors.Is(err, gitrepo.ErrNotFound) {
-			silent = err
+			s.silent = err
 		}
 		again := cmp.Or(step.PollAfter(err), r.SlowPoll)
 		s.withheldFor = min(cmp.Or(s.withheldFor, again), again)

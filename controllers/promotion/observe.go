@@ -35,6 +35,7 @@ type scope struct {
 	// it could not be looked at which pins there are.
 	undeliverable error
 	unread        string
+	silent        error             // why git is not asked for the files of regions any more
 	unheard       int               // how often git gave no answer, as far as hints go
 	withheldFor   time.Duration     // until it is asked again for files that pins lack, or zero
 	clashes       map[string]string // what is wrong with the way for some Regions only, by their names
