@@ -74,11 +74,10 @@ func (p *planner) before(r *regionState) (pins []v1alpha1.RevisionOverride, left
 	if p.rollout != nil && p.phase() != v1alpha1.RolloutCompleted {
 		at = p.at(r.name)
 	}
+	if at == nil {
+		return p.bornWith(r), false
+	}
 	switch {
-	case at == nil && p.sameAgain(): // it may have been born with the rollout's
-		return p.unless(r, plan.PinSet{Overrides: r.pins()}).Overrides, false
-	case at == nil:
-		return r.pins(), false
 	case p.sameAgain():
 		return p.recorded(r), p.stays(at)
 	case at.State == v1alpha1.RegionRolloutPassed || p.isBack(at, r):
@@ -90,6 +89,15 @@ func (p *planner) before(r *regionState) (pins []v1alpha1.RevisionOverride, left
 	default:
 		return r.pins(), false
 	}
+}
+
+// bornWith are the pins of a region that had no turn in the rollout before, but of those that it may have been
+// born with because of the one that begins again.
+func (p *planner) bornWith(r *regionState) []v1alpha1.RevisionOverride {
+	if !p.sameAgain() {
+		return r.pins()
+	}
+	return p.unless(r, plan.PinSet{Overrides: r.pins()}).Overrides
 }
 
 // stays tells whether what the rollout before left inside a region is not found to be good yet.
