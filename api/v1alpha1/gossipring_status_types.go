@@ -187,7 +187,7 @@ type RingRejoin struct {
 	// inVain is how many of them there were since the ring last had fewer parts than before.
 	// +optional
 	InVain int32 `json:"inVain,omitempty"`
-	// parts are the fewest that the ring had at any of them.
+	// parts are the fewest that the ring had at any of them; a member that is not seen counts as one.
 	// +optional
 	Parts int32 `json:"parts,omitempty"`
 }

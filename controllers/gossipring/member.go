@@ -38,6 +38,7 @@ type member struct {
 	foreign     bool     // they are written by somebody else, or for another delivery, and do not reach the pods
 	undelivered error    // why they could not be read or written
 	failing     bool     // its last write has failed
+	triedAt     time.Time
 	unheard     bool     // nobody knows whether it was written lately: the answer was lost
 	hidden      bool     // whether they are written, and what they say, is not known
 	desired     []string // the seeds that it should have
@@ -85,7 +86,7 @@ func (m *member) behind() bool {
 
 // landed tells whether its pods were last seen to run with what was last written for it.
 func (m *member) landed() bool {
-	return m.before.AppliedSeedsHash != "" && m.before.AppliedSeedsHash == m.before.WrittenSeedsHash
+	return !m.unheard && m.before.AppliedSeedsHash != "" && m.before.AppliedSeedsHash == m.before.WrittenSeedsHash
 }
 
 // unrecorded tells whether something else is written for one that nobody has met than was last known to

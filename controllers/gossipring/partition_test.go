@@ -348,7 +348,12 @@ func TestEvictionsThatHelpAreNotInVain(t *testing.T) {
 	s.members[3].seen = nil
 	parts(1)
 	g.Expect(s.inVain()).To(BeEquivalentTo(1), "it may be another part, and is not seen")
-	s.members[3].seen = new(int32(1))
+	r.recordEviction(s, s.members[0])
+	g.Expect(s.ring.Status.Rejoin.Parts).To(BeEquivalentTo(2))
+	s.members[2].seen = nil
+	parts(0)
+	g.Expect(s.inVain()).To(BeEquivalentTo(2))
+	s.members[2].seen, s.members[3].seen = new(int32(1)), new(int32(1))
 	parts(1)
 	g.Expect(s.inVain()).To(BeZero(), "the last one has helped")
 }

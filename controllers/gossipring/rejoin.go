@@ -76,20 +76,25 @@ func (s *scope) rejoins() **v1alpha1.RingRejoin {
 }
 
 func (r *Reconciler) recordEviction(s *scope, m *member) {
-	done := v1alpha1.RingRejoin{Region: m.name, At: metav1.NewTime(r.Clock.Now()), Attempts: 1, InVain: 1, Parts: int32(s.split.AtLeast)}
+	done := v1alpha1.RingRejoin{Region: m.name, At: metav1.NewTime(r.Clock.Now()), Attempts: 1, InVain: 1, Parts: s.parts()}
 	if last := *s.rejoins(); last != nil {
 		done.Attempts, done.InVain = last.Attempts+1, s.inVain()+1
-		if last.Parts > 0 && !s.hasFewerParts() {
-			done.Parts = last.Parts
+		if last.Parts > 0 {
+			done.Parts = min(last.Parts, done.Parts)
 		}
 	}
 	*s.rejoins() = &done
 }
 
-// hasFewerParts tells whether the ring has fewer parts than at any eviction before. One that is not seen may be
-// another part.
-func (s *scope) hasFewerParts() bool {
-	return int32(s.split.AtLeast) < (*s.rejoins()).Parts && !slices.ContainsFunc(s.members, func(m *member) bool { return m.joined && !m.live() })
+// parts are those that the ring has at least, with members that are not seen, each of which may be one.
+func (s *scope) parts() int32 {
+	parts := s.split.AtLeast
+	for _, m := range s.members {
+		if m.joined && !m.live() {
+			parts++
+		}
+	}
+	return int32(parts)
 }
 
 // attempts are the evictions for this split.
@@ -104,7 +109,7 @@ func (s *scope) attempts() int {
 // one is not waited for longer and longer.
 func (s *scope) inVain() int32 {
 	done := *s.rejoins()
-	if done == nil || s.hasFewerParts() {
+	if done == nil || s.parts() < done.Parts {
 		return 0
 	}
 	return done.InVain

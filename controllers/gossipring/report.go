@@ -146,7 +146,10 @@ func (s *scope) describeSeeds(m *member, described *v1alpha1.RingMember) {
 		return hashOf(seeds)
 	}
 	described.DesiredSeedsHash = desired
-	if m.remember(described); m.deliverable && !m.unfinished && !m.reform && !m.foreign && !m.unrecorded() && !m.unheard {
+	switch m.remember(described); {
+	case m.unheard:
+		described.WrittenSeedsHash = ""
+	case m.deliverable && !m.unfinished && !m.reform && !m.foreign && !m.unrecorded():
 		described.WrittenSeedsHash = hash(m.written)
 	}
 	described.DesiredSeeds = s.listed(m.desired)

@@ -41,11 +41,11 @@ func (r *Reconciler) whoseTurn(s *scope) []*member {
 func (r *Reconciler) recallWrites(s *scope, m *member) {
 	key := client.ObjectKeyFromObject(s.ring)
 	if m.deliverable && !m.behind() { // it has what it should, by whomever
-		r.refused.note(key, m.name, nil, r.Clock.Now())
+		r.refused.note(key, m.name, nil, r.Clock.Now(), s.convergeTimeout())
 	}
-	lost, failing := r.refused.of(key, m.name)
-	m.failing = failing
-	m.mayHave(lost, r.Clock.Now(), s.convergeTimeout())
+	last, failing := r.refused.of(key, m.name)
+	m.failing, m.triedAt = failing, last.at
+	m.mayHave(last.lost, r.Clock.Now(), s.convergeTimeout())
 }
 
 // nextWrites returns the members whose seeds may be written now, in the order in
@@ -59,7 +59,7 @@ func (r *Reconciler) recallWrites(s *scope, m *member) {
 // A region that is connected already and would only learn about more peers is left
 // alone while another is about to get its endpoint: regions that join together cost
 // their peers one restart. A write whose answer was lost is repeated before all others, because the region
-// may be restarting; those whose last write has failed otherwise come after them.
+// may be restarting; those whose last write has failed otherwise come after them, in turn.
 //
 // While the pods of one read what was written for it as one bogus host, those of all others may:
 // nobody is written then who has something to lose.
@@ -84,7 +84,7 @@ func nextWrites(members []*member, maxConcurrent int, awaited func(*member) bool
 		}
 	}
 	turn := slices.Concat(urgent, others)
-	slices.SortStableFunc(turn, func(a, b *member) int { return cmp.Compare(a.rank(), b.rank()) })
+	slices.SortStableFunc(turn, func(a, b *member) int { return cmp.Or(cmp.Compare(a.rank(), b.rank()), a.triedAt.Compare(b.triedAt)) })
 	return slices.DeleteFunc(turn, func(m *member) bool { return !left.take(m, changing[m], live) })
 }
 

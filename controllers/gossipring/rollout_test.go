@@ -33,7 +33,17 @@ func (m *member) but(change func(*member)) *member {
 	return m
 }
 
-func unheard(m *member) { m.unheard, m.failing = true, true }
+func unheard(m *member) { m.unheard, m.failing, m.writtenAt = true, true, new(metav1.NewTime(start)) }
+
+func failed(ago time.Duration) func(*member) {
+	return func(m *member) { m.failing, m.triedAt = true, start.Add(-ago) }
+}
+
+// dark members ran with their seeds when they were last seen.
+func dark(m *member) {
+	m.reachable, m.hasPods, m.seen, m.applied = false, false, nil, nil
+	m.before.AppliedSeedsHash, m.before.WrittenSeedsHash = "same", "same"
+}
 
 func wants(seeds ...string) func(*member) {
 	slices.Sort(seeds)
@@ -345,6 +355,19 @@ func TestNextWrites(t *testing.T) {
 			members: []*member{
 				settled("a", 3, b).but(wants(b, c)), settled("b", 3, a).but(wants(a, c)).but(unheard), settled("c", 3, a, b),
 				settled("d", 1).but(func(m *member) { m.joined, m.endpoint, m.hasPods, m.seen = false, "", false, nil }),
+			},
+			maxConcurrent: 1, want: []string{"b"},
+		},
+		"one out of sight that may have what nobody has seen to land takes the place of another one": {
+			members: []*member{
+				settled("a", 3, b).but(wants(c)).but(dark).but(unheard).but(func(m *member) { m.before.State = v1alpha1.MemberUnknown }),
+				settled("b", 3, a).but(wants(c)).but(dark), settled("c", 3, a, b),
+			},
+			maxConcurrent: 1, want: []string{"a"},
+		},
+		"of those that fail, the one that was tried first": {
+			members: []*member{
+				settled("a", 3, b).but(wants(b, c)).but(failed(time.Minute)), settled("b", 3, a).but(wants(a, c)).but(failed(time.Hour)), settled("c", 3, a, b),
 			},
 			maxConcurrent: 1, want: []string{"b"},
 		},

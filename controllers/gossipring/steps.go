@@ -200,9 +200,9 @@ func (r *Reconciler) write(ctx context.Context, s *scope, members []*member) err
 	for i, err := range s.delivery.Write(ctx, writes) {
 		m := members[i]
 		r.sights.expire(s.lookKey(m))
-		r.refused.note(ring, m.name, err, now.Time)
-		lost, _ := r.refused.of(ring, m.name)
-		m.mayHave(lost, now.Time, s.convergeTimeout())
+		r.refused.note(ring, m.name, err, now.Time, s.convergeTimeout())
+		last, _ := r.refused.of(ring, m.name)
+		m.mayHave(last.lost, now.Time, s.convergeTimeout())
 		if err == nil {
 			m.text, m.written, m.writtenAt = writes[i].Text, m.desired, &now
 			m.reform, m.unfinished, m.foreign = false, false, false

@@ -271,7 +271,7 @@ func TestWhoFailsAfterOthersIsReportedAtOnce(t *testing.T) {
 	clusters := registry(t, errors.New("refused"), "b", a, b)
 	r := driver(clusters)
 	ring := client.ObjectKeyFromObject(ringWith(""))
-	r.refused.note(ring, "a", errors.New("refused"), start)
+	r.refused.note(ring, "a", errors.New("refused"), start, defaultConvergeTimeout)
 	err := r.reconcileSeeds(t.Context(), passOver(a, b).deliveringTo(clusters))
 	g.Expect(step.ReasonOf(err)).To(Equal(v1alpha1.ReasonSeedsNotDelivered))
 	g.Expect(err).To(MatchError(HavePrefix("the seeds of b: ")))

@@ -89,19 +89,19 @@ func (e *Editor) Commit(ctx context.Context, b Branch, message string, changes [
 		return "", false, fmt.Errorf("waiting for other commits to %s: %w", b, err)
 	}
 	defer h.release()
+	unheard := false
 	for attempt := range attempts {
 		if err := e.pause(ctx, attempt); err != nil {
-			return "", false, fmt.Errorf("committing to %s: %w", b, err)
+			return "", unheard, fmt.Errorf("committing to %s: %w", b, err)
 		}
-		commit, changed, err = e.try(ctx, b, h, message, changes)
-		if !errors.Is(err, ErrConflict) {
+		if commit, changed, err = e.try(ctx, b, h, message, changes); err == nil {
+			return commit, changed, nil
+		}
+		if unheard = unheard || changed; !errors.Is(err, ErrConflict) {
 			break
 		}
 	}
-	if err != nil {
-		return "", changed, fmt.Errorf("committing to %s: %w", b, err)
-	}
-	return commit, changed, nil
+	return "", unheard, fmt.Errorf("committing to %s: %w", b, err)
 }
 
 // pause lets the others finish, and two who met not meet again.

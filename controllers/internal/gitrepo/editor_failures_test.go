@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -174,6 +175,35 @@ func TestCommitIsNotMadeTwice(t *testing.T) {
 		g.Expect(changed).To(BeFalse())
 		g.Expect(d.git("rev-parse", "main")).To(Equal(commit))
 		g.Expect(d.git("rev-list", "--count", "main")).To(Equal("3"))
+	})
+	t.Run("and somebody follows before the server is gone", func(t *testing.T) {
+		g := NewWithT(t)
+		d := newDepot(t)
+		var looks atomic.Int32 // after the push
+		pushed := make(chan struct{})
+		d.around(func(git http.Handler) http.Handler {
+			breaking := pushes(func(_ http.ResponseWriter, r *http.Request, git http.Handler) {
+				taken(r, git)
+				d.commit("helm/api.yaml", "theirs\n")
+				close(pushed)
+				panic(http.ErrAbortHandler)
+			})(git)
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				select {
+				case <-pushed:
+					if looks.Add(1) > 1 {
+						http.Error(w, "gone", http.StatusBadGateway)
+						return
+					}
+				default:
+				}
+				breaking.ServeHTTP(w, r)
+			})
+		})
+		_, changed, err := newEditor().Commit(t.Context(), d.branch(), "ours", []Change{to("values.yaml", "x")})
+		g.Expect(err).To(MatchError(ErrUnreachable))
+		g.Expect(changed).To(BeTrue(), "it may have been")
+		g.Expect(d.git("log", "--format=%s", "main")).To(HavePrefix("theirs\nours\n"))
 	})
 	t.Run("and somebody follows", func(t *testing.T) {
 		g := NewWithT(t)

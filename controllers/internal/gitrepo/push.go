@@ -57,14 +57,14 @@ func (e *Editor) push(ctx context.Context, b Branch, before *snapshot, after *co
 	}
 	// Whatever went wrong, and however a server puts it into words: the branch tells.
 	tip, lost := b.tip(ctx)
+	_, said := errors.AsType[*refused](err)
 	switch {
 	case lost != nil:
-		_, said := errors.AsType[*refused](err)
 		return !said, b.explainPush(ctx, err)
 	case tip == after.snapshot.head:
 		return false, nil
-	case tip != before.head:
-		return false, ErrConflict
+	case tip != before.head: // somebody may have followed it
+		return !said, ErrConflict
 	default:
 		return false, b.explainPush(ctx, err)
 	}
