@@ -25,7 +25,7 @@ func (p *planner) begin() *decision {
 			r.ApplicationsIn = addPart(r.ApplicationsIn, region.name, applications)
 		}
 		before, left := p.before(region)
-		r.Previous = addPrevious(r.Previous, region.name, region.withOthers(before))
+		r.Previous = addPrevious(r.Previous, region.name, p.butBornWith(region, region.withOthers(before)))
 		if left {
 			r.LeftInside = append(r.LeftInside, region.name)
 		}
@@ -74,10 +74,9 @@ func (p *planner) before(r *regionState) (pins []v1alpha1.RevisionOverride, left
 	if p.rollout != nil && p.phase() != v1alpha1.RolloutCompleted {
 		at = p.at(r.name)
 	}
-	if at == nil {
-		return p.bornWith(r), false
-	}
 	switch {
+	case at == nil:
+		return r.pins(), false
 	case p.sameAgain():
 		return p.recorded(r), p.stays(at)
 	case at.State == v1alpha1.RegionRolloutPassed || p.isBack(at, r):
@@ -91,13 +90,14 @@ func (p *planner) before(r *regionState) (pins []v1alpha1.RevisionOverride, left
 	}
 }
 
-// bornWith are the pins of a region that had no turn in the rollout before, but of those that it may have been
-// born with because of the one that begins again.
-func (p *planner) bornWith(r *regionState) []v1alpha1.RevisionOverride {
-	if !p.sameAgain() {
-		return r.pins()
+// butBornWith leaves out what a region that had no turn may have been born with because of the rollout that begins
+// again.
+func (p *planner) butBornWith(r *regionState, pins []v1alpha1.RevisionOverride) []v1alpha1.RevisionOverride {
+	if !p.sameAgain() || p.at(r.name) != nil {
+		return pins
 	}
-	return p.unless(r, plan.PinSet{Overrides: r.pins()}).Overrides
+	own := p.pins()
+	return slices.DeleteFunc(pins, func(o v1alpha1.RevisionOverride) bool { return o.Revision == own.Of(o.Application) })
 }
 
 // stays tells whether what the rollout before left inside a region is not found to be good yet.

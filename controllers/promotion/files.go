@@ -71,9 +71,6 @@ func (r *Reconciler) withhold(ctx context.Context, s *scope, d *decision) bool {
 		if err == nil {
 			continue
 		}
-		if errors.Is(err, gitrepo.ErrUnreachable) || errors.Is(err, gitrepo.ErrCredentials) || errors.Is(err, gitrepo.ErrNotFound) {
-			s.silent = err
-		}
 		again := cmp.Or(step.PollAfter(err), r.SlowPoll)
 		s.withheldFor = min(cmp.Or(s.withheldFor, again), again)
 		s.world.withheld[w.region.name] = err.Error()
@@ -109,19 +106,28 @@ func (r *Reconciler) has(ctx context.Context, s *scope, repository gitrepo.Repos
 	case errors.Is(err, gitrepo.ErrUnknownRevision):
 		return step.Stuck(r.SlowPoll, v1alpha1.ReasonUnknownRevision, "%s has no commit %s%s", repository, revision, r.hint(ctx, s, repository))
 	case err != nil:
-		s.unheard = max(s.unheard, 1)
-		return r.unanswered("looking into "+revision, err)
+		return r.noFiles(s, revision, err)
 	case len(missing) > 0:
 		return step.Stuck(r.SlowPoll, v1alpha1.ReasonRevisionLacksRegionConfig, "%s lacks %s%s",
 			revision, strings.Join(clipped(missing), ", "), r.oldest(ctx, s, repository, missing))
 	}
-	return r.wellFormed(ctx, repository, revision, paths)
+	return r.wellFormed(ctx, s, repository, revision, paths)
 }
 
-func (r *Reconciler) wellFormed(ctx context.Context, repository gitrepo.Repository, revision string, paths []string) error {
+// noFiles says why nobody could look into a revision. Git is not asked for files again in this pass where the next
+// answer would be the same.
+func (r *Reconciler) noFiles(s *scope, revision string, err error) error {
+	explained := r.noAnswer(s, "looking into "+revision, err)
+	if errors.Is(err, gitrepo.ErrUnreachable) || errors.Is(err, gitrepo.ErrCredentials) || errors.Is(err, gitrepo.ErrNotFound) {
+		s.silent = explained
+	}
+	return explained
+}
+
+func (r *Reconciler) wellFormed(ctx context.Context, s *scope, repository gitrepo.Repository, revision string, paths []string) error {
 	malformed, err := r.Files.Malformed(ctx, repository, revision, paths)
 	if err != nil {
-		return r.unanswered("looking into "+revision, err)
+		return r.noFiles(s, revision, err)
 	}
 	if len(malformed) == 0 {
 		return nil

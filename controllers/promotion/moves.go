@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/portolan-dev/portolan/api/v1alpha1"
+	"github.com/portolan-dev/portolan/controllers/plan"
 )
 
 // rollBack puts the previous pins back, those of the last region first. Nobody's health is
@@ -182,15 +183,23 @@ func (p *planner) back() string {
 	return fmt.Sprintf("Nothing is known of what %s had before, so that the pins there stay; elsewhere the previous revisions are back", strings.Join(clipped(kept), ", "))
 }
 
-// keptIn are the applications of a region that keep the rollout's revision because nobody knows another one.
+// keptIn are the applications of a region that keep the rollout's revision because nobody knows another one. What
+// other regions had before as well need not go back.
 func (p *planner) keptIn(r *regionState) []string {
 	var names []string
 	for _, a := range r.apps {
-		if p.previous(r.name).Of(a.name) == "" && a.pinned == p.pins().Of(a.name) {
+		if p.previous(r.name).Of(a.name) == "" && a.pinned == p.pins().Of(a.name) && !p.hadBefore(a) {
 			names = append(names, a.name)
 		}
 	}
 	return names
+}
+
+// hadBefore tells whether some region had the application's revision before the rollout.
+func (p *planner) hadBefore(a appState) bool {
+	return slices.ContainsFunc(p.rollout.Previous, func(group v1alpha1.PreviousPins) bool {
+		return (plan.PinSet{Overrides: group.Pins}).Of(a.name) == a.pinned
+	})
 }
 
 // exceptions says which regions are not given what the others have, and why the first of them is not.

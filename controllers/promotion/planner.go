@@ -171,12 +171,17 @@ func (p *planner) resume() *decision {
 	return (&decision{verb: record}).because(v1alpha1.ReasonRollingOut, "going on, as %s asks", v1alpha1.AnnotationRetry)
 }
 
-// hurry records that a rollout becomes an emergency.
+// hurry records that a rollout becomes an emergency, or that it is called off as one: what the spec asks for next
+// must not make it one again.
 func (p *planner) hurry() *decision {
-	if !p.policy.emergency() || p.rollout.Urgency == v1alpha1.UrgencyEmergency || p.phase() != v1alpha1.RolloutProgressing || p.next != nil {
+	if p.policy.emergency() == (p.rollout.Urgency == v1alpha1.UrgencyEmergency) || p.phase() != v1alpha1.RolloutProgressing || p.next != nil {
 		return nil
 	}
-	p.rollout.Urgency, p.rollout.Reason = p.policy.urgency, p.policy.reason
+	p.rollout.Urgency = p.policy.urgency
+	if !p.policy.emergency() { // its reason is history
+		return (&decision{verb: record}).because(v1alpha1.ReasonRollingOut, "no emergency any more: waves, soak and windows hold")
+	}
+	p.rollout.Reason = p.policy.reason
 	return (&decision{verb: record}).because(v1alpha1.ReasonRollingOut, "hurrying: %s", p.policy.reason)
 }
 

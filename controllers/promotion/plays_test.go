@@ -200,6 +200,23 @@ func TestRollouts(t *testing.T) {
 			NewWithT(t).Expect(p.rollout.Waves[0].Regions[0].State).To(Equal(v1alpha1.RegionRolloutSoaking))
 			return p.run(t, 10)
 		}, "us-1 bb"},
+		"emergency-called-off-then-another-refused": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1", "ap-1").asks("to b", to(good)).run(t, 2).asks("pause", func(s *v1alpha1.PromotionSpec) { s.Paused = true })
+			p.asks("an emergency", emergency).run(t, 1).asks("none any more", calm).run(t, 2)
+			p.event("to d, an emergency, which is refused", func() { p.refused = true })
+			p.asks("resume", func(s *v1alpha1.PromotionSpec) { to(commit("d"))(s); emergency(s); s.Paused = false }).run(t, 1)
+			NewWithT(t).Expect(p.pinned()).To(Equal("us-1 bb, eu-1 bb, ap-1 aa"))
+			return p.run(t, 8)
+		}, "us-1 bb, eu-1 bb, ap-1 bb"},
+		"rolled-back-with-an-override-that-stays": {func(t *testing.T) *play {
+			same := func(s *v1alpha1.PromotionSpec) {
+				s.Overrides = []v1alpha1.RevisionOverride{{Application: "core", Revision: old}}
+			}
+			p := stageFor("us-1", "eu-1").asks("roll back on failure", rollback).asks("core stays where it is", same)
+			p.event("eu-1 is out of sight", func() { p.blind["eu-1"], p.unseen["eu-1"] = true, true }).asks("to c", to(bad)).run(t, 3)
+			p.event("eu-1 is back", func() { p.blind["eu-1"], p.unseen["eu-1"] = false, false })
+			return p.run(t, 10)
+		}, "us-1 aa, eu-1 aa"},
 		"emergency-retried-calmly": {func(t *testing.T) *play {
 			p := stageFor("us-1", "eu-1", "ap-1").asks("roll back on failure", rollback).asks("waves", waves)
 			p.asks("to c, an emergency", func(s *v1alpha1.PromotionSpec) { to(bad)(s); emergency(s) }).run(t, 6)
@@ -268,14 +285,16 @@ func TestRollouts(t *testing.T) {
 		}, "us-1 bbb, eu-1 bbb"},
 		"application-added-after-regions-were-born": {func(t *testing.T) *play {
 			p := stageFor("us-1").asks("roll back on failure", rollback).asks("to c", to(bad)).run(t, 2)
-			p.event("ap-1 and ap-2 are born, and there is another application, which another Promotion has pinned in ap-2", func() {
+			p.event("ap-1, ap-2 and ap-3 are born, and there is another application, which another Promotion has pinned in ap-2", func() {
 				p.add("ap-1", bad)
 				p.add("ap-2", bad)
 				p.actor("ap-2").pins["web"], p.actor("ap-2").stage["web"] = old, healthyAfter
+				p.add("ap-3", bad) // registered when the application was there
+				p.actor("ap-3").pins["web"], p.actor("ap-3").stage["web"] = bad, healthyAfter
 				p.takeOver()
 			})
 			return p.run(t, 35)
-		}, "us-1 aac, ap-1 cc, ap-2 cca"},
+		}, "us-1 aac, ap-1 cc, ap-2 cca, ap-3 ccc"},
 		"application-added-in-a-soak": {func(t *testing.T) *play {
 			p := stageFor("us-1", "eu-1").asks("a soak of 10 minutes", soakFor(10*time.Minute)).asks("to b", to(good)).run(t, 9)
 			p.elsewhere(good).event("web, which has its pin, is ours from now on", p.takeOver)

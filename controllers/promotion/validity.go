@@ -146,8 +146,7 @@ func (r *Reconciler) target(ctx context.Context, s *scope) (target, error) {
 	}
 	head, err := r.Commits.Head(ctx, repository, spec.Track.Branch, r.Poll)
 	if err != nil {
-		s.unheard = 1
-		return target{}, r.unanswered("looking for the head of "+spec.Track.Branch, err)
+		return target{}, r.noAnswer(s, "looking for the head of "+spec.Track.Branch, err)
 	}
 	wanted.Revision = v1alpha1.GitRevision(head)
 	return wanted, nil
@@ -181,6 +180,12 @@ func (r *Reconciler) unanswered(doing string, err error) error {
 	}
 }
 
+// noAnswer is unanswered of where hints come from: they need not be waited for as long once more.
+func (r *Reconciler) noAnswer(s *scope, doing string, err error) error {
+	s.unheard = max(s.unheard, 1)
+	return r.unanswered(doing, err)
+}
+
 // judge refuses a target that lacks what regions need, or that is not where it has to be.
 func (r *Reconciler) judge(ctx context.Context, s *scope, wanted target) error {
 	if names := strangers(&s.promotion.Spec, s.regions); len(names) > 0 {
@@ -203,7 +208,7 @@ func (r *Reconciler) judge(ctx context.Context, s *scope, wanted target) error {
 		return err
 	}
 	if branch != "" {
-		if err := r.onBranch(ctx, repository, branch, wanted); err != nil {
+		if err := r.onBranch(ctx, s, repository, branch, wanted); err != nil {
 			return err
 		}
 	}
@@ -223,11 +228,11 @@ func (t target) revisions() []string {
 	return slices.Compact(all)
 }
 
-func (r *Reconciler) onBranch(ctx context.Context, repository gitrepo.Repository, branch string, wanted target) error {
+func (r *Reconciler) onBranch(ctx context.Context, s *scope, repository gitrepo.Repository, branch string, wanted target) error {
 	for _, revision := range wanted.revisions() {
 		contained, err := r.Commits.Contains(ctx, repository, branch, revision, r.Poll)
 		if err != nil {
-			return r.unanswered("looking for "+revision+" on "+branch, err)
+			return r.noAnswer(s, "looking for "+revision+" on "+branch, err)
 		}
 		if !contained {
 			return step.Stuck(r.SlowPoll, v1alpha1.ReasonNotOnBranch, "%s is not on %s, where spec.gates.onBranch wants it: merge it first", revision, branch)
