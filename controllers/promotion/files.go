@@ -71,6 +71,9 @@ func (r *Reconciler) withhold(ctx context.Context, s *scope, d *decision) bool {
 		if err == nil {
 			continue
 		}
+		if errors.Is(err, gitrepo.ErrUnreachable) || errors.Is(err, gitrepo.ErrCredentials) || errors.Is(err, gitrepo.ErrNotFound) {
+			s.silent = err
+		}
 		again := cmp.Or(step.PollAfter(err), r.SlowPoll)
 		s.withheldFor = min(cmp.Or(s.withheldFor, again), again)
 		s.world.withheld[w.region.name] = err.Error()
@@ -106,7 +109,7 @@ func (r *Reconciler) has(ctx context.Context, s *scope, repository gitrepo.Repos
 	case errors.Is(err, gitrepo.ErrUnknownRevision):
 		return step.Stuck(r.SlowPoll, v1alpha1.ReasonUnknownRevision, "%s has no commit %s%s", repository, revision, r.hint(ctx, s, repository))
 	case err != nil:
-		return r.noFiles(s, revision, err)
+		return r.noAnswer(s, "looking into "+revision, err)
 	case len(missing) > 0:
 		return step.Stuck(r.SlowPoll, v1alpha1.ReasonRevisionLacksRegionConfig, "%s lacks %s%s",
 			revision, strings.Join(clipped(missing), ", "), r.oldest(ctx, s, repository, missing))
@@ -114,20 +117,10 @@ func (r *Reconciler) has(ctx context.Context, s *scope, repository gitrepo.Repos
 	return r.wellFormed(ctx, s, repository, revision, paths)
 }
 
-// noFiles says why nobody could look into a revision. Git is not asked for files again in this pass where the next
-// answer would be the same.
-func (r *Reconciler) noFiles(s *scope, revision string, err error) error {
-	explained := r.noAnswer(s, "looking into "+revision, err)
-	if errors.Is(err, gitrepo.ErrUnreachable) || errors.Is(err, gitrepo.ErrCredentials) || errors.Is(err, gitrepo.ErrNotFound) {
-		s.silent = explained
-	}
-	return explained
-}
-
 func (r *Reconciler) wellFormed(ctx context.Context, s *scope, repository gitrepo.Repository, revision string, paths []string) error {
 	malformed, err := r.Files.Malformed(ctx, repository, revision, paths)
 	if err != nil {
-		return r.noFiles(s, revision, err)
+		return r.noAnswer(s, "looking into "+revision, err)
 	}
 	if len(malformed) == 0 {
 		return nil

@@ -174,11 +174,12 @@ func (p *planner) resume() *decision {
 // hurry records that a rollout becomes an emergency, or that it is called off as one: what the spec asks for next
 // must not make it one again.
 func (p *planner) hurry() *decision {
-	if p.policy.emergency() == (p.rollout.Urgency == v1alpha1.UrgencyEmergency) || p.phase() != v1alpha1.RolloutProgressing || p.next != nil {
+	becomes := p.policy.emergency()
+	if becomes == (p.rollout.Urgency == v1alpha1.UrgencyEmergency) || p.phase() != v1alpha1.RolloutProgressing || becomes && p.next != nil {
 		return nil
 	}
 	p.rollout.Urgency = p.policy.urgency
-	if !p.policy.emergency() { // its reason is history
+	if !becomes { // its reason is history
 		return (&decision{verb: record}).because(v1alpha1.ReasonRollingOut, "no emergency any more: waves, soak and windows hold")
 	}
 	p.rollout.Reason = p.policy.reason

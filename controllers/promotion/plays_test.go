@@ -208,6 +208,14 @@ func TestRollouts(t *testing.T) {
 			NewWithT(t).Expect(p.pinned()).To(Equal("us-1 bb, eu-1 bb, ap-1 aa"))
 			return p.run(t, 8)
 		}, "us-1 bb, eu-1 bb, ap-1 bb"},
+		"emergency-called-off-by-what-waits": {func(t *testing.T) *play {
+			p := stageFor("us-1", "eu-1", "ap-1").asks("to b", to(good)).run(t, 2).asks("pause", func(s *v1alpha1.PromotionSpec) { s.Paused = true })
+			p.asks("an emergency", emergency).run(t, 1).asks("to c, and no emergency", func(s *v1alpha1.PromotionSpec) { to(bad)(s); calm(s) }).run(t, 2)
+			p.event("to d, an emergency, which is refused", func() { p.refused = true })
+			p.asks("resume", func(s *v1alpha1.PromotionSpec) { to(commit("d"))(s); emergency(s); s.Paused = false }).run(t, 1)
+			NewWithT(t).Expect(p.pinned()).To(Equal("us-1 bb, eu-1 bb, ap-1 aa"))
+			return p.run(t, 3)
+		}, "us-1 bb, eu-1 bb, ap-1 aa"},
 		"rolled-back-with-an-override-that-stays": {func(t *testing.T) *play {
 			same := func(s *v1alpha1.PromotionSpec) {
 				s.Overrides = []v1alpha1.RevisionOverride{{Application: "core", Revision: old}}
