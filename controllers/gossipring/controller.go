@@ -78,14 +78,14 @@ type Reconciler struct {
 	changes    *changes // of the world of each ring
 	splits     *changes // of whether it is in parts
 	memos      *memos
-	refused    *refused
+	failures   *failures
 	route      *remote.Route
 }
 
 // NewReconciler returns a Reconciler; its steps run in the order listed here.
 func NewReconciler(d Deps) *Reconciler {
 	r := &Reconciler{
-		Deps: d, changes: newChanges(), splits: newChanges(), memos: newMemos(), refused: newRefused(), route: remote.NewRoute(),
+		Deps: d, changes: newChanges(), splits: newChanges(), memos: newMemos(), failures: newFailures(), route: remote.NewRoute(),
 		sights: newLooks[sight](d.Clock), names: newLooks[nameSight](d.Clock), balancers: newLooks[balancerSight](d.Clock),
 		slowSights: newLooks[slowSight](d.Clock), installs: newVisits[installSight](d.Clock),
 	}

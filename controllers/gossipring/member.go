@@ -30,18 +30,18 @@ type member struct {
 	message   string // what the endpoint waits for
 	astray    bool   // it was found not to lead to the region's load balancer, or not to be what the spec asks for
 
-	deliverable bool     // there is something to write its seeds into
-	text        string   // its seeds as they are written
-	written     []string // and what they say
-	reform      bool     // they are written in another form than they should be
-	unfinished  bool     // they are written, and what takes them to the pods is not
-	foreign     bool     // they are written by somebody else, or for another delivery, and do not reach the pods
-	undelivered error    // why they could not be read or written
-	failing     bool     // its last write has failed
-	triedAt     time.Time
-	unheard     bool     // nobody knows whether it was written lately: the answer was lost
-	hidden      bool     // whether they are written, and what they say, is not known
-	desired     []string // the seeds that it should have
+	deliverable bool      // there is something to write its seeds into
+	text        string    // its seeds as they are written
+	written     []string  // and what they say
+	reform      bool      // they are written in another form than they should be
+	unfinished  bool      // they are written, and what takes them to the pods is not
+	foreign     bool      // they are written by somebody else, or for another delivery, and do not reach the pods
+	undelivered error     // why they could not be read or written
+	failing     bool      // its last write has failed
+	triedAt     time.Time // when that was
+	unheard     bool      // nobody knows whether it was written lately: the answer was lost
+	hidden      bool      // whether they are written, and what they say, is not known
+	desired     []string  // the seeds that it should have
 	writtenAt   *metav1.Time
 
 	reachable bool     // its API server answers

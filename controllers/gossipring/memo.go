@@ -125,7 +125,7 @@ func (r *Reconciler) forgetRing(key client.ObjectKey) {
 	r.changes.forget(key)
 	r.splits.forget(key)
 	r.memos.forget(key)
-	r.refused.forget(key)
+	r.failures.forget(key)
 	matrix.forget(key)
 	step.Forget(kind, key)
 }

@@ -39,13 +39,13 @@ func (r *Reconciler) whoseTurn(s *scope) []*member {
 
 // recallWrites tells what came of a member's last writes.
 func (r *Reconciler) recallWrites(s *scope, m *member) {
-	key := client.ObjectKeyFromObject(s.ring)
+	key, now, timeout := client.ObjectKeyFromObject(s.ring), r.Clock.Now(), s.convergeTimeout()
 	if m.deliverable && !m.behind() { // it has what it should, by whomever
-		r.refused.note(key, m.name, nil, r.Clock.Now(), s.convergeTimeout())
+		r.failures.note(key, m.name, nil, now, timeout)
 	}
-	last, failing := r.refused.of(key, m.name)
+	last, failing := r.failures.of(key, m.name)
 	m.failing, m.triedAt = failing, last.at
-	m.mayHave(last.lost, r.Clock.Now(), s.convergeTimeout())
+	m.mayHave(last.lost, now, timeout)
 }
 
 // nextWrites returns the members whose seeds may be written now, in the order in

@@ -200,8 +200,7 @@ func (r *Reconciler) write(ctx context.Context, s *scope, members []*member) err
 	for i, err := range s.delivery.Write(ctx, writes) {
 		m := members[i]
 		r.sights.expire(s.lookKey(m))
-		r.refused.note(ring, m.name, err, now.Time, s.convergeTimeout())
-		last, _ := r.refused.of(ring, m.name)
+		last := r.failures.note(ring, m.name, err, now.Time, s.convergeTimeout())
 		m.mayHave(last.lost, now.Time, s.convergeTimeout())
 		if err == nil {
 			m.text, m.written, m.writtenAt = writes[i].Text, m.desired, &now

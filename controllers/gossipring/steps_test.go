@@ -271,14 +271,14 @@ func TestWhoFailsAfterOthersIsReportedAtOnce(t *testing.T) {
 	clusters := registry(t, errors.New("refused"), "b", a, b)
 	r := driver(clusters)
 	ring := client.ObjectKeyFromObject(ringWith(""))
-	r.refused.note(ring, "a", errors.New("refused"), start, defaultConvergeTimeout)
+	r.failures.note(ring, "a", errors.New("refused"), start, defaultConvergeTimeout)
 	err := r.reconcileSeeds(t.Context(), passOver(a, b).deliveringTo(clusters))
 	g.Expect(step.ReasonOf(err)).To(Equal(v1alpha1.ReasonSeedsNotDelivered))
 	g.Expect(err).To(MatchError(HavePrefix("the seeds of b: ")))
 
 	a.written = a.desired
 	g.Expect(step.ReasonOf(r.reconcileSeeds(t.Context(), passOver(a).deliveringTo(clusters)))).NotTo(Equal(v1alpha1.ReasonSeedsNotDelivered))
-	_, failing := r.refused.of(ring, "a")
+	_, failing := r.failures.of(ring, "a")
 	g.Expect(failing).To(BeFalse(), "somebody else has written it")
 }
 
@@ -344,7 +344,7 @@ func TestOneThatCannotBeWrittenDoesNotKeepTheTurn(t *testing.T) {
 			clusters = r.ArgoCD
 			g.Expect(step.ReasonOf(pass())).To(Equal(v1alpha1.ReasonRollingSeeds))
 			g.Expect(a.written).To(Equal(a.desired))
-			g.Expect(r.refused.by[client.ObjectKeyFromObject(ringWith(""))]).To(BeEmpty())
+			g.Expect(r.failures.by[client.ObjectKeyFromObject(ringWith(""))]).To(BeEmpty())
 		})
 	}
 }

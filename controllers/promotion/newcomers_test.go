@@ -13,6 +13,14 @@ import (
 	"github.com/portolan-dev/portolan/controllers/internal/gitrepo"
 )
 
+// withoutTokyo is how the environment was before the last of the cast came.
+func (th *theatre) withoutTokyo(t *testing.T) {
+	t.Helper()
+	for _, object := range born("tokyo", 2) {
+		NewWithT(t).Expect(th.Delete(t.Context(), object)).To(Succeed())
+	}
+}
+
 // bearTokyo registers the last of the cast, with a revision of its own.
 func (th *theatre) bearTokyo(t *testing.T, revision v1alpha1.GitRevision) {
 	t.Helper()
@@ -59,9 +67,7 @@ func TestARollbackWritesNothingThatLacksARegionsFiles(t *testing.T) {
 			g := NewWithT(t)
 			th := newTheatre(t)
 			repository := th.withGit(t)
-			for _, object := range born("tokyo", 2) {
-				g.Expect(th.Delete(t.Context(), object)).To(Succeed())
-			}
+			th.withoutTokyo(t)
 			p := promotionTo(bad)
 			p.Spec.OnFailure = v1alpha1.FailureRollback
 			th.set(t, p)
@@ -91,9 +97,7 @@ func TestARetryIsJudgedForRegionsThatCameSince(t *testing.T) {
 	g := NewWithT(t)
 	th := newTheatre(t)
 	repository := th.withGit(t)
-	for _, object := range born("tokyo", 2) {
-		g.Expect(th.Delete(t.Context(), object)).To(Succeed())
-	}
+	th.withoutTokyo(t)
 	th.set(t, promotionTo(bad))
 	p := th.playToTheDeadline(t, "all")
 	g.Expect(p.Status.Rollout.Phase).To(Equal(v1alpha1.RolloutHalted))
@@ -121,9 +125,7 @@ func TestARetryIsNotJudgedForRegionsThatHaveItAlready(t *testing.T) {
 	g := NewWithT(t)
 	th := newTheatre(t)
 	repository := th.withGit(t)
-	for _, object := range born("tokyo", 2) {
-		g.Expect(th.Delete(t.Context(), object)).To(Succeed())
-	}
+	th.withoutTokyo(t)
 	th.set(t, promotionTo(bad))
 	th.pass(t, "all")
 	th.bearTokyo(t, bad)

@@ -14,6 +14,13 @@ func soakFor(d time.Duration) func(*v1alpha1.PromotionSpec) {
 	return func(s *v1alpha1.PromotionSpec) { s.Gates.Soak = &metav1.Duration{Duration: d} }
 }
 
+// pausedInItsFirstWave is a rollout to b that is at work in us-1, and may not go on.
+func pausedInItsFirstWave(t *testing.T) *play {
+	t.Helper()
+	p := stageFor("us-1", "eu-1", "ap-1").asks("to b", to(good)).run(t, 2)
+	return p.asks("pause", func(s *v1alpha1.PromotionSpec) { s.Paused = true })
+}
+
 func emergency(s *v1alpha1.PromotionSpec) { s.Urgency, s.Reason = v1alpha1.UrgencyEmergency, "CVE" }
 
 func calm(s *v1alpha1.PromotionSpec) { s.Urgency, s.Reason = v1alpha1.UrgencyNormal, "" }
@@ -162,7 +169,7 @@ func TestRollouts(t *testing.T) {
 			return p.asks("an emergency", emergency).run(t, 10)
 		}, "us-1 bb, eu-1 bb, ap-1 bb"},
 		"emergency-over": {func(t *testing.T) *play {
-			p := stageFor("us-1", "eu-1", "ap-1").asks("to b", to(good)).run(t, 2).asks("pause", func(s *v1alpha1.PromotionSpec) { s.Paused = true })
+			p := pausedInItsFirstWave(t)
 			p.asks("an emergency", emergency).run(t, 3)
 			p.asks("none any more", calm).run(t, 1)
 			p.asks("resume", func(s *v1alpha1.PromotionSpec) { s.Paused = false }).run(t, 2)
@@ -186,7 +193,7 @@ func TestRollouts(t *testing.T) {
 			return p.event("approved", func() { p.denied = false }).run(t, 6)
 		}, "us-1 dd"},
 		"emergency-called-off-refused": {func(t *testing.T) *play {
-			p := stageFor("us-1", "eu-1", "ap-1").asks("to b", to(good)).run(t, 2).asks("pause", func(s *v1alpha1.PromotionSpec) { s.Paused = true })
+			p := pausedInItsFirstWave(t)
 			p.asks("an emergency", emergency).run(t, 1)
 			p.event("no emergency any more, but to d, which is refused", func() { p.refused = true })
 			p.asks("resume", func(s *v1alpha1.PromotionSpec) { to(commit("d"))(s); calm(s); s.Paused = false }).run(t, 1)
@@ -201,7 +208,7 @@ func TestRollouts(t *testing.T) {
 			return p.run(t, 10)
 		}, "us-1 bb"},
 		"emergency-called-off-then-another-refused": {func(t *testing.T) *play {
-			p := stageFor("us-1", "eu-1", "ap-1").asks("to b", to(good)).run(t, 2).asks("pause", func(s *v1alpha1.PromotionSpec) { s.Paused = true })
+			p := pausedInItsFirstWave(t)
 			p.asks("an emergency", emergency).run(t, 1).asks("none any more", calm).run(t, 2)
 			p.event("to d, an emergency, which is refused", func() { p.refused = true })
 			p.asks("resume", func(s *v1alpha1.PromotionSpec) { to(commit("d"))(s); emergency(s); s.Paused = false }).run(t, 1)
@@ -209,7 +216,7 @@ func TestRollouts(t *testing.T) {
 			return p.run(t, 8)
 		}, "us-1 bb, eu-1 bb, ap-1 bb"},
 		"emergency-called-off-by-what-waits": {func(t *testing.T) *play {
-			p := stageFor("us-1", "eu-1", "ap-1").asks("to b", to(good)).run(t, 2).asks("pause", func(s *v1alpha1.PromotionSpec) { s.Paused = true })
+			p := pausedInItsFirstWave(t)
 			p.asks("an emergency", emergency).run(t, 1).asks("to c, and no emergency", func(s *v1alpha1.PromotionSpec) { to(bad)(s); calm(s) }).run(t, 2)
 			p.event("to d, an emergency, which is refused", func() { p.refused = true })
 			p.asks("resume", func(s *v1alpha1.PromotionSpec) { to(commit("d"))(s); emergency(s); s.Paused = false }).run(t, 1)

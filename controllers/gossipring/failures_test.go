@@ -18,7 +18,7 @@ func TestSinceWhenAWriteMayHaveLanded(t *testing.T) {
 	clusters := registry(t, errors.New("unexpected EOF"), "a", a)
 	s := passOver(a).deliveringTo(clusters)
 	unanswered := s.delivery.Write(t.Context(), []delivery.Write{{Target: s.target(a), Text: "c.example"}})[0]
-	r, ring := newRefused(), client.ObjectKeyFromObject(s.ring)
+	f, ring := newFailures(), client.ObjectKeyFromObject(s.ring)
 	for _, tc := range []struct {
 		after time.Duration
 		err   error
@@ -31,8 +31,8 @@ func TestSinceWhenAWriteMayHaveLanded(t *testing.T) {
 		{after: 12 * time.Minute, err: errors.New("refused"), want: time.Minute},
 		{after: 13 * time.Minute, err: unanswered, want: 13 * time.Minute},
 	} {
-		r.note(ring, "a", tc.err, start.Add(tc.after), defaultConvergeTimeout)
-		last, failing := r.of(ring, "a")
+		f.note(ring, "a", tc.err, start.Add(tc.after), defaultConvergeTimeout)
+		last, failing := f.of(ring, "a")
 		g.Expect(failing).To(BeTrue())
 		g.Expect(last.at).To(Equal(start.Add(tc.after)))
 		if tc.want < 0 {
@@ -41,7 +41,7 @@ func TestSinceWhenAWriteMayHaveLanded(t *testing.T) {
 		}
 		g.Expect(last.lost).To(Equal(start.Add(tc.want)))
 	}
-	r.note(ring, "a", nil, start, defaultConvergeTimeout)
-	_, failing := r.of(ring, "a")
+	f.note(ring, "a", nil, start, defaultConvergeTimeout)
+	_, failing := f.of(ring, "a")
 	g.Expect(failing).To(BeFalse())
 }
